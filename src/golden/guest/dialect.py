@@ -1,0 +1,64 @@
+"""What differs between guest families in how programs, folders and power are spoken of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script that golden ships, run in the guest as the file it is; data travels beside it, never inside it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """File name, also in the guest."""
+        return self.path.name
+
+    def content(self) -> bytes:
+        """The bytes that are pushed; a stand-in may know them by SHA-256."""
+        return self.path.read_bytes()
+
+
+class Dialect(Protocol):
+    """Constant argument lists and path rules of one family; nothing here is built from user data."""
+
+    work_folder: str
+    """Parent of the run folders, in the guest."""
+    launcher: Script
+    """Runs a program with its output and exit code in files, so that a lost line or pid is a non-event."""
+
+    def join(self, folder: str, *names: str) -> str:
+        """A path below ``folder``."""
+
+    def make_folder(self, path: str) -> tuple[str, ...]:
+        """Make a folder and its parents; there already is success."""
+
+    def remove_folder(self, path: str) -> tuple[str, ...]:
+        """Take a folder away with all in it."""
+
+    def launch(self, launcher: str, order: str) -> tuple[str, ...]:
+        """Run the launcher on an order file (JSON: argv, env, cwd, out, err, code)."""
+
+    def shipped(self, script: str, parameters: str, result: str) -> tuple[str, ...]:
+        """Run one of golden's own scripts: parameters from one JSON file, result into another."""
+
+    def interpreter(self, script: str) -> tuple[str, ...]:
+        """Run a user's script by its ending. UsageError where the family cannot run it."""
+
+    def shut_down(self) -> tuple[str, ...]:
+        """Switch the guest off from inside, in order."""
+
+    def restart(self) -> tuple[str, ...]:
+        """Restart the guest from inside, in order."""
+
+    @property
+    def probe(self) -> Script:
+        """The script whose result holds ``boot_mark``: any text that differs after each boot."""
+
+    @property
+    def hasher(self) -> Script:
+        """The script that answers ``{"sha256": …, "size": …}`` for the parameter ``path``."""

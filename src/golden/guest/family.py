@@ -1,0 +1,81 @@
+"""What golden can do with one family of guest operating systems; procedures know no other way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from golden.disk.source import BlockSource
+from golden.guest.dialect import Dialect
+from golden.guest.session import Session
+from golden.model import Change, Finding, GuestFacts, PayloadFile, SealProof
+from golden.waiting import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One thing a user asked for, before it is looked at: ``--add x.inf``, ``--run s.ps1``, ``--copy a:b``."""
+
+    kind: str
+    """driver | script | file"""
+    source: Path
+    destination: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A change whose files have all been found on this computer, and what was noticed on the way."""
+
+    change: Change
+    sources: tuple[tuple[PayloadFile, Path], ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What applying one change came to."""
+
+    reboot: bool = False
+    note: str = ""
+    """A sentence worth keeping, e.g. "no device of this driver is present; it is staged"."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealOrder:
+    """How the clone is to be sealed."""
+
+    seal: str
+    answer_file: Path | None = None
+    account: str = ""
+    """Named administrator that sysprep runs as on a real Windows."""
+    password: str = field(default="", repr=False)
+
+
+class Family(Protocol):
+    """One family of guests."""
+
+    name: str
+    dialect: Dialect
+    seals: tuple[str, ...]
+    """Seals it knows, the usual one first; "none" is always among them."""
+
+    def read(self, disk: BlockSource) -> GuestFacts:
+        """State and identity from the powered-off disk. State UNKNOWN with its inputs rather than an error."""
+
+    def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:
+        """Look at what a user wants before anything starts. UsageError/NotFound where it cannot be applied."""
+
+    def apply(self, session: Session, change: Change, files: Mapping[str, Path], deadline: Deadline) -> Applied:
+        """Apply one change in the running guest; ``files`` maps payload names to local paths. ChangeFailed."""
+
+    def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
+        """(change, evidence) for each change that leaves a trace on disk. ProofFailed where one does not."""
+
+    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> None:
+        """Seal the running guest and leave it running. GeneralizeFailed with the cause named and logs pulled."""
+
+    def prove_sealed(self, disk: BlockSource, seal: str) -> SealProof:
+        """The offline signals of a sealed guest, all of them. ProofFailed with every input printed otherwise."""

@@ -1,0 +1,65 @@
+"""The contract of the places images are published to."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from golden.model import Form, Image, Publication
+from golden.provider import Endpoint, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryAbilities:
+    """What a library takes. Absent means no."""
+
+    forms: tuple[str, ...] = ()
+    """Formats it takes, best first."""
+    seals: tuple[str, ...] = ()
+    versioned: bool = False
+    """Holds several publications of one reference at a time."""
+
+
+class Library(Protocol):
+    """An open connection to one library."""
+
+    @property
+    def abilities(self) -> LibraryAbilities:
+        """What it takes."""
+
+    def find(self, key: str) -> Publication | None:
+        """The finished publication made with that idempotency key."""
+
+    def list(self) -> tuple[Publication, ...]:
+        """Every finished publication of golden's here, retired ones included."""
+
+    def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:
+        """
+        Put the form there under ``key`` and return when the whole of it is there. The same key again is the same
+        publication. A publish that was cut off leaves nothing that looks finished; the next one replaces it.
+        Refused with PolicyRefused where the seal or form is not taken.
+        """
+
+    def verify(self, publication: Publication) -> None:
+        """Read it back; ProofFailed where its bytes are not the published ones, NotFound where it is gone."""
+
+    def retire(self, publication: Publication) -> Publication:
+        """Keep it, and mark it as no longer current."""
+
+    def withdraw(self, publication: Publication) -> None:
+        """Take it away; absent is success."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+class LibraryFactory(Protocol):
+    """What a package offers under the entry-point group ``golden.libraries``."""
+
+    name: str
+    schemes: tuple[str, ...]
+
+    def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
+        """Connect to the library at ``endpoint.url``; relative paths count from ``base`` (golden.toml's folder)."""

@@ -1,0 +1,46 @@
+"""The nouns of golden: plain frozen data, no behaviour that touches the outside."""
+
+from golden.model.artifact import Artifact, Channel, Form, Image, Publication, SealProof
+from golden.model.finding import Finding, Severity
+from golden.model.guest import Driver, GuestFacts, GuestState
+from golden.model.lineage import Change, PayloadFile, Reference, Version
+from golden.model.machine import (
+    Candidate,
+    CloneOptions,
+    DiskFile,
+    FileStamp,
+    Machine,
+    Mark,
+    Origin,
+    Power,
+    Role,
+    Snapshot,
+)
+
+__all__ = [
+    "Artifact",
+    "Candidate",
+    "Change",
+    "Channel",
+    "CloneOptions",
+    "DiskFile",
+    "Driver",
+    "FileStamp",
+    "Finding",
+    "Form",
+    "GuestFacts",
+    "GuestState",
+    "Image",
+    "Machine",
+    "Mark",
+    "Origin",
+    "PayloadFile",
+    "Power",
+    "Publication",
+    "Reference",
+    "Role",
+    "SealProof",
+    "Severity",
+    "Snapshot",
+    "Version",
+]

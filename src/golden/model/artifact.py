@@ -1,0 +1,91 @@
+"""Images, their forms and proof, and where they are published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden.model.guest import GuestFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One file (or remote object) an image exists as."""
+
+    format: str
+    """qcow2 | vmdk | ova | vhdx | vhd | wim | template"""
+    path: str | None
+    """Absolute path where golden runs on the same host, else None."""
+    size: int
+    sha256: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a capture left on the hypervisor's side, before it is an image of the catalog."""
+
+    id: str
+    name: str
+    forms: tuple[Form, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SealProof:
+    """How an image was proved to be what it says, read from outside the guest."""
+
+    seal: str
+    """sysprep | linux | none"""
+    way: str
+    """disk: read from the powered-off disk; guest: asked of the guest before power-off."""
+    facts: GuestFacts
+    signals: tuple[tuple[str, str], ...]
+    """(signal, value) pairs that were required and met."""
+    proved: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The immutable result of a capture: one version, one seal, one or more forms, with proof."""
+
+    reference: str
+    number: int
+    version: int
+    seal: str
+    artifact: Artifact
+    proof: SealProof
+    created: str
+    answer_file: str = ""
+    """sha256 of the answer file used, or empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One image in one library."""
+
+    reference: str
+    image: int
+    library: str
+    name: str
+    """What the library calls it."""
+    format: str
+    key: str
+    """Idempotency key: publishing the same key again is the same publication."""
+    where: str
+    """Path or URL a consumer can use."""
+    sha256: str
+    size: int
+    created: str
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A movable pointer to an image."""
+
+    reference: str
+    name: str
+    image: int
+    moved: str
+    history: tuple[int, ...] = ()
+    """Images it pointed at before, oldest first."""
