@@ -139,8 +139,11 @@ class Hypervisor(Protocol):
     def communicator(self, machine: Machine) -> Communicator:
         """The hypervisor's own way into the running guest."""
 
-    def open_disk(self, thing: Machine | Snapshot | Artifact) -> AbstractContextManager[BlockSource]:
-        """The system disk of something that is off, read-only, whatever its format and chain."""
+    def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> AbstractContextManager[BlockSource]:
+        """
+        The system disk of something that is off, read-only, whatever its format and chain. An origin is opened
+        before anything of it is copied, so that a guest that cannot be adopted is refused at once.
+        """
 
     def close(self) -> None:
         """Let go of the connection. Machines go on."""

@@ -16,8 +16,14 @@ from golden.model.machine import (
     Role,
     Snapshot,
 )
+from golden.model.orders import AdoptOrder, CaptureOrder, PruneOrder, PublishOrder, UpdateOrder
 
 __all__ = [
+    "AdoptOrder",
+    "CaptureOrder",
+    "PruneOrder",
+    "PublishOrder",
+    "UpdateOrder",
     "Artifact",
     "Candidate",
     "Change",

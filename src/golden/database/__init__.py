@@ -1,0 +1,143 @@
+"""One database for catalog and journal: plain SQL over DB-API, numbered migrations, SQLite in WAL mode."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from golden.errors import GoldenError, NewerSchema, NotFound, StateUnusable
+
+FILE = "golden.db"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+Checkpoint = Callable[[str], None]
+
+
+def now() -> str:
+    """The present moment as ISO 8601 in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Database:
+    """
+    A connection to golden's database in its state folder.
+
+    Opening for writing makes the folder and brings the schema up to date; opening for reading never writes.
+    Raises StateUnusable (cannot be read, written, is damaged, disk full), NewerSchema, NotFound (reading, none there).
+    ``checkpoint`` is called before and after every commit; crash tests die there.
+    """
+
+    def __init__(self, state: Path, *, write: bool = False, checkpoint: Checkpoint = lambda _: None) -> None:
+        self.path = state / FILE
+        self._checkpoint = checkpoint
+        with self.translated():
+            if write:
+                state.mkdir(parents=True, exist_ok=True)
+                self._db = sqlite3.connect(self.path, timeout=20, isolation_level=None)
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                self._migrate()
+            else:
+                self._db = self._open_to_read()
+                self._refuse_newer()
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """One transaction; gives ``execute``. All of it happens, or nothing."""
+        with self.translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db.execute
+                self._checkpoint(f"before {what}")
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._checkpoint(f"after {what}")
+
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Every row of a query."""
+        with self.translated():
+            return self._db.execute(sql, values).fetchall()
+
+    def installation(self) -> str:
+        """Random id of this state folder."""
+        return str(self.rows("SELECT id FROM installation")[0][0])
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._db.close()
+
+    @contextmanager
+    def translated(self) -> Iterator[None]:
+        """Turn what SQLite and the file system say into errors somebody can act on."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise self._unusable(error) from error
+        except OSError as error:
+            raise StateUnusable(
+                f"the state folder {self.path.parent} cannot be used: {error.strerror or error}",
+                hint="check who owns it, its permissions, and the room on its disk",
+            ) from error
+
+    def _unusable(self, error: sqlite3.DatabaseError) -> GoldenError:
+        text = str(error)
+        if "full" in text:
+            brief, hint = f"no room left on the disk that holds {self.path}", "free some room, then: golden resume"
+        elif "readonly" in text or "unable to open" in text:
+            brief, hint = f"golden may not write {self.path}", "check who owns the state folder and its permissions"
+        elif "locked" in text:
+            brief, hint = f"another process keeps {self.path} locked", "golden jobs"
+        elif "malformed" in text or "not a database" in text:
+            brief = f"{self.path} is damaged and cannot be read"
+            hint = "put back a copy of it; the versions themselves are separate files and are not touched"
+        else:
+            brief, hint = f"{self.path} cannot be used", "golden doctor"
+        return StateUnusable(brief, details=text, hint=hint)
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        if not self.path.exists():
+            raise NotFound(f"there is no golden state in {self.path.parent}", hint="golden init")
+        db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=20, isolation_level=None)
+        try:
+            db.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError as error:
+            if "unable to open" not in str(error):
+                raise
+            # A folder that may not be written has no place for WAL's shared memory; nobody can be writing there.
+            db = sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+        return db
+
+    def _schema(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _refuse_newer(self) -> None:
+        known = len(list(MIGRATIONS.glob("*.sql")))
+        if (found := self._schema()) > known:
+            raise NewerSchema(
+                f"{self.path} has schema {found}; this golden knows schemas up to {known}",
+                hint="use the golden that wrote it, or a newer one",
+            )
+
+    def _migrate(self) -> None:
+        self._refuse_newer()
+        if self._schema() == len(scripts := sorted(MIGRATIONS.glob("*.sql"))):
+            return
+        for number, script in enumerate(scripts, start=1):
+            with self.writing(f"schema {number}") as execute:
+                if self._schema() >= number:  # Another process was faster.
+                    continue
+                for statement in script.read_text(encoding="utf-8").split(";"):
+                    if statement.strip():
+                        execute(statement)
+                if number == 1:
+                    execute("INSERT INTO installation VALUES (?)", (uuid.uuid4().hex,))
+                execute(f"PRAGMA user_version = {number}")

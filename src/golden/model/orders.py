@@ -1,0 +1,69 @@
+"""What a job was asked to do, written down whole before it begins, so that resuming needs nobody to say it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden.model.lineage import Change
+from golden.model.machine import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class AdoptOrder:
+    """Take a user's machine as version 1 of a new reference."""
+
+    reference: str
+    origin: Origin
+    endpoint: str
+    in_place: bool = False
+    accept_deployed: bool = False
+    message: str = ""
+    timeout: float = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateOrder:
+    """Apply changes to a clone of a version and freeze it as the next one."""
+
+    reference: str
+    parent: int
+    number: int
+    changes: tuple[Change, ...]
+    message: str = ""
+    linked: bool = True
+    network: str | None = None
+    timeout: float = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOrder:
+    """Generalize a clone of a version and keep it as an image."""
+
+    reference: str
+    version: int
+    number: int
+    seal: str
+    answer_file: str = ""
+    """sha256 of the answer file in the payload store, or empty."""
+    timeout: float = 45 * 60
+    """Seconds; facts/windows.md 1.5."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOrder:
+    """Put an image into libraries."""
+
+    reference: str
+    image: int
+    libraries: tuple[str, ...]
+    timeout: float = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class PruneOrder:
+    """Take away versions and images that nothing needs."""
+
+    reference: str
+    versions: tuple[int, ...]
+    images: tuple[int, ...]
+    timeout: float = 3600
