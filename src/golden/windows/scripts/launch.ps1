@@ -1,8 +1,21 @@
-# Runs one program to its end with output and exit code in files.
-# The order is a JSON file: argv[], env{}, cwd, out, err, code. Nothing of it is ever parsed as PowerShell.
+# Runs one program to its end with output and exit code in files, at most once for each order.
+# The order is a JSON file: argv[], env{}, cwd, out, err, code (the last three are paths of files to write).
+# Nothing of it is ever parsed as PowerShell.
+#
+# What it promises, in this order (anything that stands in for it does the same):
+#   1. It renames ORDER to ORDER.taken. Where ORDER is gone, another launcher has it: exit code 17, nothing else is done.
+#      So a caller that lost the line while starting it may simply start it again.
+#   2. It writes its own process number, as decimal text, to CODE.pid.
+#   3. It runs argv with standard output in OUT and standard error in ERR.
+#   4. It writes CODE, beside first and then moved into place: {"code":EXIT CODE,"out":BYTES IN OUT,"err":BYTES IN ERR}.
+#      A program that cannot be started has the exit code 9009 and the reason in ERR.
+#   5. It ends with 0, whatever the program's exit code was.
 param([Parameter(Mandatory)][string]$Order)
 $ErrorActionPreference = 'Stop'
-$o = Get-Content -LiteralPath $Order -Raw -Encoding UTF8 | ConvertFrom-Json
+try { [System.IO.File]::Move($Order, $Order + '.taken') }
+catch { exit 17 }
+$o = Get-Content -LiteralPath ($Order + '.taken') -Raw -Encoding UTF8 | ConvertFrom-Json
+[System.IO.File]::WriteAllText($o.code + '.pid', [string]$PID)
 
 # CommandLineToArgvW's rules: backslashes count only before a quote.
 function ConvertTo-Argument([string]$text) {
@@ -38,8 +51,12 @@ try {
         $code = 9009
     }
 }
-finally { $out.Dispose(); $err.Dispose() }
-# Written beside and moved, so that a reader never meets half a number.
-[System.IO.File]::WriteAllText($o.code + '.new', [string]$code)
+finally {
+    $sizes = @($out.Length, $err.Length)
+    $out.Dispose(); $err.Dispose()
+}
+# Written beside and moved, so that a reader never meets half of it.
+$answer = '{"code":' + [string]$code + ',"out":' + [string]$sizes[0] + ',"err":' + [string]$sizes[1] + '}'
+[System.IO.File]::WriteAllText($o.code + '.new', $answer)
 Move-Item -LiteralPath ($o.code + '.new') -Destination $o.code -Force
 exit 0

@@ -1,6 +1,8 @@
-# Parameters: none. Result: boot_mark and the sysprep signals as the running guest sees them (facts/windows.md 1.3).
+# Parameters: process (a process number; optional). Result: boot_mark and the sysprep signals as the running guest sees
+# them (docs/facts: windows 1.3); and, where process was given, running: whether that process still exists.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
+$p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
 function Get-Value([string]$key, [string]$name) {
     $item = Get-ItemProperty -LiteralPath $key -ErrorAction SilentlyContinue
     if ($null -eq $item -or $null -eq $item.PSObject.Properties[$name]) { return $null }
@@ -23,6 +25,9 @@ $answer = @{
     generalization_state = Get-Value 'HKLM:\SYSTEM\Setup\Status\SysprepStatus' 'GeneralizationState'
     tag                  = Test-Path -LiteralPath (Join-Path $sysprep 'Sysprep_succeeded.tag')
     sysprep_running      = $null -ne (Get-Process -Name sysprep -ErrorAction SilentlyContinue)
+}
+if ($null -ne $p.PSObject.Properties['process']) {
+    $answer.running = $null -ne (Get-Process -Id $p.process -ErrorAction SilentlyContinue)
 }
 [System.IO.File]::WriteAllText($Result, ($answer | ConvertTo-Json -Compress))
 exit 0
