@@ -1,0 +1,176 @@
+"""
+One writer a reference: a lease in the database, renewed while its process lives.
+
+A lease is 15 s long and renewed every 5 s. On the same host and boot the holder's process id and start time are
+evidence: a holder that is evidently dead loses the lease at once; otherwise others wait until it runs out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from types import TracebackType
+from typing import Any
+
+from golden.database import Database, now
+from golden.errors import GoldenError, JobBusy, LeaseLost, TimedOut
+from golden.waiting import Deadline, Waiting, Watcher
+
+LENGTH = 15.0
+"""Seconds a lease lasts after its last renewal."""
+HEARTBEAT = 5.0
+"""Seconds between renewals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A process, told apart from every other one that ever had or will have its number."""
+
+    host: str
+    boot: float
+    """When the host was started, seconds since 1970; a minute of drift is the same boot."""
+    pid: int
+    started: float
+    user: str
+
+    @classmethod
+    def me(cls) -> Owner:
+        """This process."""
+        import psutil  # Slow to import; commands that only read never come here.
+
+        process = psutil.Process()
+        user = os.environ.get("USER") or os.environ.get("USERNAME") or str(process.username())
+        return cls(platform.node(), psutil.boot_time(), process.pid, process.create_time(), user)
+
+    def is_evidently_dead(self) -> bool:
+        """True only where this host can see that the process is gone; False where nobody can know."""
+        import psutil
+
+        if self.host != platform.node():
+            return False
+        if abs(self.boot - psutil.boot_time()) > 60:
+            return True
+        try:
+            process = psutil.Process(self.pid)
+            gone = abs(process.create_time() - self.started) > 1 or process.status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+        except psutil.AccessDenied:
+            return False
+        return gone
+
+    def told(self) -> str:
+        """Who it is, for a message."""
+        return f"{self.user} on {self.host}, process {self.pid}"
+
+
+class Lease:
+    """The right to write one reference, held by this process for the length of a ``with`` block."""
+
+    def __init__(self, database: Database, reference: str, job: str) -> None:
+        self._database = database
+        self._reference = reference
+        self._job = job
+        self._token = secrets.token_hex(16)
+        self._stop = threading.Event()
+        self._beat = threading.Thread(target=self._renew_for_ever, daemon=True, name="golden-lease")
+
+    @classmethod
+    def taken(
+        cls, database: Database, reference: str, job: str, *, wait: Deadline | None, watcher: Watcher
+    ) -> Lease:
+        """
+        Take the lease. Where another process holds it: JobBusy that says who, where and since when; with ``wait``
+        the rest of the lease is waited out first, naming the holder.
+        """
+        lease = cls(database, reference, job)
+        if wait is None:
+            if (holder := lease._try()) is not None:
+                raise lease._busy(holder)
+            return lease
+        holders: list[dict[str, Any]] = []
+
+        def free() -> bool:
+            holder = lease._try()
+            holders[:] = [holder] if holder else []
+            return holder is None
+
+        try:
+            Waiting(wait, 0.5, watcher).until(f"the other process to let go of {reference}", free)
+        except TimedOut as error:
+            raise (lease._busy(holders[0]) if holders else error) from None
+        return lease
+
+    def __enter__(self) -> Lease:
+        self._beat.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._beat.join()
+        with self._database.writing("lease released") as execute:
+            execute("DELETE FROM lease WHERE reference = ? AND token = ?", (self._reference, self._token))
+
+    def assert_held(self, execute: Callable[..., sqlite3.Cursor]) -> None:
+        """Inside a transaction: nobody else has taken over. LeaseLost otherwise."""
+        row = execute("SELECT token FROM lease WHERE reference = ?", (self._reference,)).fetchone()
+        if row is None or row[0] != self._token:
+            raise LeaseLost(
+                f"another process took {self._reference} over while this one was not heard of for {LENGTH:.0f} s",
+                hint=f"golden jobs, then golden logs {self._job}",
+            )
+
+    def _try(self) -> dict[str, Any] | None:
+        """Take it, or say who has it."""
+        sql = "SELECT owner, job, since, expires FROM lease WHERE reference = ?"
+        with self._database.writing("lease taken") as execute:
+            row = execute(sql, (self._reference,)).fetchone()
+            if (
+                row is not None
+                and row[3] > time.time()
+                and not Owner(**json.loads(row[0])).is_evidently_dead()
+            ):
+                return {"owner": Owner(**json.loads(row[0])), "job": row[1], "since": row[2]}
+            values = (self._reference, self._job, self._token, json.dumps(asdict(Owner.me())), now())
+            execute("REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", (*values, time.time() + LENGTH))
+        return None
+
+    def _busy(self, holder: dict[str, Any]) -> JobBusy:
+        return JobBusy(
+            f"{self._reference} is being written by job {holder['job']}: {holder['owner'].told()}, since {holder['since']}",
+            hint=f"wait for it, or stop it there; golden logs {holder['job']} shows what it does",
+        )
+
+    def _renew_for_ever(self) -> None:
+        while not self._stop.wait(HEARTBEAT):
+            try:
+                self._renew()
+            except GoldenError:
+                continue  # assert_held is what decides; a missed beat alone is no reason to stop.
+
+    def _renew(self) -> None:
+        database = Database(self._database.path.parent, write=True)  # A thread needs a connection of its own.
+        try:
+            with database.writing("lease renewed") as execute:
+                values = (time.time() + LENGTH, self._reference, self._token)
+                execute("UPDATE lease SET expires = ? WHERE reference = ? AND token = ?", values)
+        finally:
+            database.close()
+
+
+def holder(database: Database, job: str) -> Owner | None:
+    """The live process that runs a job now, as far as anybody can see; None where none does."""
+    rows = database.rows("SELECT owner, expires FROM lease WHERE job = ?", job)
+    if not rows:
+        return None
+    owner = Owner(**json.loads(rows[0][0]))
+    return None if rows[0][1] <= time.time() or owner.is_evidently_dead() else owner
