@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script that golden ships, run in the guest as the file it is; data travels beside it, never inside it."""
+    """A script that golden ships, run in the guest as the file it is; data travels beside it, never in it."""
 
     path: Path
 
@@ -41,10 +42,21 @@ class Dialect(Protocol):
         """Take a folder away with all in it."""
 
     def launch(self, launcher: str, order: str) -> tuple[str, ...]:
-        """Run the launcher on an order file (JSON: argv, env, cwd, out, err, code)."""
+        """
+        Run the launcher on an order file (argv, env, cwd, out, err, code).
+
+        The launcher takes an order at most once: a second one on the same order ends with code 17. It leaves
+        its number in ``code + ".pid"`` and at the end ``{"code": …, "out": bytes, "err": bytes}`` in ``code``.
+        """
+
+    def encode_order(self, order: Mapping[str, object]) -> bytes:
+        """An order as this family's launcher reads it. UsageError where the family cannot hold a value."""
+
+    def encode_parameters(self, parameters: Mapping[str, object]) -> bytes:
+        """Parameters as this family's own scripts read them; answers are JSON everywhere."""
 
     def shipped(self, script: str, parameters: str, result: str) -> tuple[str, ...]:
-        """Run one of golden's own scripts: parameters from one JSON file, result into another."""
+        """Run one of golden's own scripts: parameters from one file, JSON result into another."""
 
     def interpreter(self, script: str) -> tuple[str, ...]:
         """Run a user's script by its ending. UsageError where the family cannot run it."""
@@ -57,7 +69,10 @@ class Dialect(Protocol):
 
     @property
     def probe(self) -> Script:
-        """The script whose result holds ``boot_mark``: any text that differs after each boot."""
+        """
+        The script that answers ``{"boot_mark": …}``, any text that differs after each boot, and ``running``:
+        whether the process with the number given as parameter ``process`` exists.
+        """
 
     @property
     def hasher(self) -> Script:

@@ -6,13 +6,17 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from golden.errors import ChangeFailed, GuestError, GuestSilent
-from golden.guest.communicator import Communicator, LineLost
+from golden.errors import GuestError, GuestSilent
+from golden.guest.communicator import Communicator, Exit, LineLost
 from golden.guest.dialect import Dialect, Script
+from golden.guest.following import Begun, Following, GuestRestarted, Vitals
 from golden.waiting import Deadline, Silent, Waiting, Watcher
+
+__all__ = ["KEPT_OUTPUT", "GuestRestarted", "Ran", "Session"]
 
 T = TypeVar("T")
 
@@ -32,12 +36,6 @@ class Ran:
     """The last part of its standard error."""
 
 
-class GuestRestarted(ChangeFailed):
-    """The guest restarted while a program ran that should have ended first."""
-
-    id = "guest-restarted"
-
-
 class Session:
     """One line into one running guest, with a run folder of its own that ``close`` takes away."""
 
@@ -50,7 +48,7 @@ class Session:
         logs: Path,
         watcher: Watcher | None = None,
     ) -> None:
-        """``name`` makes the run folder's name; ``logs`` is a local folder that outputs and logs are kept in."""
+        """``name`` names the run folder; ``logs`` is a local folder that outputs and logs are kept in."""
         self.communicator = communicator
         self.dialect = dialect
         self.folder = dialect.join(dialect.work_folder, name)
@@ -58,6 +56,7 @@ class Session:
         self.watcher = watcher or Silent()
         self._serial = 0
         self._there: dict[str, str] = {}
+        self._mark: str | None = None
 
     def open(self, deadline: Deadline) -> Session:
         """Wait until the guest answers and make the run folder."""
@@ -67,8 +66,10 @@ class Session:
 
     def close(self, deadline: Deadline) -> None:
         """Take the run folder away and let go of the line; the guest goes on."""
-        self._plain(self.dialect.remove_folder(self.folder), "clearing the run folder", deadline)
-        self.communicator.close()
+        try:
+            self._plain(self.dialect.remove_folder(self.folder), "clearing the run folder", deadline)
+        finally:
+            self.communicator.close()
 
     def run(
         self,
@@ -82,39 +83,48 @@ class Session:
         """
         Run a program to its end and fetch exit code and the tail of its output; a lost line does not matter.
 
-        Raises GuestRestarted, GuestSilent, GuestError (the launcher itself failed) or TimedOut named ``what``.
+        It is started at most once, however often the line breaks. Costs one program start in the guest.
+        Raises GuestRestarted, GuestSilent, GuestError (the launcher itself failed) or TimedOut with ``what``.
         """
         stem = self.dialect.join(self.folder, f"run{self._next()}")
         paths = {key: f"{stem}.{key}" for key in ("out", "err", "code")}
         order = {"argv": list(argv), "env": dict(env or {}), "cwd": cwd or self.folder, **paths}
-        self.put(f"{stem}.json", json.dumps(order).encode(), deadline)
+        if self._mark is None:
+            self.boot_mark(deadline)
         launcher = self.place(self.dialect.launcher, deadline)
-        mark = self.boot_mark(deadline)
-        pid = self.communicator.start(self.dialect.launch(launcher, f"{stem}.json"))
-        code = self._wait(pid, paths["code"], what, mark, deadline)
-        out, err = self.tail(paths["out"], deadline), self.tail(paths["err"], deadline)
-        self._keep_output(what, code, out, err)
-        return Ran(code, out, err)
+        self.put(f"{stem}.order", self.dialect.encode_order(order), deadline)
+        begun = self._begin(self.dialect.launch(launcher, f"{stem}.order"), deadline)
+        done = self._follow(begun, what, paths["code"], deadline, pid_file=f"{paths['code']}.pid")
+        out = self.tail(paths["out"], deadline, size=done["out"])
+        err = self.tail(paths["err"], deadline, size=done["err"])
+        self._keep_output(what, done["code"], out, err)
+        return Ran(done["code"], out, err)
 
     def script(self, script: Script, what: str, deadline: Deadline, **parameters: object) -> Any:
-        """Run a script of golden's with JSON parameters and return the JSON it answers with."""
-        stem = self.dialect.join(self.folder, f"ask{self._next()}")
-        self.put(f"{stem}.in", json.dumps(parameters).encode(), deadline)
-        path = self.place(script, deadline)
-        self._plain(self.dialect.shipped(path, f"{stem}.in", f"{stem}.out"), what, deadline)
-        answer = self.get(f"{stem}.out", deadline)
-        if answer is None:
-            raise GuestError(f"{what}: the guest ran {script.name} and wrote no answer")
-        return json.loads(answer.decode("utf-8-sig"))
+        """
+        Run a script of golden's with parameters and return the JSON it answers with.
+
+        Where the line breaks while it is being started it is started again, so a script must bear that.
+        """
+        begun, answer = self._ask(script, deadline, parameters)
+        return self._follow(begun, what, answer, deadline)
 
     def boot_mark(self, deadline: Deadline) -> str:
-        """Text that differs after each boot of this guest."""
-        return str(self.script(self.dialect.probe, "asking for the boot mark", deadline)["boot_mark"])
+        """Text that differs after each boot of this guest, asked of the guest now."""
+        self._mark = str(self._probe(deadline)["boot_mark"])
+        return self._mark
 
     def restart(self, deadline: Deadline) -> None:
         """Restart the guest; proved by a boot mark that changed, not by an answer."""
         before = self.boot_mark(deadline)
-        self.communicator.start(self.dialect.restart())
+        try:
+            self.communicator.start(self.dialect.restart())
+        except LineLost:
+            # Either the order was lost, or the guest was quicker than its answer. A second order is harmless
+            # to a guest that is going down, and is only given to one that has not restarted yet.
+            self.communicator.ready(deadline)
+            if self.boot_mark(deadline) == before:
+                self._begin(self.dialect.restart(), deadline)
         waiting = Waiting(deadline, tick=0.5, watcher=self.watcher)
         waiting.until("the guest to come back from its restart", lambda: self._came_back(before, deadline))
 
@@ -126,44 +136,48 @@ class Session:
             return
 
     def push(self, source: Path, target: str, deadline: Deadline) -> str:
-        """Copy a local file into the guest in pieces; returns the SHA-256, equal on both sides."""
-        size, done, digest = source.stat().st_size, 0, hashlib.sha256()
-        with source.open("rb") as file:
-            while (piece := file.read(self.communicator.traits.chunk)) or done == 0:
-                digest.update(piece)
-                self._retry(lambda at=done, data=piece: self.communicator.write(target, at, data), deadline)
-                done += len(piece)
-                self.watcher.progress(f"copying {source.name} into the guest", done, size)
-                if not piece:
-                    break
-        there = self.script(self.dialect.hasher, f"checking {source.name} in the guest", deadline, path=target)
-        if there["sha256"] != digest.hexdigest():
-            raise GuestError(
-                f"{source.name} arrived in the guest with other bytes than it left with",
-                details=f"here {digest.hexdigest()} ({done} bytes), there {there['sha256']} ({there['size']} bytes)",
+        """
+        Copy a local file into the guest in pieces; returns the SHA-256, equal on both sides.
+
+        A lost line is resumed at the piece it broke in; should that spoil the file, it is sent once more.
+        """
+        for _ in range(2):
+            sent = self._send(source, target, deadline)
+            there = self.script(
+                self.dialect.hasher, f"checking {source.name} in the guest", deadline, path=target
             )
-        return digest.hexdigest()
+            if there["sha256"] == sent:
+                return sent
+        raise GuestError(
+            f"{source.name} arrived in the guest with other bytes than it left with, twice",
+            details=f"here {sent} ({source.stat().st_size} bytes)\n"
+            f"there {there['sha256']} ({there['size']} bytes)",
+        )
 
     def pull(self, path: str, target: Path, deadline: Deadline, *, limit: int = 64 << 20) -> bool:
-        """Copy a guest's file here, at most ``limit`` bytes from its start; False when there is no such file."""
+        """Copy a guest's file here, at most its first ``limit`` bytes; False when there is no such file."""
         pieces = self.pieces(path, deadline, limit)
         first = next(pieces, None)
         if first is None:
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as file:
+        part = target.with_name(f"{target.name}.part")
+        with part.open("wb") as file:
             file.write(first)
             for piece in pieces:
                 file.write(piece)
+        part.replace(target)
         return True
 
-    def pieces(self, path: str, deadline: Deadline, limit: int) -> Iterator[bytes]:
-        """A guest's file in pieces; nothing at all when there is no such file, one empty piece when it is empty."""
-        done = 0
+    def pieces(self, path: str, deadline: Deadline, limit: int, *, start: int = 0) -> Iterator[bytes]:
+        """
+        A guest's file in pieces, from ``start`` until ``limit`` (offsets in bytes); nothing at all when there is
+        no such file, one empty piece when there is nothing from ``start`` on.
+        """
+        done = start
         while done < limit:
-            size = min(self.communicator.traits.chunk, limit - done)
-            piece = self._retry(lambda at=done, n=size: self.communicator.read(path, at, n), deadline)
-            if piece is None or (not piece and done):
+            piece = self._piece(path, done, min(self.communicator.traits.chunk, limit - done), deadline)
+            if piece is None or (not piece and done > start):
                 return
             yield piece
             if not piece:
@@ -175,19 +189,23 @@ class Session:
         pieces = list(self.pieces(path, deadline, limit))
         return b"".join(pieces) if pieces else None
 
-    def tail(self, path: str, deadline: Deadline) -> str:
-        """The last part of a guest's text file; empty when there is none."""
-        size = self.script(self.dialect.hasher, "measuring output", deadline, path=path, size_only=True)["size"]
-        if not size:
+    def tail(self, path: str, deadline: Deadline, *, size: int | None = None) -> str:
+        """The last part of a guest's text file, empty when there is none; without ``size`` the guest is asked."""
+        if size is None:
+            asked = self.script(self.dialect.hasher, "measuring output", deadline, path=path, size_only=True)
+            size = int(asked["size"])
+        if size <= 0:
             return ""
-        start = max(0, int(size) - KEPT_OUTPUT)
-        piece = self._retry(lambda: self.communicator.read(path, start, KEPT_OUTPUT), deadline) or b""
-        text = piece.decode("utf-16" if piece[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
+        # Even, so that UTF-16 is never cut inside a unit.
+        start = max(0, size - KEPT_OUTPUT) & ~1
+        order = self._piece(path, 0, 2, deadline) if start else b""
+        data = b"".join(self.pieces(path, deadline, size, start=start))
+        text = _decoded(data, order or data[:2])
         return f"[{start} bytes of output before this]\n{text}" if start else text
 
     def put(self, path: str, data: bytes, deadline: Deadline) -> None:
         """Write a small file in the guest."""
-        self._retry(lambda: self.communicator.write(path, 0, data), deadline)
+        self._write(path, 0, data, deadline)
 
     def place(self, script: Script, deadline: Deadline) -> str:
         """Have a script of golden's in the run folder; its path there."""
@@ -197,52 +215,105 @@ class Session:
             self._there[script.name] = path
         return self._there[script.name]
 
+    def _send(self, source: Path, target: str, deadline: Deadline) -> str:
+        size, done, digest = source.stat().st_size, 0, hashlib.sha256()
+        with source.open("rb") as file:
+            while (piece := file.read(self.communicator.traits.chunk)) or done == 0:
+                digest.update(piece)
+                self._write(target, done, piece, deadline)
+                done += len(piece)
+                self.watcher.progress(f"copying {source.name} into the guest", done, size)
+                if not piece:
+                    break
+        return digest.hexdigest()
+
     def _plain(self, argv: tuple[str, ...], what: str, deadline: Deadline) -> None:
-        """Run something whose only answer is its exit code."""
-        pid = self._retry(lambda: self.communicator.start(argv), deadline)
-        waiting = Waiting(deadline, tick=0.05, watcher=self.watcher)
-        ended = waiting.until(what, lambda: self._retry(lambda: self.communicator.poll(pid), deadline))
+        """Run something that may be done twice and whose only answer is its exit code."""
+        begun = self._begin(argv, deadline)
+        ended = self._until(what, lambda: self._poll(begun.pid, deadline), deadline)
         if ended.code not in (0, None):
             raise GuestError(f"{what}: {argv[0]} ended with code {ended.code}")
 
-    def _wait(self, pid: int, code_file: str, what: str, mark: str, deadline: Deadline) -> int:
-        waiting = Waiting(deadline, tick=0.1, watcher=self.watcher)
-        return waiting.until(what, lambda: self._ended(pid, code_file, what, mark, deadline))[0]
+    def _begin(self, argv: tuple[str, ...], deadline: Deadline) -> Begun:
+        """Start it, again where the line broke; only for what bears being started twice."""
+        tries = 0
 
-    def _ended(self, pid: int, code_file: str, what: str, mark: str, deadline: Deadline) -> tuple[int] | None:
-        try:
-            ended = self.communicator.poll(pid)
-        except LineLost:
-            self.communicator.ready(deadline)
-            ended = None
-        if ended is None and self.communicator.traits.survives_disconnect and self.boot_known(mark, deadline):
-            return None
-        text = self.get(code_file, deadline)
-        if text and text.strip():
-            return (int(text.decode("utf-8-sig").strip()),)
-        if self.boot_mark(deadline) != mark:
-            raise GuestRestarted(
-                f"{what}: the guest restarted before it had ended",
-                hint="let it end with exit code 3010 instead; golden restarts the guest then",
-            )
-        if ended is not None:
-            raise GuestError(f"{what}: the launcher ended with code {ended.code} and left no exit code")
-        return None
+        def start() -> Begun:
+            nonlocal tries
+            tries += 1
+            pid = self.communicator.start(argv)
+            return Begun(pid, repeated=tries > 1)
 
-    def boot_known(self, mark: str, deadline: Deadline) -> bool:  # noqa: ARG002
-        """Whether the running program may still be taken for running."""
-        return True
+        return self._retry(start, deadline)
+
+    def _ask(self, script: Script, deadline: Deadline, parameters: Mapping[str, object]) -> tuple[Begun, str]:
+        """Start a script of golden's; the path its answer will have."""
+        stem = self.dialect.join(self.folder, f"ask{self._next()}")
+        path = self.place(script, deadline)
+        self.put(f"{stem}.in", self.dialect.encode_parameters(parameters), deadline)
+        return self._begin(self.dialect.shipped(path, f"{stem}.in", f"{stem}.out"), deadline), f"{stem}.out"
+
+    def _follow(
+        self, begun: Begun, what: str, result: str, deadline: Deadline, *, pid_file: str | None = None
+    ) -> Any:
+        following = Following(
+            begun,
+            what,
+            poll=lambda pid: self._poll(pid, deadline),
+            result=lambda: self._json(result, deadline),
+            vitals=lambda: self._vitals(begun, pid_file, deadline),
+        )
+        return self._until(what, following.look, deadline)
+
+    def _vitals(self, begun: Begun, pid_file: str | None, deadline: Deadline) -> Vitals:
+        """Ask the guest about a program whose number it has forgotten, or that was started twice."""
+        noted = self.get(pid_file, deadline) if pid_file else None
+        known = int(noted) if noted and noted.strip().isdigit() else None if begun.repeated else begun.pid
+        told = self._probe(deadline, **({} if known is None else {"process": known}))
+        restarted = self._mark is not None and told["boot_mark"] != self._mark
+        return Vitals(restarted, None if known is None else told.get("running"))
+
+    def _probe(self, deadline: Deadline, **parameters: object) -> Any:
+        """Run the probe; it only looks, so where its answer is lost it is simply run again."""
+        what = "asking the guest about itself"
+        for _ in range(3):
+            begun, answer = self._ask(self.dialect.probe, deadline, parameters)
+            ended = self._until(what, partial(self._poll, begun.pid, deadline), deadline)
+            told = self._json(answer, deadline)
+            if told is not None:
+                return told
+        raise GuestError(
+            f"{what}: {self.dialect.probe.name} ended with code {ended.code} and wrote no answer"
+        )
 
     def _came_back(self, before: str, deadline: Deadline) -> bool:
         try:
             self.communicator.ready(deadline)
+            # What was written just before a guest went down may not have reached its disk.
             self._there.clear()
             return self.boot_mark(deadline) != before
-        except (LineLost, GuestSilent, GuestError):
+        except (LineLost, GuestError):
             return False
 
+    def _json(self, path: str, deadline: Deadline) -> Any:
+        """What a file holds as JSON; None where there is no such file or not the whole of it yet."""
+        piece = self._piece(path, 0, self.communicator.traits.chunk, deadline)
+        return _parsed(piece or b"") or _parsed((piece and self.get(path, deadline)) or b"")
+
+    def _piece(self, path: str, offset: int, size: int, deadline: Deadline) -> bytes | None:
+        return self._retry(lambda: self.communicator.read(path, offset, size), deadline)
+
+    def _write(self, path: str, offset: int, data: bytes, deadline: Deadline) -> None:
+        self._retry(lambda: self.communicator.write(path, offset, data), deadline)
+
+    def _poll(self, pid: int, deadline: Deadline) -> Exit | None:
+        return self._retry(lambda: self.communicator.poll(pid), deadline)
+
+    def _until(self, what: str, condition: Callable[[], T | None], deadline: Deadline) -> T:
+        return Waiting(deadline, tick=0.1, watcher=self.watcher).until(what, condition)
+
     def _retry(self, act: Callable[[], T], deadline: Deadline) -> T:
-        """Do it, and once more after the line was lost and found again; for acts that may be done twice."""
+        """Do it, and again after the line was lost and found again; for acts that may be done twice."""
         for _ in range(3):
             try:
                 return act()
@@ -258,3 +329,17 @@ class Session:
     def _next(self) -> int:
         self._serial += 1
         return self._serial
+
+
+def _decoded(data: bytes, order: bytes) -> str:
+    """Text of a program's output; ``order`` are the first two bytes of the whole file."""
+    if order in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16-le" if order == b"\xff\xfe" else "utf-16-be", "replace").lstrip("\ufeff")
+    return data.decode("utf-8", "replace")
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except ValueError:
+        return None

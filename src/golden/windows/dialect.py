@@ -19,7 +19,9 @@ Every word above is an argument of its own. Paths given to cmd.exe are golden's 
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from golden.errors import GoldenError, UsageError
@@ -72,6 +74,14 @@ class WindowsDialect:
     def launch(self, launcher: str, order: str) -> tuple[str, ...]:
         """Run the launcher on an order file."""
         return (*POWERSHELL, launcher, "-Order", order)
+
+    def encode_order(self, order: Mapping[str, object]) -> bytes:
+        """An order as launch.ps1 reads it."""
+        return json.dumps(order).encode()
+
+    def encode_parameters(self, parameters: Mapping[str, object]) -> bytes:
+        """Parameters as golden's own scripts read them."""
+        return json.dumps(parameters).encode()
 
     def shipped(self, script: str, parameters: str, result: str) -> tuple[str, ...]:
         """Run one of golden's own scripts."""
