@@ -1,0 +1,176 @@
+"""The guest family of in-memory machines: what a family owes procedures, in its simplest strict form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from golden.disk.source import BlockSource
+from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed, UsageError
+from golden.guest.dialect import Dialect, Script
+from golden.guest.family import Applied, Family, Prepared, SealOrder, Wanted
+from golden.guest.session import Session
+from golden.model import Change, GuestFacts, GuestState, PayloadFile, SealProof
+from golden.waiting import Deadline
+
+SCRIPTS = Path(__file__).with_name("scripts")
+REBOOT = 3010
+
+
+class MemoryDialect:
+    """Argument lists of the instructions in ``memory_guest``."""
+
+    work_folder = "/golden"
+    launcher = Script(SCRIPTS / "launch")
+
+    def join(self, folder: str, *names: str) -> str:
+        """With slashes."""
+        return "/".join((folder.rstrip("/"), *names))
+
+    def make_folder(self, path: str) -> tuple[str, ...]:
+        """With its parents."""
+        return ("mkdir", path)
+
+    def remove_folder(self, path: str) -> tuple[str, ...]:
+        """With all in it."""
+        return ("rmdir", path)
+
+    def launch(self, launcher: str, order: str) -> tuple[str, ...]:
+        """Run an order file."""
+        return ("launch", launcher, order)
+
+    def encode_order(self, order: Mapping[str, object]) -> bytes:
+        """As JSON."""
+        return json.dumps(order).encode()
+
+    def encode_parameters(self, parameters: Mapping[str, object]) -> bytes:
+        """As JSON."""
+        return json.dumps(parameters).encode()
+
+    def shipped(self, script: str, parameters: str, result: str) -> tuple[str, ...]:
+        """Run one of ours."""
+        return ("shipped", script, parameters, result)
+
+    def interpreter(self, script: str) -> tuple[str, ...]:
+        """Run a user's script; only ``.memory`` can be run."""
+        if not script.endswith(".memory"):
+            raise UsageError(f"{script}: in-memory guests run .memory scripts only")
+        return ("run", script)
+
+    def shut_down(self) -> tuple[str, ...]:
+        """Off."""
+        return ("poweroff",)
+
+    def restart(self) -> tuple[str, ...]:
+        """Off and on."""
+        return ("reboot",)
+
+    @property
+    def probe(self) -> Script:
+        """Answers the boot mark."""
+        return Script(SCRIPTS / "probe")
+
+    @property
+    def hasher(self) -> Script:
+        """Answers size and SHA-256."""
+        return Script(SCRIPTS / "hash")
+
+
+@dataclass(slots=True)
+class MemoryFamily:
+    """Changes leave "NAME begun" and "NAME done" in the guest's log; each line once, or the proof fails."""
+
+    name: str = "memory"
+    dialect: Dialect = field(default_factory=MemoryDialect)
+    seals: tuple[str, ...] = ("sysprep", "linux", "none")
+
+    def read(self, disk: BlockSource) -> GuestFacts:
+        """State from the file ``/state``; UNKNOWN where it is missing or says nothing that is known."""
+        files = files_of(disk)
+        said = files.get("/state", "")
+        state = GuestState(said) if said in set(GuestState) else GuestState.UNKNOWN
+        return GuestFacts(
+            os=self.name,
+            state=state,
+            evidence=(("/state", said),),
+            product="in-memory guest",
+            architecture="x86_64",
+            stand_in=True,
+        )
+
+    def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:  # noqa: ARG002
+        """One file a change. UsageError for an empty file or unknown kind, or without a destination."""
+        if wanted.kind not in ("driver", "script", "file"):
+            raise UsageError(f"{wanted.kind}: in-memory guests take driver, script and file")
+        if not wanted.source.is_file():
+            raise NotFound(f"no file {wanted.source}")
+        content = wanted.source.read_bytes()
+        if not content:
+            raise UsageError(f"{wanted.source} is empty")
+        if wanted.kind == "script":
+            self.dialect.interpreter(wanted.source.name)
+        if wanted.kind == "file" and not wanted.destination:
+            raise UsageError(f"{wanted.source}: a file needs a destination in the guest")
+        payload = PayloadFile(wanted.source.name, hashlib.sha256(content).hexdigest(), len(content))
+        arguments = (("destination", wanted.destination),) if wanted.destination else ()
+        record = json.dumps([wanted.kind, arguments, payload.name, payload.sha256])
+        digest = hashlib.sha256(record.encode()).hexdigest()
+        change = Change(wanted.kind, wanted.source.name, (payload,), arguments, digest)
+        return Prepared(change, ((payload, wanted.source),))
+
+    def apply(self, session: Session, change: Change, files: Mapping[str, Path], deadline: Deadline) -> Applied:
+        """Push the file and install it under the change's name; exit code 3010 asks for a restart."""
+        payload = change.files[0]
+        target = dict(change.arguments).get("destination") or session.dialect.join(session.folder, payload.name)
+        session.push(files[payload.name], target, deadline)
+        ran = session.run(("install", change.name, target), f"applying {change.name}", deadline)
+        if ran.code not in (0, REBOOT):
+            raise ChangeFailed(f"{change.name} ended with code {ran.code}", details=ran.err or ran.out)
+        return Applied(reboot=ran.code == REBOOT)
+
+    def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
+        """Each change has begun once and is done once, read from the disk."""
+        lines = Counter(files_of(disk).get("/log", "").splitlines())
+        for change in changes:
+            seen = (lines[f"{change.name} begun"], lines[f"{change.name} done"])
+            if seen != (1, 1):
+                raise ProofFailed(f"{change.name} began {seen[0]} times and was done {seen[1]} times; once is right")
+        return tuple((change.name, "/log: begun once, done once") for change in changes)
+
+    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> None:  # noqa: ARG002
+        """Run ``seal`` in the guest, for every seal but ``none``."""
+        if order.seal == "none":
+            return
+        ran = session.run(("seal",), "sealing the guest", deadline)
+        if ran.code != 0:
+            raise GeneralizeFailed(f"sealing ended with code {ran.code}", details=ran.err)
+
+    def prove_sealed(self, disk: BlockSource, seal: str) -> SealProof:
+        """SEALED, and sealed exactly once; with the seal ``none`` VIRGIN, and never sealed."""
+        facts, lines = self.read(disk), Counter(files_of(disk).get("/log", "").splitlines())
+        times = 0 if seal == "none" else 1
+        wanted = (GuestState.VIRGIN if seal == "none" else GuestState.SEALED, times, times)
+        met = (facts.state, lines["seal begun"], lines["seal done"])
+        if met != wanted:
+            raise ProofFailed(f"not sealed as {seal}: state, seal begun, seal done are {met}, not {wanted}")
+        signals = (("state", str(facts.state)), ("seal begun", str(met[1])), ("seal done", str(met[2])))
+        return SealProof(seal, "disk", facts, signals, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def files_of(disk: BlockSource) -> dict[str, str]:
+    """The files on the disk of an in-memory machine. ProofFailed where it is none."""
+    try:
+        return dict(json.loads(disk.read_at(0, disk.size)))
+    except ValueError as error:
+        raise ProofFailed("this is not the disk of an in-memory machine", details=str(error)) from error
+
+
+if TYPE_CHECKING:
+    _dialect: type[Dialect] = MemoryDialect
+    _family: type[Family] = MemoryFamily
