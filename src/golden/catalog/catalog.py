@@ -43,9 +43,7 @@ class Catalog:
             if reference.name == name:
                 return reference
         known = [reference.name for reference in self.references()]
-        raise NotFound(
-            f"there is no reference {name!r}", details=_nearest(name, known) or None, hint="golden list"
-        )
+        raise NotFound(f"there is no reference {name!r}", details=_nearest(name, known) or None, hint="golden list")
 
     def move_head(self, name: str, number: int) -> Reference:
         """The next update starts from that version."""
@@ -62,22 +60,18 @@ class Catalog:
 
     def version(self, reference: str, number: int) -> Version:
         """One by number."""
-        found = self._records(
-            "SELECT record FROM version WHERE reference = ? AND number = ?", reference, number
-        )
+        found = self._records("SELECT record FROM version WHERE reference = ? AND number = ?", reference, number)
         if not found:
             self.reference(reference)
-            numbers = self._db.rows(
-                "SELECT number FROM version WHERE reference = ? ORDER BY number", reference
-            )
+            numbers = self._db.rows("SELECT number FROM version WHERE reference = ? ORDER BY number", reference)
             known = ", ".join(f"v{n}" for (n,) in numbers) or "none yet"
             raise NotFound(f"{reference} has no version v{number}", details=f"there are: {known}")
         return found[0]  # type: ignore[no-any-return]
 
     def next_version(self, reference: str) -> int:
-        """A number no version of the reference ever had, those of open jobs included."""
-        sql = "SELECT max(number) FROM version WHERE reference = ?"
-        return int(self._db.rows(sql, reference)[0][0] or 0) + 1
+        """A number no version of the reference ever had."""
+        rows = self._db.rows("SELECT last_version FROM reference WHERE name = ?", reference)
+        return int(rows[0][0]) + 1 if rows else 1
 
     def add_version(self, version: Version, reference: Reference | None = None) -> Version:
         """Record a frozen version and make it the head; with v1 its reference is recorded in the same transaction."""
@@ -85,7 +79,7 @@ class Catalog:
         with self._db.writing(f"version {version.reference}@v{version.number}") as execute:
             if reference is not None:
                 values = (reference.name, reference.os, reference.endpoint, reference.created, 0)
-                execute("INSERT OR IGNORE INTO reference VALUES (?, ?, ?, ?, ?)", values)
+                execute("INSERT OR IGNORE INTO reference VALUES (?, ?, ?, ?, ?, 0, 0)", values)
             key = (version.reference, version.number)
             row = (*key, version.parent, version.snapshot.machine, version.facts.state.value, version.created)
             added = execute(
@@ -93,7 +87,8 @@ class Catalog:
                 (*row, version.message, size, json.dumps(encode(version))),
             ).rowcount
             if added:
-                execute("UPDATE reference SET head = ? WHERE name = ?", (version.number, version.reference))
+                values = (version.number, version.number, version.reference)
+                execute("UPDATE reference SET head = ?, last_version = max(last_version, ?) WHERE name = ?", values)
         there = self.version(*key)
         if there.snapshot != version.snapshot:
             raise Conflict(f"{version.reference}@v{version.number} exists already, made by another job")
@@ -108,13 +103,9 @@ class Catalog:
             images = execute(
                 "SELECT number FROM image WHERE reference = ? AND version = ?", (reference, number)
             ).fetchall()
-            head = execute(
-                "SELECT 1 FROM reference WHERE name = ? AND head = ?", (reference, number)
-            ).fetchall()
+            head = execute("SELECT 1 FROM reference WHERE name = ? AND head = ?", (reference, number)).fetchall()
             if children or images or head:
-                users = (
-                    [f"v{n}" for (n,) in children] + [f"i{n}" for (n,) in images] + ["the head"] * len(head)
-                )
+                users = [f"v{n}" for (n,) in children] + [f"i{n}" for (n,) in images] + ["the head"] * len(head)
                 raise Conflict(f"{reference}@v{number} is needed by {', '.join(users)}")
             execute("DELETE FROM version WHERE reference = ? AND number = ?", (reference, number))
 
@@ -126,9 +117,7 @@ class Catalog:
 
     def image(self, reference: str, number: int) -> Image:
         """One by number."""
-        found = self._records(
-            "SELECT record FROM image WHERE reference = ? AND number = ?", reference, number
-        )
+        found = self._records("SELECT record FROM image WHERE reference = ? AND number = ?", reference, number)
         if not found:
             self.reference(reference)
             known = ", ".join(f"i{image.number}" for image in self.images(reference)) or "none yet"
@@ -137,9 +126,9 @@ class Catalog:
         return found[0]  # type: ignore[no-any-return]
 
     def next_image(self, reference: str) -> int:
-        """A number no image of the reference has."""
-        sql = "SELECT max(number) FROM image WHERE reference = ?"
-        return int(self._db.rows(sql, reference)[0][0] or 0) + 1
+        """A number no image of the reference ever had."""
+        rows = self._db.rows("SELECT last_image FROM reference WHERE name = ?", reference)
+        return int(rows[0][0]) + 1 if rows else 1
 
     def add_image(self, image: Image) -> Image:
         """Record a captured image."""
@@ -210,9 +199,7 @@ class Catalog:
         self.reference(reference)
         known = [channel.name for channel in channels]
         hint = f"golden promote {reference} --channel {name}"
-        raise NotFound(
-            f"{reference} has no channel {name!r}", details=_nearest(name, known) or None, hint=hint
-        )
+        raise NotFound(f"{reference} has no channel {name!r}", details=_nearest(name, known) or None, hint=hint)
 
     def move_channel(self, reference: str, name: str, image: int, *, back: bool = False) -> Channel:
         """Point a channel at an image; ``back`` takes the last of its history off instead of adding to it."""

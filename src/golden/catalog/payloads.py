@@ -70,6 +70,4 @@ class Payloads:
             write.flush()
             os.fsync(write.fileno())
         if digest.hexdigest() != file.sha256:
-            raise Tampered(
-                f"{source} changed while golden was reading it", hint="try again when nobody writes it"
-            )
+            raise Tampered(f"{source} changed while golden was reading it", hint="try again when nobody writes it")

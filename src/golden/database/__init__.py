@@ -91,9 +91,15 @@ class Database:
     def _unusable(self, error: sqlite3.DatabaseError) -> GoldenError:
         text = str(error)
         if "full" in text:
-            brief, hint = f"no room left on the disk that holds {self.path}", "free some room, then: golden resume"
+            brief, hint = (
+                f"no room left on the disk that holds {self.path}",
+                "free some room, then: golden resume",
+            )
         elif "readonly" in text or "unable to open" in text:
-            brief, hint = f"golden may not write {self.path}", "check who owns the state folder and its permissions"
+            brief, hint = (
+                f"golden may not write {self.path}",
+                "check who owns the state folder and its permissions",
+            )
         elif "locked" in text:
             brief, hint = f"another process keeps {self.path} locked", "golden jobs"
         elif "malformed" in text or "not a database" in text:
@@ -106,14 +112,18 @@ class Database:
     def _open_to_read(self) -> sqlite3.Connection:
         if not self.path.exists():
             raise NotFound(f"there is no golden state in {self.path.parent}", hint="golden init")
-        db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=20, isolation_level=None)
+        db = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=20, isolation_level=None
+        )
         try:
             db.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:
             if "unable to open" not in str(error):
                 raise
             # A folder that may not be written has no place for WAL's shared memory; nobody can be writing there.
-            db = sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
+            db = sqlite3.connect(
+                f"{self.path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None
+            )
         return db
 
     def _schema(self) -> int:

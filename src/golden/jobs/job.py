@@ -160,6 +160,17 @@ class Job:
         if not self._entry("own", name):
             self._write("own", name, kind.name)
 
+    @contextmanager
+    def holding(self, kind: Kind[Any], name: str) -> Iterator[None]:
+        """Answer for a thing with a name of its own while the block makes and records it; as ``owning`` otherwise."""
+        self.take(kind, name)
+        try:
+            yield
+        except BaseException as error:
+            self._unwind(kind, name, error)
+            raise
+        self._try_release(kind, name, self._left.append)
+
     def keep(self, label: str) -> None:
         """The thing outlives the job; from here on it belongs to whatever refers to it."""
         if not self._entry("kept", self.name(label)):

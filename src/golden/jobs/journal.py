@@ -97,9 +97,7 @@ def new_id() -> str:
 _COLUMNS = "id, procedure, revision, reference, instructions, state, created, ended, problem"
 
 
-def create(
-    database: Database, procedure: str, revision: int, order: Any, *, job: str | None = None
-) -> JobRecord:
+def create(database: Database, procedure: str, revision: int, order: Any, *, job: str | None = None) -> JobRecord:
     """Write down a new job before anything of it happens."""
     job = job or new_id()
     row = (job, procedure, revision, order.reference, json.dumps(encode(order)), OPEN, now(), None, None)

@@ -83,9 +83,7 @@ class Lease:
         self._beat = threading.Thread(target=self._renew_for_ever, daemon=True, name="golden-lease")
 
     @classmethod
-    def taken(
-        cls, database: Database, reference: str, job: str, *, wait: Deadline | None, watcher: Watcher
-    ) -> Lease:
+    def taken(cls, database: Database, reference: str, job: str, *, wait: Deadline | None, watcher: Watcher) -> Lease:
         """
         Take the lease. Where another process holds it: JobBusy that says who, where and since when; with ``wait``
         the rest of the lease is waited out first, naming the holder.
@@ -134,11 +132,7 @@ class Lease:
         sql = "SELECT owner, job, since, expires FROM lease WHERE reference = ?"
         with self._database.writing("lease taken") as execute:
             row = execute(sql, (self._reference,)).fetchone()
-            if (
-                row is not None
-                and row[3] > time.time()
-                and not Owner(**json.loads(row[0])).is_evidently_dead()
-            ):
+            if row is not None and row[3] > time.time() and not Owner(**json.loads(row[0])).is_evidently_dead():
                 return {"owner": Owner(**json.loads(row[0])), "job": row[1], "since": row[2]}
             values = (self._reference, self._job, self._token, json.dumps(asdict(Owner.me())), now())
             execute("REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", (*values, time.time() + LENGTH))
@@ -146,7 +140,8 @@ class Lease:
 
     def _busy(self, holder: dict[str, Any]) -> JobBusy:
         return JobBusy(
-            f"{self._reference} is being written by job {holder['job']}: {holder['owner'].told()}, since {holder['since']}",
+            f"{self._reference} is being written by job {holder['job']}: "
+            f"{holder['owner'].told()}, since {holder['since']}",
             hint=f"wait for it, or stop it there; golden logs {holder['job']} shows what it does",
         )
 

@@ -45,6 +45,8 @@ class CaptureOrder:
     seal: str
     answer_file: str = ""
     """sha256 of the answer file in the payload store, or empty."""
+    libraries: tuple[str, ...] = ()
+    """Where the image is published as soon as it is recorded."""
     timeout: float = 45 * 60
     """Seconds; facts/windows.md 1.5."""
 

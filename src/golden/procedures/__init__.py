@@ -1,0 +1,1 @@
+"""What golden does: each procedure reads like the thing it does."""

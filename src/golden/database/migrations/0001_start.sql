@@ -5,7 +5,9 @@ CREATE TABLE reference (
     os TEXT NOT NULL,
     endpoint TEXT NOT NULL,
     created TEXT NOT NULL,
-    head INTEGER NOT NULL DEFAULT 0
+    head INTEGER NOT NULL DEFAULT 0,
+    last_version INTEGER NOT NULL DEFAULT 0,
+    last_image INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE TABLE version (
@@ -20,6 +22,9 @@ CREATE TABLE version (
     record TEXT NOT NULL,
     PRIMARY KEY (reference, number)
 );
+
+-- Overviews read this alone, never the records.
+CREATE INDEX version_overview ON version (reference, number, created, size, state);
 
 CREATE TABLE image (
     reference TEXT NOT NULL REFERENCES reference (name),

@@ -1,0 +1,112 @@
+"""Capture: a clone of a version is generalized, proved sealed from outside, kept as an image, and thrown away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from golden.database import now
+from golden.errors import PolicyRefused, ProofFailed
+from golden.guest.family import SealOrder
+from golden.jobs import Job
+from golden.model import (
+    Artifact,
+    CaptureOrder,
+    CloneOptions,
+    Image,
+    Machine,
+    Role,
+    SealProof,
+    Version,
+)
+from golden.procedures.frozen import check_frozen
+from golden.procedures.inside import inside
+from golden.procedures.publish import publish_all
+from golden.procedures.shop import Shop
+from golden.waiting import Deadline
+
+MAY_BE_GENERALIZED = {Role.CAPTURE, Role.REHEARSAL}
+
+
+def capture(job: Job, shop: Shop, order: CaptureOrder) -> Image:
+    """Clone, generalize the clone, prove it from outside, keep the image, record it, throw the clone away."""
+    version = shop.catalog.version(order.reference, order.version)
+    check_frozen(shop, version)
+    with job.owning(shop.machines, "clone", clone, shop, version) as machine:
+        job.once("generalize", generalize, shop, machine, order, version)
+        job.step("proof", prove, shop, machine, order)
+        with job.owning(shop.images, "image", capture_image, shop, machine, order) as artifact:
+            proof = job.step("proof of the image", prove, shop, artifact, order)
+            image = job.step("record", record, shop, order, artifact, proof)
+            job.keep("image")
+    check_frozen(shop, version)
+    publish_all(job, shop, image, order.libraries)
+    return image
+
+
+def clone(name: str, shop: Shop, version: Version) -> Machine:
+    """A disposable machine that may be generalized, cut off from every network."""
+    mark = shop.mark(Role.CAPTURE, version.reference)
+    return shop.hypervisor.clone(
+        name, version.snapshot, mark, CloneOptions(linked=shop.hypervisor.abilities.linked_clone)
+    )
+
+
+def generalize(shop: Shop, machine: Machine, order: CaptureOrder, version: Version) -> None:
+    """Seal the guest of the clone and have it switch itself off; nothing at all for the seal ``none``."""
+    if order.seal == "none":
+        return
+    assert_disposable(shop, machine)
+    deadline = Deadline(order.timeout)
+    answers = _answer_file(shop, order)
+    seal = SealOrder(order.seal, answers, shop.account.name, shop.account.password)
+    family = shop.families(version.facts.os)
+    with inside(shop, machine, order.reference, deadline) as session:
+        shop.watcher.doing("generalizing the clone")
+        family.generalize(session, seal, version.facts, deadline)
+
+
+def assert_disposable(shop: Shop, machine: Machine) -> None:
+    """
+    Asked of the hypervisor, not of our records: only a clone that this very job made for it is ever generalized.
+    There is no flag to override it. PolicyRefused otherwise.
+    """
+    now_there = shop.hypervisor.find(machine.name)
+    mark = now_there.mark if now_there else None
+    if mark is None or mark.job != shop.job or mark.role not in MAY_BE_GENERALIZED or now_there.snapshots:  # type: ignore[union-attr]
+        raise PolicyRefused(
+            f"{machine.name} will not be generalized: it does not carry the mark of a capture clone of job {shop.job}",
+            details=f"its mark: {mark}",
+        )
+
+
+def prove(shop: Shop, thing: Machine | Artifact, order: CaptureOrder) -> SealProof:
+    """All offline signals of the seal, read from a disk that nobody runs."""
+    reference = shop.catalog.reference(order.reference)
+    with shop.hypervisor.open_disk(thing) as disk:
+        return shop.families(reference.os).prove_sealed(disk, order.seal)
+
+
+def capture_image(name: str, shop: Shop, machine: Machine, order: CaptureOrder) -> Artifact:
+    """A standalone image of the clone."""
+    return shop.hypervisor.capture(name, machine, shop.mark(Role.IMAGE, order.reference))
+
+
+def record(shop: Shop, order: CaptureOrder, artifact: Artifact, proof: SealProof) -> Image:
+    """The image with its proof."""
+    if not artifact.forms:
+        raise ProofFailed(f"the captured image {artifact.name} has no form")
+    image = Image(
+        reference=order.reference,
+        number=order.number,
+        version=order.version,
+        seal=order.seal,
+        artifact=artifact,
+        proof=proof,
+        created=now(),
+        answer_file=order.answer_file,
+    )
+    return shop.catalog.add_image(image)
+
+
+def _answer_file(shop: Shop, order: CaptureOrder) -> Path | None:
+    return shop.payloads.path(order.answer_file) if order.answer_file else None

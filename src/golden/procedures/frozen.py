@@ -1,0 +1,60 @@
+"""What must be true of frozen versions: checked before and after every job on one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+
+from golden.codec import plain
+from golden.errors import NotFound, Tampered
+from golden.model import Change, DiskFile, FileStamp, GuestFacts, Version
+from golden.procedures.shop import Shop
+
+
+def lineage_digest(parent: str, changes: tuple[Change, ...], facts: GuestFacts) -> str:
+    """H(parent's digest, digests of the changes, facts); the evidence of the state is no part of it."""
+    told = [parent, [change.digest for change in changes], plain(replace(facts, evidence=()))]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def chain(shop: Shop, version: Version) -> list[Version]:
+    """The version and every ancestor whose disk it stands on, newest first."""
+    found = [version]
+    while found[-1].depth and found[-1].parent is not None:
+        found.append(shop.catalog.version(version.reference, found[-1].parent))
+    return found
+
+
+def check_frozen(shop: Shop, version: Version) -> None:
+    """Every file of the version and of those it stands on is what it was when it was frozen. Tampered otherwise."""
+    for one in chain(shop, version):
+        name = f"{one.reference}@v{one.number}"
+        try:
+            stamps = shop.hypervisor.identity(one.snapshot)
+        except NotFound as error:
+            raise Tampered(f"{name} is not there any more", details=error.brief, hint="golden doctor") from error
+        if stamps != one.stamps:
+            raise Tampered(
+                f"{name} was changed after it was frozen; golden will not build on it",
+                details=_difference(one.stamps, stamps),
+                hint=f"golden verify {name} --deep tells whether its content changed; golden rollback leaves it aside",
+            )
+
+
+def deep_check(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
+    """Hash every frozen file of one version. Tampered names those that differ."""
+    found = shop.hypervisor.digest(version.snapshot)
+    was = {file.path: file.sha256 for file in version.disks}
+    bad = [file.path for file in found if was.get(file.path) != file.sha256]
+    bad += [path for path in was if path not in {file.path for file in found}]
+    if bad:
+        name = f"{version.reference}@v{version.number}"
+        raise Tampered(f"{name} has other bytes than when it was frozen", details="\n".join(bad))
+    return found
+
+
+def _difference(was: tuple[FileStamp, ...], now: tuple[FileStamp, ...]) -> str:
+    before, after = {s.path: s.stamp for s in was}, {s.path: s.stamp for s in now}
+    paths = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+    return "\n".join(f"{p}\n  was {before.get(p, 'not there')}\n  is  {after.get(p, 'not there')}" for p in paths)

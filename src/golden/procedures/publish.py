@@ -1,0 +1,99 @@
+"""Publish: an image goes into libraries; the new publication is made and verified before the old one is retired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from golden.errors import GoldenError, NotAble, PartlyPublished, PolicyRefused
+from golden.jobs import Job
+from golden.library import Library
+from golden.model import Form, Image, Publication, PublishOrder
+from golden.procedures.kinds import publication_key
+from golden.procedures.shop import Shop
+
+
+def publish(job: Job, shop: Shop, order: PublishOrder) -> tuple[Publication, ...]:
+    """An image of the catalog goes into libraries."""
+    return publish_all(job, shop, shop.catalog.image(order.reference, order.image), order.libraries)
+
+
+def publish_all(job: Job, shop: Shop, image: Image, libraries: tuple[str, ...]) -> tuple[Publication, ...]:
+    """One library after the other; what failed is told at the end, what succeeded stays."""
+    done: list[Publication] = []
+    failed: list[tuple[str, GoldenError]] = []
+    for name in libraries:
+        try:
+            done.append(publish_to(job, shop, image, name))
+        except GoldenError as error:
+            failed.append((name, error))
+    if failed:
+        raise told(failed, done)
+    return tuple(done)
+
+
+def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
+    """Make it, verify it, record it, and only then retire what it replaces."""
+    key = publication_key(shop.catalog.installation, image.reference, image.number, name)
+    with job.holding(shop.publications, key):
+        made = job.step(f"publish to {name}", put, shop, image, name, key)
+        publication = job.step(f"record in {name}", shop.catalog.put_publication, made)
+    job.step(f"retire in {name}", retire_others, shop, publication)
+    return publication
+
+
+def put(shop: Shop, image: Image, name: str, key: str) -> Publication:
+    """The image in a form that the library takes, read back and compared."""
+    library = shop.libraries(name)
+    publication = library.settle(key)
+    if publication is None:
+        form = choose(image, name, library)
+        publication = library.publish(image, form, content(form), key)
+    library.verify(publication)
+    return publication
+
+
+def choose(image: Image, name: str, library: Library) -> Form:
+    """The first form the library takes. NotAble or PolicyRefused says what it takes."""
+    able = library.abilities
+    if image.seal not in able.seals:
+        raise PolicyRefused(
+            f"{name} takes seals {', '.join(able.seals)}; {image.reference}@i{image.number} is sealed {image.seal!r}"
+        )
+    for wanted in able.forms:
+        for form in image.artifact.forms:
+            if form.format == wanted and form.path is not None:
+                return form
+    has = ", ".join(form.format for form in image.artifact.forms)
+    raise NotAble(f"{name} takes {', '.join(able.forms)}; {image.reference}@i{image.number} exists as {has}")
+
+
+@contextmanager
+def content(form: Form) -> Iterator[BinaryIO]:
+    """The form's bytes."""
+    if form.path is None:
+        raise NotAble("this form of the image is not on this computer")
+    with open(form.path, "rb") as file:  # noqa: PTH123
+        yield file
+
+
+def retire_others(shop: Shop, publication: Publication) -> tuple[Publication, ...]:
+    """Older images of the reference in the same library are marked as no longer current."""
+    library, retired = shop.libraries(publication.library), []
+    for other in shop.catalog.publications(publication.reference):
+        if other.library == publication.library and not other.retired and other.image < publication.image:
+            retired.append(shop.catalog.put_publication(library.retire(other)))
+    return tuple(retired)
+
+
+def told(failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
+    """The one error of a single library, or PartlyPublished."""
+    if len(failed) == 1 and not done:
+        return failed[0][1]
+    good = ", ".join(publication.library for publication in done) or "none"
+    return PartlyPublished(
+        f"published to {good}; failed: {', '.join(name for name, _ in failed)}",
+        details="\n".join(f"{name}: {error.brief}" for name, error in failed),
+        hint="golden publish again; what is there already is not sent twice",
+    )

@@ -1,0 +1,102 @@
+"""Update: changes on top of a version, applied in a clone of it and proved from outside, become the next version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from golden.database import now
+from golden.errors import GuestUnfit
+from golden.jobs import Job
+from golden.model import (
+    Change,
+    CloneOptions,
+    GuestFacts,
+    GuestState,
+    Machine,
+    Role,
+    Snapshot,
+    UpdateOrder,
+    Version,
+)
+from golden.procedures.frozen import check_frozen, lineage_digest
+from golden.procedures.inside import inside
+from golden.procedures.shop import Shop
+from golden.waiting import Deadline
+
+
+def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
+    """Clone the parent, change the clone from inside, prove it from outside, freeze it, record it."""
+    parent = shop.catalog.version(order.reference, order.parent)
+    check_frozen(shop, parent)
+    with job.owning(shop.machines, "clone", clone, shop, parent, order) as machine:
+        job.once("changes", apply_changes, shop, machine, order)
+        facts = job.step("proof", prove_changes, shop, machine, order, parent)
+        snapshot = job.step("freeze", shop.hypervisor.freeze, machine, f"v{order.number}")
+        version = job.step("record", record, shop, order, facts, snapshot)
+        job.keep("clone")
+    check_frozen(shop, parent)
+    return version
+
+
+def clone(name: str, shop: Shop, parent: Version, order: UpdateOrder) -> Machine:
+    """A machine of the parent's state, cut off from the network unless asked otherwise."""
+    options = CloneOptions(linked=order.linked, network=order.network)
+    return shop.hypervisor.clone(name, parent.snapshot, shop.mark(Role.CLONE, order.reference), options)
+
+
+def apply_changes(shop: Shop, machine: Machine, order: UpdateOrder) -> tuple[str, ...]:
+    """Every change in order, with the restarts they ask for; the guest ends switched off. Notes worth keeping."""
+    deadline, notes = Deadline(order.timeout), []
+    family = shop.families(shop.catalog.reference(order.reference).os)
+    with inside(shop, machine, order.reference, deadline) as session:
+        for change in order.changes:
+            shop.watcher.doing(f"{change.kind} {change.name}")
+            applied = family.apply(session, change, payload_of(shop, change), deadline)
+            if applied.note:
+                notes.append(f"{change.name}: {applied.note}")
+            if applied.reboot:
+                shop.watcher.doing(f"restarting the guest, which {change.name} asked for")
+                session.restart(deadline)
+    return tuple(notes)
+
+
+def payload_of(shop: Shop, change: Change) -> dict[str, Path]:
+    """Where the files of a change lie here, by their names in it."""
+    return {file.name: shop.payloads.check(file) for file in change.files}
+
+
+def prove_changes(shop: Shop, machine: Machine, order: UpdateOrder, parent: Version) -> GuestFacts:
+    """Read the powered-off disk: still un-generalized, and every change is there."""
+    family = shop.families(shop.catalog.reference(order.reference).os)
+    with shop.hypervisor.open_disk(machine) as disk:
+        facts = family.read(disk)
+        allowed = {GuestState.VIRGIN, parent.facts.state}
+        if facts.state not in allowed:
+            raise GuestUnfit(
+                f"after the changes the guest is {facts.state}, not {parent.facts.state}: it may not become a version",
+                details="\n".join(f"{key} = {value}" for key, value in facts.evidence),
+                hint=f"a change that runs sysprep does not belong into a reference; golden logs {shop.job}",
+            )
+        family.prove(disk, order.changes)
+    return facts
+
+
+def record(shop: Shop, order: UpdateOrder, facts: GuestFacts, snapshot: Snapshot) -> Version:
+    """The next version; from here on it is what the next update starts from."""
+    parent = shop.catalog.version(order.reference, order.parent)
+    version = Version(
+        reference=order.reference,
+        number=order.number,
+        parent=parent.number,
+        digest=lineage_digest(parent.digest, order.changes, facts),
+        snapshot=snapshot,
+        facts=facts,
+        disks=shop.hypervisor.digest(snapshot),
+        stamps=shop.hypervisor.identity(snapshot),
+        changes=order.changes,
+        message=order.message or ", ".join(change.name for change in order.changes),
+        created=now(),
+        depth=parent.depth + 1 if order.linked else 0,
+        accepted_deployed=parent.accepted_deployed,
+    )
+    return shop.catalog.add_version(version)

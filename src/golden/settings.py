@@ -1,0 +1,224 @@
+"""golden.toml: found as git finds its folder, read once, wrong keys named with line and column."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from golden.errors import BadConfig, BadName, NotFound
+from golden.provider import Endpoint
+
+FILE = "golden.toml"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+_TABLES = {
+    "golden": {"state"},
+    "defaults": {"endpoint", "library", "reference"},
+    "reference": {"endpoint", "guest"},
+    "guest": {
+        "communicator",
+        "host",
+        "port",
+        "user",
+        "key_file",
+        "known_hosts",
+        "account",
+        "password_file",
+        "password_env",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What golden.toml says, with what it leaves out filled in."""
+
+    file: Path | None
+    """None where there is no golden.toml: then there is one endpoint, the embedded libvirt."""
+    base: Path
+    """Folder that relative paths count from."""
+    state: Path
+    endpoints: dict[str, Endpoint]
+    libraries: dict[str, Endpoint]
+    guests: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By reference: how to get into its guests."""
+    reference_endpoints: dict[str, str] = field(default_factory=dict)
+    defaults: dict[str, str] = field(default_factory=dict)
+
+    def endpoint(self, name: str) -> Endpoint:
+        """One by name; NotFound says which there are."""
+        return _named(name, "endpoint", self.endpoints, self.file)
+
+    def library(self, name: str) -> Endpoint:
+        """One by name; NotFound says which there are."""
+        return _named(name, "library", self.libraries, self.file)
+
+    def default_endpoint(self, reference: str) -> str:
+        """The endpoint a new reference lives on."""
+        given = self.reference_endpoints.get(reference) or self.defaults.get("endpoint")
+        return given or next(iter(self.endpoints))
+
+
+def check_name(name: str, what: str) -> str:
+    """The name, if golden takes it; BadName otherwise."""
+    if not NAME.fullmatch(name):
+        raise BadName(
+            f"{name!r} cannot be the name of a {what}",
+            hint="lower-case letters, digits, dots, dashes and underscores, 63 at most, a letter or digit first",
+        )
+    return name
+
+
+def find_file(start: Path) -> Path | None:
+    """golden.toml in the folder or the nearest one above it."""
+    for folder in (start, *start.parents):
+        try:
+            if (folder / FILE).is_file():
+                return folder / FILE
+        except PermissionError:
+            return None  # What lies above a folder we may not look into is not ours.
+    return None
+
+
+def load(start: Path | None = None) -> Settings:
+    """The settings that hold in a folder (the working directory). GOLDEN_PROJECT and GOLDEN_STATE win over it."""
+    project = os.environ.get("GOLDEN_PROJECT")
+    start = Path(project).absolute() if project else (start or Path.cwd())
+    file = find_file(start)
+    if project and file is None:
+        raise NotFound(f"GOLDEN_PROJECT is {project}, and there is no {FILE} in it", hint="golden init")
+    return read(file) if file else _settings(None, start, {}, "")
+
+
+def read(file: Path) -> Settings:
+    """One golden.toml. BadConfig with line and column."""
+    try:
+        text = file.read_bytes().decode("utf-8")
+        data = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"{file} is not UTF-8 text: byte {error.start}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(file, str(error)) from error
+    except OSError as error:
+        raise BadConfig(f"{file} cannot be read: {error.strerror}") from error
+    return _settings(file, file.parent, data, text)
+
+
+def _syntax(file: Path, words: str) -> BadConfig:
+    place = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)", words)
+    where = f":{place[1]}:{place[2]}" if place and place[1] else " (at its end)" if place else ""
+    return BadConfig(f"{file}{where}: {re.sub(r' *\(at .*\)', '', words)}", hint="TOML as at https://toml.io")
+
+
+def _settings(file: Path | None, base: Path, data: dict[str, Any], text: str) -> Settings:
+    reader = _Reader(file or base / FILE, text)
+    reader.keys("", data, {"golden", "defaults", "endpoints", "libraries", "references"})
+    own = reader.table(data, "golden", _TABLES["golden"])
+    state = os.environ.get("GOLDEN_STATE") or own.get("state", ".golden")
+    endpoints = reader.places(data, "endpoints") or {"local": Endpoint("local", "qemu:///embed")}
+    libraries = reader.places(data, "libraries")
+    defaults = reader.table(data, "defaults", _TABLES["defaults"])
+    guests, reference_endpoints = {}, {}
+    for name, table in reader.named(data, "references"):
+        path = f"references.{name}"
+        reader.keys(path, table, _TABLES["reference"])
+        guests[name] = reader.table(table, "guest", _TABLES["guest"], path)
+        if "endpoint" in table:
+            reference_endpoints[name] = reader.text(path, "endpoint", table["endpoint"])
+    for path, name in [
+        ("defaults", defaults.get("endpoint")),
+        *((f"references.{n}", e) for n, e in reference_endpoints.items()),
+    ]:
+        if name is not None and name not in endpoints:
+            raise reader.wrong(path, "endpoint", f"there is no endpoint {name!r}; there are: {', '.join(endpoints)}")
+    if (library := defaults.get("library")) is not None and library not in libraries:
+        raise reader.wrong("defaults", "library", f"there is no library {library!r}")
+    place = base / Path(state).expanduser()
+    return Settings(file, base, place.absolute(), endpoints, libraries, guests, reference_endpoints, defaults)
+
+
+def _named(name: str, what: str, known: dict[str, Endpoint], file: Path | None) -> Endpoint:
+    if name in known:
+        return known[name]
+    close = get_close_matches(name, known, n=1)
+    details = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}" if known else None
+    hint = f"golden {what} add {name if NAME.fullmatch(name) else 'NAME'} URL, or write it into {file or FILE}"
+    raise NotFound(f"there is no {what} {name!r}", details=details, hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads tables of one file and knows where in it a wrong key stands."""
+
+    file: Path
+    source: str
+
+    def wrong(self, table: str, key: str, what: str) -> BadConfig:
+        """An error at a key."""
+        line, column = self._place(table, key)
+        where = f"{table}.{key}" if table else key
+        return BadConfig(f"{self.file}:{line}:{column}: {where}: {what}")
+
+    def keys(self, table: str, data: dict[str, Any], known: set[str]) -> None:
+        """Refuse keys nobody reads: a slip of the pen must not change what golden does."""
+        for key in data:
+            if key not in known:
+                close = get_close_matches(key, known, n=1)
+                what = f"did you mean {close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
+                raise self.wrong(table, key, f"golden does not know this key; {what}")
+
+    def text(self, table: str, key: str, value: Any) -> str:
+        """A string or a number as text."""
+        if isinstance(value, bool) or not isinstance(value, (str, int)):
+            raise self.wrong(table, key, f"a text was wanted, {type(value).__name__} was met")
+        return str(value)
+
+    def table(self, data: dict[str, Any], name: str, known: set[str], above: str = "") -> dict[str, str]:
+        """A table of texts."""
+        path = f"{above}.{name}" if above else name
+        found = data.get(name, {})
+        if not isinstance(found, dict):
+            raise self.wrong(above, name, "a table was wanted")
+        self.keys(path, found, known)
+        return {key: self.text(path, key, value) for key, value in found.items()}
+
+    def named(self, data: dict[str, Any], name: str) -> list[tuple[str, dict[str, Any]]]:
+        """Tables by name, like ``[endpoints.local]``."""
+        found = data.get(name, {})
+        if not isinstance(found, dict):
+            raise self.wrong("", name, f"tables like [{name}.NAME] were wanted")
+        for key, value in found.items():
+            if not NAME.fullmatch(key):
+                raise self.wrong(name, key, "not a name golden takes (lower-case letters, digits, dots and dashes)")
+            if not isinstance(value, dict):
+                raise self.wrong(name, key, f"a table [{name}.{key}] was wanted")
+        return list(found.items())
+
+    def places(self, data: dict[str, Any], name: str) -> dict[str, Endpoint]:
+        """Endpoints or libraries: a URL each, and whatever else their provider reads."""
+        found = {}
+        for key, table in self.named(data, name):
+            path = f"{name}.{key}"
+            options = {option: self.text(path, option, value) for option, value in table.items()}
+            if "url" not in options:
+                raise self.wrong(name, key, 'it needs a url, like url = "qemu:///embed"')
+            if secret := next((o for o in options if o in ("password", "secret", "token")), None):
+                raise self.wrong(path, secret, f"secrets are not written here; use {secret}_file or {secret}_env")
+            found[key] = Endpoint(key, options.pop("url"), options)
+        return found
+
+    def _place(self, table: str, key: str) -> tuple[int, int]:
+        current = ""
+        for number, line in enumerate(self.source.splitlines(), start=1):
+            if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+                current = header[1].replace('"', "").replace("'", "")
+                if current == (f"{table}.{key}" if table else key) or (not table and current.split(".")[0] == key):
+                    return number, line.index("[") + 1
+            elif current == table and (found := re.match(rf"\s*[\"']?({re.escape(key)})[\"']?\s*[=.]", line)):
+                return number, found.start(1) + 1
+        return 1, 1
