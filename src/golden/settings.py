@@ -112,7 +112,8 @@ def read(file: Path) -> Settings:
 def _syntax(file: Path, words: str) -> BadConfig:
     place = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)", words)
     where = f":{place[1]}:{place[2]}" if place and place[1] else " (at its end)" if place else ""
-    return BadConfig(f"{file}{where}: {re.sub(r' *\(at .*\)', '', words)}", hint="TOML as at https://toml.io")
+    told = re.sub(r" *\(at .*\)", "", words)
+    return BadConfig(f"{file}{where}: {told}", hint="TOML as at https://toml.io")
 
 
 def _settings(file: Path | None, base: Path, data: dict[str, Any], text: str) -> Settings:

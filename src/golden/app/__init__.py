@@ -1,0 +1,1 @@
+"""Composition: what the command line (or any other front) can ask golden for, one function a use case."""

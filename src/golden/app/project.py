@@ -1,0 +1,183 @@
+"""One project folder: its settings, database, catalog, and how a job's shop is put together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from golden.database import Checkpoint, Database
+from golden.errors import BadConfig, UsageError
+from golden.settings import Settings, load
+
+if TYPE_CHECKING:
+    from golden.catalog import Catalog
+    from golden.guest.communicator import Communicator
+    from golden.guest.family import Family
+    from golden.library import Library
+    from golden.model import Machine
+    from golden.procedures.shop import Account, Shop
+    from golden.provider import Hypervisor
+    from golden.waiting import Watcher
+
+
+@dataclass
+class Project:
+    """A project that is open, for reading or writing. Hypervisors are opened only by those who need one."""
+
+    settings: Settings
+    write: bool = False
+    checkpoint: Checkpoint = lambda _: None
+    _database: Database | None = field(default=None, repr=False)
+
+    @classmethod
+    def here(cls, *, write: bool = False, start: Path | None = None) -> Project:
+        """The project of the working directory."""
+        return cls(load(start), write)
+
+    @property
+    def database(self) -> Database:
+        """Opened at first use; for writing it is made and brought up to date."""
+        if self._database is None:
+            self._database = Database(self.settings.state, write=self.write, checkpoint=self.checkpoint)
+        return self._database
+
+    @property
+    def catalog(self) -> Catalog:
+        """What exists."""
+        from golden.catalog import Catalog
+
+        return Catalog(self.database)
+
+    def exists(self) -> bool:
+        """Whether anything was ever recorded here."""
+        return (self.settings.state / "golden.db").exists()
+
+    def logs(self, job: str) -> Path:
+        """A job's folder for outputs, logs and pictures."""
+        return self.settings.state / "jobs" / job
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    @contextmanager
+    def hypervisor(self, endpoint: str, job: str, watcher: Watcher) -> Iterator[Hypervisor]:
+        """A connection for one job, or "look" for looking; let go of at the block's end."""
+        from golden import plugins
+        from golden.provider import Scope
+
+        found = self.settings.endpoint(endpoint)
+        hypervisor = plugins.open_hypervisor(found, Scope(job, self.settings.state, watcher))
+        try:
+            yield hypervisor
+        finally:
+            hypervisor.close()
+
+    @contextmanager
+    def shop(self, endpoint: str, reference: str, job: str, watcher: Watcher) -> Iterator[Shop]:
+        """Everything a procedure works with; connections are let go of at the block's end."""
+        from golden.catalog import Payloads
+        from golden.procedures.shop import Shop
+
+        with ExitStack() as stack:
+            hypervisor = stack.enter_context(self.hypervisor(endpoint, job, watcher))
+            yield Shop(
+                job=job,
+                hypervisor=hypervisor,
+                catalog=self.catalog,
+                payloads=Payloads(self.settings.state / "payloads"),
+                families=family,
+                libraries=self._libraries(stack, job, watcher),
+                ways_in=self._ways_in(hypervisor),
+                logs=self.logs(job),
+                account=self._account(reference),
+                watcher=watcher,
+            )
+
+    def _libraries(self, stack: ExitStack, job: str, watcher: Watcher) -> Callable[[str], Library]:
+        from golden import plugins
+        from golden.provider import Scope
+
+        opened: dict[str, Library] = {}
+
+        def library(name: str) -> Library:
+            if name not in opened:
+                place = self.settings.library(name)
+                scope = Scope(job, self.settings.state, watcher)
+                opened[name] = plugins.open_library(place, scope, self.settings.base)
+                stack.callback(opened[name].close)
+            return opened[name]
+
+        return library
+
+    def _ways_in(self, hypervisor: Hypervisor) -> Callable[[str, Machine], Communicator]:
+        def way_in(reference: str, machine: Machine) -> Communicator:
+            guest = self.settings.guests.get(reference, {})
+            if guest.get("communicator", "agent") == "agent":
+                return hypervisor.communicator(machine)
+            return ssh_communicator(reference, guest, self.settings.base)
+
+        return way_in
+
+    def _account(self, reference: str) -> Account:
+        from golden.procedures.shop import Account
+
+        guest = self.settings.guests.get(reference, {})
+        if "account" not in guest:
+            return Account()
+        return Account(guest["account"], secret(guest, "password", self.settings.base))
+
+
+def family(os_name: str) -> Family:
+    """The family of guests a reference's ``os`` names."""
+    if os_name == "linux":
+        from golden.linux.family import LinuxFamily
+
+        return LinuxFamily()
+    if os_name == "memory":
+        from golden.testing.memory import MemoryFamily
+
+        return MemoryFamily()
+    if os_name == "windows":
+        from golden.windows.family import WindowsFamily
+
+        return WindowsFamily()
+    raise UsageError(f"golden does not know guests of the kind {os_name!r}", hint="--os windows or --os linux")
+
+
+def secret(table: dict[str, str], key: str, base: Path) -> str:
+    """A secret by file or environment, never from golden.toml itself; empty where neither is named."""
+    if path := table.get(f"{key}_file"):
+        try:
+            return (base / Path(path).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise BadConfig(f"the {key} file {path} cannot be read: {error.strerror}") from error
+    if name := table.get(f"{key}_env"):
+        if name not in os.environ:
+            raise BadConfig(f"the environment has no {name}, which golden.toml names for the {key}")
+        return os.environ[name]
+    return ""
+
+
+def ssh_communicator(reference: str, guest: dict[str, str], base: Path) -> Communicator:
+    """SSH into the guest of a reference, as golden.toml describes it."""
+    if guest["communicator"] != "ssh":
+        raise BadConfig(f"references.{reference}.guest: communicator is agent or ssh, not {guest['communicator']!r}")
+    from golden.guest.ssh import SshCommunicator
+
+    if missing := [key for key in ("host", "user", "known_hosts") if key not in guest]:
+        raise BadConfig(f"references.{reference}.guest: communicator ssh also needs {', '.join(missing)}")
+    return SshCommunicator(
+        guest["host"],
+        port=int(guest.get("port", "22")),
+        user=guest["user"],
+        key_file=base / Path(guest["key_file"]).expanduser() if "key_file" in guest else None,
+        password=secret(guest, "password", base),
+        known_hosts=base / Path(guest["known_hosts"]).expanduser(),
+    )

@@ -1,0 +1,65 @@
+"""Providers and libraries, found by entry point and loaded only when their scheme is asked for."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from golden.errors import BadConfig, NotAble
+from golden.library import Library, LibraryFactory
+from golden.provider import Endpoint, Hypervisor, Provider, Scope
+
+_EXTRAS = {"qemu": "libvirt", "qemu+ssh": "libvirt", "vsphere": "vsphere", "hyperv": "hyperv"}
+
+
+def scheme(url: str) -> str:
+    """What stands before the first colon, in lower case."""
+    return url.partition(":")[0].lower()
+
+
+def provider(endpoint: Endpoint) -> Provider:
+    """The provider that opens the endpoint's URL. BadConfig where none does, NotAble where its extra is missing."""
+    found: Provider = _first("golden.providers", endpoint, "endpoint")
+    return found
+
+
+def open_hypervisor(endpoint: Endpoint, scope: Scope) -> Hypervisor:
+    """Connect to an endpoint."""
+    return provider(endpoint).open(endpoint, scope)
+
+
+def open_library(endpoint: Endpoint, scope: Scope, base: Path) -> Library:
+    """Connect to a library."""
+    factory: LibraryFactory = _first("golden.libraries", endpoint, "library")
+    return factory.open(endpoint, scope, base)
+
+
+def _first(group: str, endpoint: Endpoint, what: str) -> Any:
+    wanted, known = scheme(endpoint.url), []
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        plugin = _load(entry)
+        if plugin is None:
+            continue
+        if wanted in plugin.schemes:
+            return plugin
+        known += plugin.schemes
+    hint = f"pip install 'golden-reference[{_EXTRAS[wanted]}]'" if wanted in _EXTRAS else None
+    raise BadConfig(
+        f"no {what} is opened by URLs like {endpoint.url!r}; known are {', '.join(f'{s}:' for s in known)}", hint=hint
+    )
+
+
+def _load(entry: EntryPoint) -> Any:
+    try:
+        return entry.load()
+    except ImportError:
+        return None  # An extra that is not installed; asking for its scheme says which.
+
+
+def unusable(error: ImportError, extra: str) -> NotAble:
+    """What to say when a provider's own library is missing."""
+    return NotAble(
+        f"{error.name or 'a library'} is not installed, which this endpoint needs",
+        hint=f"pip install 'golden-reference[{extra}]'",
+    )
