@@ -46,7 +46,7 @@ class Dialect(Protocol):
         Run the launcher on an order file (argv, env, cwd, out, err, code).
 
         The launcher takes an order at most once: a second one on the same order ends with code 17. It leaves
-        its number in ``code + ".pid"`` and at the end ``{"code": …, "out": bytes, "err": bytes}`` in ``code``.
+        its number in ``code + ".pid"`` and, last, ``{"code": …, "out": bytes, "err": bytes}`` in ``code``.
         """
 
     def encode_order(self, order: Mapping[str, object]) -> bytes:

@@ -171,8 +171,8 @@ class Session:
 
     def pieces(self, path: str, deadline: Deadline, limit: int, *, start: int = 0) -> Iterator[bytes]:
         """
-        A guest's file in pieces, from ``start`` until ``limit`` (offsets in bytes); nothing at all when there is
-        no such file, one empty piece when there is nothing from ``start`` on.
+        A guest's file in pieces, from ``start`` until ``limit`` (offsets in bytes); nothing at all when there
+        is no such file, one empty piece when there is nothing from ``start`` on.
         """
         done = start
         while done < limit:
@@ -190,7 +190,7 @@ class Session:
         return b"".join(pieces) if pieces else None
 
     def tail(self, path: str, deadline: Deadline, *, size: int | None = None) -> str:
-        """The last part of a guest's text file, empty when there is none; without ``size`` the guest is asked."""
+        """The last part of a guest's text file, or nothing; without ``size`` the guest is asked for it."""
         if size is None:
             asked = self.script(self.dialect.hasher, "measuring output", deadline, path=path, size_only=True)
             size = int(asked["size"])
