@@ -45,6 +45,11 @@ def only_reference(settings: Settings, catalog: Catalog | None) -> str:
     raise NotFound("there is no reference here yet", hint="golden adopt NAME --from disk.qcow2")
 
 
+def is_image(target: Target) -> bool:
+    """Whether an address means an image: by number, or by a channel."""
+    return not (target.selector in ("", "latest") or re.fullmatch(r"v\d+", target.selector))
+
+
 def version_of(target: Target, catalog: Catalog) -> Version:
     """The version an address means: the head where it names none, an image's version where it names an image."""
     selector = target.selector

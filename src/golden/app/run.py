@@ -38,8 +38,16 @@ class Manner:
 
 
 def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: str | None = None) -> tuple[str, Any]:
-    """Run a new job to its end: its id, and what it made. JobBusy where another process writes the reference."""
-    project.database  # noqa: B018  - made before the lease needs it
+    """
+    Run a new job to its end: its id, and what it made. JobBusy where another process writes the reference,
+    Conflict where an interrupted job of it waits to be resumed or cancelled.
+    """
+    for other in unfinished(project):
+        if other.reference == order.reference:
+            raise Conflict(
+                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
+                hint=f"golden resume {other.id}, or golden cancel {other.id}",
+            )
     made = create(project.database, procedure, REVISION, order, job=job)
     try:
         return made.id, _run(project, made, manner, wait=None)

@@ -2,7 +2,7 @@
 
 from golden.jobs.job import Job, Kind, Show, ShowNothing
 from golden.jobs.journal import Entry, JobRecord, Journal, create, entries, record, records
-from golden.jobs.lease import Lease, Owner, holder
+from golden.jobs.lease import Lease, Owner, holder, holder_is_alive
 
 __all__ = [
     "Entry",
@@ -17,6 +17,7 @@ __all__ = [
     "create",
     "entries",
     "holder",
+    "holder_is_alive",
     "record",
     "records",
 ]

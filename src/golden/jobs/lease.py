@@ -165,7 +165,9 @@ class Lease:
 def holder(database: Database, job: str) -> Owner | None:
     """The live process that runs a job now, as far as anybody can see; None where none does."""
     rows = database.rows("SELECT owner, expires FROM lease WHERE job = ?", job)
-    if not rows:
-        return None
-    owner = Owner(**json.loads(rows[0][0]))
-    return None if rows[0][1] <= time.time() or owner.is_evidently_dead() else owner
+    return Owner(**json.loads(rows[0][0])) if rows and holder_is_alive(*rows[0]) else None
+
+
+def holder_is_alive(owner: str, expires: float) -> bool:
+    """Whether the holder of a lease, as it is written in the database, may still be running."""
+    return expires > time.time() and not Owner(**json.loads(owner)).is_evidently_dead()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golden.database import now
-from golden.errors import ChecksFailed, GuestUnfit, NotAble
+from golden.errors import ChecksFailed, Conflict, GuestUnfit, NotAble
 from golden.guest.family import Family
 from golden.jobs import Job
 from golden.model import (
@@ -47,6 +47,9 @@ def adopt(job: Job, shop: Shop, order: AdoptOrder) -> Version:
 
 def examine(shop: Shop, order: AdoptOrder) -> Candidate:
     """Refuse what cannot be adopted before a byte of it is copied."""
+    if any(reference.name == order.reference for reference in shop.catalog.references()):
+        hint = f"golden update {order.reference} …, or adopt under another name"
+        raise Conflict(f"there is a reference {order.reference} already", hint=hint)
     candidate = shop.hypervisor.examine(order.origin)
     errors = [finding for finding in candidate.problems if finding.severity is Severity.ERROR]
     if errors:

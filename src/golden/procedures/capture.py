@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from golden.database import now
-from golden.errors import PolicyRefused, ProofFailed
+from golden.errors import Conflict, PolicyRefused, ProofFailed
 from golden.guest.family import SealOrder
 from golden.jobs import Job
 from golden.model import (
@@ -30,6 +30,7 @@ MAY_BE_GENERALIZED = {Role.CAPTURE, Role.REHEARSAL}
 def capture(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     """Clone, generalize the clone, prove it from outside, keep the image, record it, throw the clone away."""
     version = shop.catalog.version(order.reference, order.version)
+    job.step("number", claim, shop, order)
     check_frozen(shop, version)
     with job.owning(shop.machines, "clone", clone, shop, version) as machine:
         job.once("generalize", generalize, shop, machine, order, version)
@@ -41,6 +42,15 @@ def capture(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     check_frozen(shop, version)
     publish_all(job, shop, image, order.libraries)
     return image
+
+
+def claim(shop: Shop, order: CaptureOrder) -> None:
+    """The number is still free: nobody was faster between the order and the lease. Conflict otherwise."""
+    if shop.catalog.next_image(order.reference) != order.number:
+        raise Conflict(
+            f"{order.reference}@i{order.number} was made by somebody else meanwhile",
+            hint=f"golden log {order.reference}, then the same command again",
+        )
 
 
 def clone(name: str, shop: Shop, version: Version) -> Machine:

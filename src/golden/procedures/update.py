@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from golden.database import now
-from golden.errors import GuestUnfit
+from golden.errors import Conflict, GuestUnfit
 from golden.jobs import Job
 from golden.model import (
     Change,
@@ -27,6 +27,7 @@ from golden.waiting import Deadline
 def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
     """Clone the parent, change the clone from inside, prove it from outside, freeze it, record it."""
     parent = shop.catalog.version(order.reference, order.parent)
+    job.step("number", claim, shop, order)
     check_frozen(shop, parent)
     with job.owning(shop.machines, "clone", clone, shop, parent, order) as machine:
         job.once("changes", apply_changes, shop, machine, order)
@@ -36,6 +37,15 @@ def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
         job.keep("clone")
     check_frozen(shop, parent)
     return version
+
+
+def claim(shop: Shop, order: UpdateOrder) -> None:
+    """The number is still free: nobody was faster between the order and the lease. Conflict otherwise."""
+    if shop.catalog.next_version(order.reference) != order.number:
+        raise Conflict(
+            f"{order.reference}@v{order.number} was made by somebody else meanwhile",
+            hint=f"golden log {order.reference}, then the same command again",
+        )
 
 
 def clone(name: str, shop: Shop, parent: Version, order: UpdateOrder) -> Machine:

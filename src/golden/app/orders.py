@@ -1,0 +1,228 @@
+"""From what a user typed to an order that a job can carry out: looked at whole before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from golden.app.names import Target, version_of
+from golden.app.project import Project, family
+from golden.errors import NotFound, Refused, UsageError
+from golden.guest.family import Wanted
+from golden.model import (
+    AdoptOrder,
+    CaptureOrder,
+    DiskFile,
+    Finding,
+    Origin,
+    PayloadFile,
+    PruneOrder,
+    PublishOrder,
+    UpdateOrder,
+    Version,
+)
+from golden.provider import Abilities, Hypervisor
+from golden.settings import check_name
+from golden.waiting import Watcher
+
+RESERVE = 64 << 20
+"""Bytes left free on the endpoint beyond what a plan expects to need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a job would do, with numbers; the same engine that does it."""
+
+    procedure: str
+    reference: str
+    base: str
+    """e.g. win2022@v4"""
+    result: str
+    """e.g. win2022@v5"""
+    clone: str
+    """linked | full | copy"""
+    space: int
+    """Bytes expected to be needed on the endpoint."""
+    free: int | None
+    steps: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    sources: tuple[tuple[PayloadFile, Path], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateWish:
+    """What a user wants of an update."""
+
+    wanted: tuple[Wanted, ...]
+    message: str = ""
+    full: bool = False
+    network: str | None = None
+    timeout: float = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureWish:
+    """What a user wants of a capture."""
+
+    seal: str | None = None
+    """None: the family's usual one."""
+    answer_file: Path | None = None
+    libraries: tuple[str, ...] = ()
+    timeout: float = 45 * 60
+
+
+def adopt_order(project: Project, reference: str, origin: Origin, **options: object) -> AdoptOrder:
+    """Adopt an origin under a name, on the endpoint that golden.toml or ``endpoint`` names."""
+    check_name(reference, "reference")
+    endpoint = str(options.pop("endpoint", None) or project.settings.default_endpoint(reference))
+    project.settings.endpoint(endpoint)
+    return AdoptOrder(reference, origin, endpoint, **options)  # type: ignore[arg-type]
+
+
+def origin_of(where: str, **options: object) -> Origin:
+    """A disk image or domain XML where the text is a file, else the name of a machine on the endpoint."""
+    path = Path(where).expanduser()
+    if path.suffix.lower() == ".xml" and path.is_file():
+        return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
+    if path.is_file():
+        return Origin("disk", str(path.absolute()), **options)  # type: ignore[arg-type]
+    if "/" in where or "\\" in where or path.suffix.lower() in (".qcow2", ".raw", ".img", ".vmdk", ".vhdx", ".xml"):
+        raise NotFound(f"there is no file {where}", hint="a disk image, a domain's XML file, or a machine's name")
+    return Origin("machine", where, **options)  # type: ignore[arg-type]
+
+
+def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Watcher) -> tuple[UpdateOrder, Plan]:
+    """
+    Look at every change on this computer, at the endpoint's abilities and room, and say what would happen.
+
+    UsageError, NotFound or ChecksFailed where a change cannot be applied; Refused where the endpoint has no room.
+    """
+    if not wish.wanted:
+        hint = "--add driver.inf, --run script.ps1, --copy FILE:PLACE or --playbook p.toml"
+        raise UsageError("nothing to change", hint=hint)
+    catalog = project.catalog
+    parent = version_of(target, catalog)
+    guests = family(catalog.reference(parent.reference).os)
+    prepared = [guests.prepare(one, parent.facts) for one in wish.wanted]
+    payload = sum(file.size for one in prepared for file, _ in one.sources)
+    with project.hypervisor(catalog.reference(parent.reference).endpoint, "look", watcher) as hypervisor:
+        linked = is_linked(hypervisor.abilities, parent, full=wish.full)
+        check_network(hypervisor.abilities, wish.network)
+        space = room(hypervisor, parent, payload * 2, linked=linked)
+        free = hypervisor.free_space()
+    changes = tuple(one.change for one in prepared)
+    number = catalog.next_version(parent.reference)
+    order = UpdateOrder(
+        parent.reference, parent.number, number, changes, wish.message, linked, wish.network, wish.timeout
+    )
+    steps = ("clone", *(f"{c.kind} {c.name}" for c in changes), "shut down", "read the disk", "freeze", "record")
+    names = (f"{order.reference}@v{order.parent}", f"{order.reference}@v{order.number}")
+    findings = tuple(finding for one in prepared for finding in one.findings)
+    sources = tuple(source for one in prepared for source in one.sources)
+    kind = "linked" if linked else "full"
+    return order, Plan("update", order.reference, *names, kind, space, free, steps, findings, sources)
+
+
+def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: Watcher) -> tuple[CaptureOrder, Plan]:
+    """The same for a capture."""
+    catalog = project.catalog
+    version = version_of(target, catalog)
+    guests = family(catalog.reference(version.reference).os)
+    seal = wish.seal or guests.seals[0]
+    if seal not in guests.seals:
+        known = ", ".join(guests.seals)
+        raise UsageError(f"guests of {version.reference} cannot be sealed with {seal!r}; known are {known}")
+    for name in wish.libraries:
+        project.settings.library(name)
+    answers = _answer_payload(wish.answer_file, seal)
+    with project.hypervisor(catalog.reference(version.reference).endpoint, "look", watcher) as hypervisor:
+        space = sum(disk.size for disk in _below(project, version)) + (256 << 20)
+        free = hypervisor.free_space()
+        _assert_room(space, free)
+        kind = "linked" if hypervisor.abilities.linked_clone else "full"
+    number = catalog.next_image(version.reference)
+    digest = answers[0].sha256 if answers else ""
+    order = CaptureOrder(version.reference, version.number, number, seal, digest, wish.libraries, wish.timeout)
+    sealing = () if seal == "none" else ("generalize", "shut down")
+    steps = ("clone", *sealing, "prove from outside", "image", "prove the image", "record")
+    steps += tuple(f"publish to {name}" for name in wish.libraries)
+    names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")
+    sources = (answers,) if answers else ()
+    return order, Plan("capture", order.reference, *names, kind, space, free, steps, (), sources)
+
+
+def publish_order(project: Project, reference: str, image: int, libraries: tuple[str, ...]) -> PublishOrder:
+    """Publish an image; without libraries the default one."""
+    libraries = libraries or tuple(filter(None, (project.settings.defaults.get("library"),)))
+    if not libraries and len(project.settings.libraries) == 1:
+        libraries = tuple(project.settings.libraries)
+    if not libraries:
+        raise UsageError(
+            "publish where?", hint="--to LIBRARY; golden library list shows them, golden library add adds one"
+        )
+    for name in libraries:
+        project.settings.library(name)
+    return PublishOrder(reference, project.catalog.image(reference, image).number, libraries)
+
+
+def prune_order(reference: str, versions: tuple[int, ...], images: tuple[int, ...]) -> PruneOrder:
+    """Prune exactly these."""
+    return PruneOrder(reference, versions, images)
+
+
+def keep_payloads(project: Project, sources: tuple[tuple[PayloadFile, Path], ...]) -> None:
+    """Copy every file of the changes into the payload store, checked by content."""
+    from golden.catalog import Payloads
+
+    payloads = Payloads(project.settings.state / "payloads")
+    for file, path in sources:
+        payloads.keep(file, path)
+
+
+def is_linked(abilities: Abilities, parent: Version, *, full: bool) -> bool:
+    """Linked where the endpoint can and the chain does not grow beyond what it bears."""
+    deep = abilities.snapshot_depth is not None and parent.depth + 1 > abilities.snapshot_depth
+    return abilities.linked_clone and not full and not deep
+
+
+def check_network(abilities: Abilities, network: str | None) -> None:
+    """NotFound where the endpoint has no such network."""
+    if network is not None and abilities.networks and network not in abilities.networks:
+        known = ", ".join(abilities.networks)
+        raise NotFound(f"the endpoint has no network {network!r}", details=f"there are: {known}")
+
+
+def room(hypervisor: Hypervisor, parent: Version, payload: int, *, linked: bool) -> int:
+    """Bytes a clone is expected to need. Refused where the endpoint has less."""
+    base = 0 if linked else sum(disk.size for disk in parent.disks)
+    space = base + payload + RESERVE
+    _assert_room(space, hypervisor.free_space())
+    return space
+
+
+def _assert_room(space: int, free: int | None) -> None:
+    if free is not None and free < space:
+        raise Refused(
+            f"this needs about {space >> 20} MiB on the endpoint, and {free >> 20} MiB are free",
+            hint="golden prune shows what may go",
+        )
+
+
+def _below(project: Project, version: Version) -> list[DiskFile]:
+    found = list(version.disks)
+    while version.depth and version.parent is not None:
+        version = project.catalog.version(version.reference, version.parent)
+        found += version.disks
+    return found
+
+
+def _answer_payload(path: Path | None, seal: str) -> tuple[PayloadFile, Path] | None:
+    if path is None:
+        return None
+    if seal == "none":
+        raise UsageError("--answer-file goes with a seal; --seal none generalizes nothing")
+    if not path.is_file():
+        raise NotFound(f"there is no answer file {path}")
+    content = path.read_bytes()
+    return PayloadFile(path.name, hashlib.sha256(content).hexdigest(), len(content)), path.absolute()

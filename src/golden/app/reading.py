@@ -1,0 +1,139 @@
+"""What exists, for people and programs. Nothing here opens a hypervisor or imports more than SQLite and the nouns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from golden.app.names import Target, image_of, is_image, parse, version_of
+from golden.app.project import Project
+from golden.codec import plain
+
+_OVERVIEW = """
+SELECT r.name, r.os, r.endpoint, r.created, r.head,
+       coalesce(v.count, 0), coalesce(v.size, 0), v.last, h.state
+FROM reference r
+LEFT JOIN (SELECT reference, count(*) AS count, sum(size) AS size, max(created) AS last
+           FROM version INDEXED BY version_overview GROUP BY reference) v ON v.reference = r.name
+LEFT JOIN version h ON h.reference = r.name AND h.number = r.head
+ORDER BY r.name
+"""
+
+
+def status(project: Project) -> dict[str, Any]:
+    """Every reference with its head, numbers, channels, and the jobs that are not over."""
+    if not project.exists():
+        return {"references": [], "jobs": []}
+    rows = project.database.rows
+    images = {
+        name: (count, size, last)
+        for name, count, size, last in rows(
+            "SELECT reference, count(*), sum(size), max(number) FROM image GROUP BY reference"
+        )
+    }
+    channels: dict[str, dict[str, int]] = {}
+    for name, channel, image in rows("SELECT reference, name, image FROM channel ORDER BY name"):
+        channels.setdefault(name, {})[channel] = image
+    jobs = open_jobs(project)
+    references = []
+    for name, os, endpoint, created, head, count, size, last, state in rows(_OVERVIEW):
+        made, image_size, newest = images.get(name, (0, 0, None))
+        references.append(
+            {
+                "name": name,
+                "head": head,
+                "state": state,
+                "os": os,
+                "endpoint": endpoint,
+                "versions": count,
+                "images": made,
+                "latest_image": newest,
+                "channels": channels.get(name, {}),
+                "size": size + image_size,
+                "created": created,
+                "changed": last or created,
+                "jobs": [job["id"] for job in jobs if job["reference"] == name],
+            }
+        )
+    return {"references": references, "jobs": jobs}
+
+
+def open_jobs(project: Project) -> list[dict[str, Any]]:
+    """Jobs that are not over; ``running`` says whether a live process holds them."""
+    found = project.database.rows(
+        "SELECT j.id, j.procedure, j.reference, j.created, j.problem, l.owner, l.expires "
+        "FROM job j LEFT JOIN lease l ON l.job = j.id WHERE j.state = 'open' ORDER BY j.created"
+    )
+    return [_job(*row) for row in found]
+
+
+def _job(
+    id_: str, procedure: str, reference: str, created: str, problem: str | None, owner: str | None, _expires: float
+) -> dict[str, Any]:
+    running = False
+    if owner is not None:
+        from golden.jobs import holder_is_alive  # psutil; only where something seems to run
+
+        running = holder_is_alive(owner, _expires)
+    import json
+
+    return {
+        "id": id_,
+        "procedure": procedure,
+        "reference": reference,
+        "created": created,
+        "running": running,
+        "problem": json.loads(problem) if problem else None,
+    }
+
+
+def log(project: Project, text: str | None) -> dict[str, Any]:
+    """One reference's lineage: versions, images, channels and publications, oldest first."""
+    catalog = project.catalog
+    target = parse(text, project.settings, catalog)
+    reference = catalog.reference(target.reference)
+    publications = catalog.publications(reference.name)
+    images = []
+    for image in catalog.images(reference.name):
+        published = [plain(p) for p in publications if p.image == image.number]
+        images.append({**image_told(plain(image)), "publications": published})
+    return {
+        "reference": plain(reference),
+        "versions": [version_told(plain(version)) for version in catalog.versions(reference.name)],
+        "images": images,
+        "channels": [plain(channel) for channel in catalog.channels(reference.name)],
+    }
+
+
+def show(project: Project, text: str | None) -> tuple[str, dict[str, Any]]:
+    """("version" | "image", one of them whole): an image where the address names one or a channel."""
+    catalog = project.catalog
+    target = parse(text, project.settings, catalog)
+    if not is_image(target):
+        version = version_of(target, catalog)
+        told = version_told(plain(version))
+        told["images"] = [i.number for i in catalog.images(version.reference) if i.version == version.number]
+        return "version", told
+    return "image", _image(project, target)
+
+
+def resolve(project: Project, text: str | None) -> dict[str, Any]:
+    """An image by channel, number or "latest", with where to get it: what Terraform and scripts ask for."""
+    return _image(project, parse(text, project.settings, project.catalog))
+
+
+def version_told(version: dict[str, Any]) -> dict[str, Any]:
+    """A version as people and programs want it: its state at the top, its disks' paths."""
+    return {**version, "state": version["facts"]["state"]}
+
+
+def image_told(image: dict[str, Any]) -> dict[str, Any]:
+    """An image with its forms at the top."""
+    artifact = image.pop("artifact")
+    return {**image, "name": artifact["name"], "forms": artifact["forms"], "state": image["proof"]["facts"]["state"]}
+
+
+def _image(project: Project, target: Target) -> dict[str, Any]:
+    image = image_of(target, project.catalog)
+    published = [plain(p) for p in project.catalog.publications(image.reference, image.number)]
+    channels = [c.name for c in project.catalog.channels(image.reference) if c.image == image.number]
+    return {**image_told(plain(image)), "publications": published, "channels": channels}

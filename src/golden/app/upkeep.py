@@ -1,0 +1,143 @@
+"""Doctor, gc, verify and prune: keeping what is there right and small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden.app.names import Target, image_of, is_image, version_of
+from golden.app.project import Project
+from golden.app.run import unfinished
+from golden.catalog import Payloads
+from golden.errors import GoldenError, NotFound, Tampered
+from golden.jobs import JobRecord, records
+from golden.model import DiskFile, Finding, Image, Severity, Version
+from golden.procedures.frozen import check_frozen, deep_check
+from golden.procedures.prune import prunable
+from golden.procedures.repair import leaks, mend, survey
+from golden.provider import Marked, Scope
+from golden.waiting import Watcher
+
+
+def doctor(project: Project, watcher: Watcher) -> list[Finding]:
+    """Everything that is not as it must be, errors first; empty when nothing is wrong."""
+    found: list[Finding] = [_interrupted(job) for job in unfinished(project)] if project.exists() else []
+    for name, endpoint in project.settings.endpoints.items():
+        watcher.doing(f"looking at endpoint {name}")
+        found += diagnose(project, name, watcher)
+        if not project.exists():
+            continue
+        references = [r for r in project.catalog.references() if r.endpoint == name]
+        try:
+            with project.shop(name, "", "look", watcher) as shop:
+                unneeded = leaks(shop, records(project.database, only_open=True))
+                found += [_leak(thing, endpoint.name) for thing in unneeded]
+                for reference in references:
+                    watcher.doing(f"looking at {reference.name}")
+                    found += survey(shop, reference.name)
+        except GoldenError as error:
+            found.append(_trouble(name, error))
+    order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+    return sorted(found, key=lambda finding: order[finding.severity])
+
+
+def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]:
+    """What an endpoint's own provider says of it."""
+    from golden import plugins
+
+    place = project.settings.endpoint(endpoint)
+    try:
+        scope = Scope("look", project.settings.state, watcher)
+        return list(plugins.provider(place).diagnose(place, scope))
+    except GoldenError as error:
+        return [_trouble(endpoint, error)]
+
+
+def gc(project: Project, watcher: Watcher, *, dry_run: bool) -> tuple[list[Marked], list[str]]:
+    """Things of golden's that nothing needs and no unfinished job owns: those found, and those that would not go."""
+    found: list[Marked] = []
+    left: list[str] = []
+    for name in project.settings.endpoints:
+        with project.shop(name, "", "look", watcher) as shop:
+            leaked = leaks(shop, records(project.database, only_open=True))
+            found += leaked
+            if not dry_run:
+                left += mend(shop, leaked)
+    if not dry_run:
+        Payloads(project.settings.state / "payloads").sweep_unfinished()
+    return found, left
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What a verify looked at."""
+
+    name: str
+    files: tuple[DiskFile, ...]
+    deep: bool
+
+
+def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) -> list[Verified]:
+    """
+    A version (or every version of a reference) and its images are what they were: cheaply, or by hashing every byte.
+    Tampered or ProofFailed otherwise.
+    """
+    catalog = project.catalog
+    reference = catalog.reference(target.reference)
+    with project.shop(reference.endpoint, reference.name, "look", watcher) as shop:
+        done: list[Verified] = []
+        for version in _versions(project, target):
+            watcher.doing(f"verifying {version.reference}@v{version.number}")
+            files = deep_check(shop, version) if deep else version.disks
+            check_frozen(shop, version)
+            done.append(Verified(f"{version.reference}@v{version.number}", files, deep))
+        for image in _images(project, target):
+            name = f"{image.reference}@i{image.number}"
+            watcher.doing(f"verifying {name}")
+            artifact = shop.hypervisor.find_image(image.artifact.name)
+            if artifact is None:
+                raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint="golden doctor")
+            if artifact.forms != image.artifact.forms:
+                raise Tampered(f"{name} was changed after it was captured")
+            for publication in catalog.publications(image.reference, image.number):
+                if deep and not publication.retired:
+                    shop.libraries(publication.library).verify(publication)
+            files = tuple(DiskFile(f.path or f.url or "", "disk", f.format, f.size, f.sha256) for f in artifact.forms)
+            done.append(Verified(name, files, deep))
+    return done
+
+
+def prune_plan(
+    project: Project, reference: str, keep: int, watcher: Watcher
+) -> tuple[tuple[Version, ...], tuple[Image, ...]]:
+    """What a prune that keeps the newest ``keep`` of each would take."""
+    found = project.catalog.reference(reference)
+    with project.shop(found.endpoint, reference, "look", watcher) as shop:
+        return prunable(shop, reference, keep)
+
+
+def _versions(project: Project, target: Target) -> list[Version]:
+    if not target.selector:
+        return project.catalog.versions(target.reference)
+    return [] if is_image(target) else [version_of(target, project.catalog)]
+
+
+def _images(project: Project, target: Target) -> list[Image]:
+    if not target.selector:
+        return project.catalog.images(target.reference)
+    return [image_of(target, project.catalog)] if is_image(target) else []
+
+
+def _interrupted(job: JobRecord) -> Finding:
+    sentence = f"job {job.id} ({job.procedure} of {job.reference}) was cut off and is not over."
+    fix = f"golden resume {job.id}, or golden cancel {job.id}"
+    return Finding("job-interrupted", Severity.ERROR, sentence, "", fix)
+
+
+def _leak(thing: Marked, endpoint: str) -> Finding:
+    sentence = f"{thing.kind} {thing.name} on {endpoint} is golden's, and nothing needs or owns it."
+    return Finding("leak", Severity.ERROR, sentence, f"made by job {thing.mark.job}", "golden gc")
+
+
+def _trouble(endpoint: str, error: GoldenError) -> Finding:
+    sentence = f"endpoint {endpoint}: {error.brief}"
+    return Finding(error.id, Severity.ERROR, sentence, error.details or "", error.hint or "")
