@@ -52,12 +52,39 @@ class Value:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class _Node:
     name: str
     count: int
     subkeys: int
     value_count: int
     values: int
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a hive; what is below it is read when it is asked for."""
+
+    hive: Hive
+    node: _Node
+
+    @property
+    def name(self) -> str:
+        """Its own name, without the path."""
+        return self.node.name
+
+    def value(self, name: str) -> Data | None:
+        """One value, None where it is missing. The default value's name is empty."""
+        for value in self.hive.values_of(self.node, only=name.lower()):
+            return value.plain()
+        return None
+
+    def values(self) -> dict[str, Data]:
+        """All values by name."""
+        return {value.name: value.plain() for value in self.hive.values_of(self.node)}
+
+    def below(self) -> Iterator[Key]:
+        """The keys below."""
+        return (Key(self.hive, node) for node in self.hive.nodes_below(self.node))
 
 
 class Hive:
@@ -74,7 +101,9 @@ class Hive:
         if major != 1 or minor > 6:
             raise Damaged(f"{name} is a registry hive of an unknown version {major}.{minor}")
         self._root = struct.unpack_from("<I", base, 36)[0]
-        self.dirty: bool = first != second or _checksum(base) != struct.unpack_from("<I", base, 508)[0]
+        if _checksum(base) != struct.unpack_from("<I", base, 508)[0]:
+            raise Damaged(f"{name} is damaged: the checksum of its first block is wrong")
+        self.dirty: bool = first != second
         """Writing it was not finished: the last changes are in its log files, which are not read here."""
 
     @classmethod
@@ -82,41 +111,33 @@ class Hive:
         """A hive from its bytes or from anything that gives bytes at an offset, such as a file on a volume."""
         return cls(Memory(content) if isinstance(content, bytes) else content, name)
 
+    def key(self, path: str) -> Key | None:
+        """The key at ``path``, None where there is none."""
+        node: _Node | None = self._node(self._root)
+        for part in filter(None, path.split("\\")):
+            wanted = part.lower()
+            below = self.nodes_below(node) if node else iter(())
+            node = next((each for each in below if each.name.lower() == wanted), None)
+        return Key(self, node) if node else None
+
     def value(self, key: str, name: str) -> Data | None:
         """One value; None where key or value is missing. The default value's name is empty."""
-        found = self._find(key)
-        if found is None:
-            return None
-        for value in self._values(found, only=name.lower()):
-            return value.plain()
-        return None
+        found = self.key(key)
+        return found.value(name) if found else None
 
     def values(self, key: str) -> dict[str, Data]:
         """All values of a key by name; none where there is no such key."""
-        found = self._find(key)
-        return {} if found is None else {value.name: value.plain() for value in self._values(found)}
+        found = self.key(key)
+        return found.values() if found else {}
 
     def subkeys(self, key: str) -> tuple[str, ...]:
         """Names of the keys below; none where there is no such key."""
-        found = self._find(key)
-        return () if found is None else tuple(below.name for below in self._below(found))
+        found = self.key(key)
+        return tuple(below.name for below in found.below()) if found else ()
 
     def has(self, key: str) -> bool:
         """Whether there is such a key."""
-        return self._find(key) is not None
-
-    def children(self, key: str) -> Iterator[tuple[str, dict[str, Data]]]:
-        """(name, values) of each key below, without looking each up again."""
-        found = self._find(key)
-        for below in self._below(found) if found is not None else ():
-            yield below.name, {value.name: value.plain() for value in self._values(below)}
-
-    def _find(self, path: str) -> _Key | None:
-        key: _Key | None = self._key(self._root)
-        for part in filter(None, path.split("\\")):
-            wanted = part.lower()
-            key = next((below for below in self._below(key) if below.name.lower() == wanted), None) if key else None
-        return key
+        return self.key(key) is not None
 
     def _cell(self, offset: int) -> bytes:
         at = _BASE + offset
@@ -126,7 +147,7 @@ class Hive:
             raise Damaged(f"{self._name} is damaged: there is no cell at {offset:#x}")
         return self._source.read_at(at + 4, size - 4)
 
-    def _key(self, offset: int) -> _Key:
+    def _node(self, offset: int) -> _Node:
         cell = self._cell(offset)
         if cell[:2] != b"nk" or len(cell) < 76:
             raise Damaged(f"{self._name} is damaged: there is no key at {offset:#x}")
@@ -134,15 +155,16 @@ class Hive:
         count, _volatile, subkeys = struct.unpack_from("<III", cell, 20)
         value_count, values = struct.unpack_from("<II", cell, 36)
         size = struct.unpack_from("<H", cell, 72)[0]
-        return _Key(_name(cell[76 : 76 + size], narrow=bool(flags & 0x20)), count, subkeys, value_count, values)
+        return _Node(_name(cell[76 : 76 + size], narrow=bool(flags & 0x20)), count, subkeys, value_count, values)
 
-    def _below(self, key: _Key) -> Iterator[_Key]:
+    def nodes_below(self, key: _Node) -> Iterator[_Node]:
+        """The nodes of the keys below; for Key."""
         if key.count == 0 or key.subkeys == _NONE:
             return
         for number, offset in enumerate(self._offsets(key.subkeys, 0)):
             if number > _MOST_NAMES:
                 raise Damaged(f"{self._name} is damaged: the key {key.name!r} has no end of subkeys")
-            yield self._key(offset)
+            yield self._node(offset)
 
     def _offsets(self, offset: int, depth: int) -> Iterator[int]:
         cell = self._cell(offset)
@@ -157,7 +179,8 @@ class Hive:
             else:
                 yield item
 
-    def _values(self, key: _Key, only: str | None = None) -> Iterator[Value]:
+    def values_of(self, key: _Node, only: str | None = None) -> Iterator[Value]:
+        """The values of a node, or the one called ``only`` in lower case; for Key."""
         if key.value_count == 0 or key.values == _NONE:
             return
         table = self._cell(key.values)

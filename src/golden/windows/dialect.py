@@ -110,7 +110,5 @@ class WindowsDialect:
 
 def _plain(path: str) -> str:
     if not _PLAIN_PATH.fullmatch(path):
-        raise GoldenError(
-            f"golden would have given cmd.exe the path {path!r}, which holds characters it must not"
-        )
+        raise GoldenError(f"golden would have given cmd.exe the path {path!r}, which holds characters it must not")
     return path
