@@ -20,23 +20,25 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from golden.errors import UsageError
 from golden.guest.dialect import Script
 
 SCRIPTS = Path(__file__).parent / "scripts"
+WORK_FOLDER = "/var/tmp/golden"  # noqa: S108 - in the guest; it outlives a restart, which /tmp does not
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-@dataclass(frozen=True)
 class LinuxDialect:
     """Constant argument lists and path rules of Linux guests; fulfils ``golden.guest.dialect.Dialect``."""
 
-    work_folder: str = "/var/tmp/golden"  # noqa: S108 - in the guest; survives its restarts, unlike /tmp
-    launcher: Script = Script(SCRIPTS / "launch.sh")  # noqa: RUF009 - frozen
+    launcher = Script(SCRIPTS / "launch.sh")
+
+    def __init__(self, work_folder: str = WORK_FOLDER) -> None:
+        """``work_folder`` is the parent of the run folders, in the guest."""
+        self.work_folder = work_folder
 
     @property
     def probe(self) -> Script:

@@ -41,7 +41,6 @@ class Fault:
     """
 
 
-@dataclass(frozen=True)
 class LocalDialect(LinuxDialect):
     """The Linux dialect with a restart that this computer survives."""
 

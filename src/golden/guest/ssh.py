@@ -1,0 +1,294 @@
+"""
+The way in over SSH, for guests without a hypervisor's agent: strict host keys, programs that outlive the line.
+
+SSH can only run command lines, so there is exactly one: a shipped script (``linux/scripts/start.sh``, put there by
+SFTP) with one quoted path. What to run travels on its standard input as base64, so nothing a user wrote is ever
+shell text. The script notes the exit code in a spool folder below the user's home, one for each boot of the guest,
+where any later connection finds it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from golden.errors import GoldenError, GuestError, GuestSilent, NotAble, TimedOut
+from golden.guest.communicator import Exit, LineLost, Traits
+from golden.guest.ssh_line import SshAddress, connect
+from golden.waiting import Deadline, Waiting
+
+if TYPE_CHECKING:
+    import paramiko
+
+__all__ = ["FarShell", "SshAddress", "SshCommunicator", "far_shell"]
+
+T = TypeVar("T")
+
+CHUNK = 1 << 20
+PATIENCE = 30.0
+"""Seconds without any answer after which the line counts as lost."""
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+START = "start.sh"
+
+Encode = Callable[[Mapping[str, object]], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class FarShell:
+    """What sits behind the guest's SSH server: how a command line is quoted, and the script that starts programs."""
+
+    name: str
+    quote: Callable[[str], str]
+    starter: Path
+    encode: Encode
+    """Turns argv, env and cwd into the starter's standard input."""
+
+
+def far_shell(name: str, starter: Path, encode: Encode) -> FarShell:
+    """The far shell ``posix``. NotAble for Windows' (``cmd``, ``powershell``), whose quoting is not built yet."""
+    if name != "posix":
+        raise NotAble(
+            f"golden cannot speak to a guest's SSH server with the shell {name!r}",
+            hint="use the hypervisor's own way in for Windows guests; SSH is for POSIX guests",
+        )
+    return FarShell(name, shlex.quote, starter, encode)
+
+
+class SshCommunicator:
+    """One line over SSH into one running POSIX guest; fulfils ``golden.guest.communicator.Communicator``."""
+
+    def __init__(self, address: SshAddress, shell: FarShell) -> None:
+        """Nothing is connected before the first call."""
+        self.address = address
+        self._shell = shell
+        self._client: paramiko.SSHClient | None = None
+        self._sftp: paramiko.SFTPClient | None = None
+        self._spool = ""
+        self._told: set[int] = set()
+        # paramiko writes a traceback for each refused connection; those are ordinary here.
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+
+    @property
+    def traits(self) -> Traits:
+        """Needs network and a login; what was started goes on."""
+        return Traits(
+            needs_network=True,
+            needs_credential=True,
+            runs_as_system=self.address.user == "root",
+            survives_disconnect=True,
+            chunk=CHUNK,
+        )
+
+    def ready(self, deadline: Deadline) -> None:
+        """
+        Return when a login works. A closed port is waited for; a wrong host key or login is Refused at once.
+
+        Raises GuestSilent with the last reason when the deadline comes first.
+        """
+        last = "nothing was tried"
+
+        def answers() -> bool:
+            nonlocal last
+            try:
+                self._line()
+                self._call(lambda sftp: sftp.normalize("."))
+            except LineLost as lost:
+                last = str(lost)
+                return False
+            return True
+
+        try:
+            Waiting(deadline, tick=0.5).until(f"SSH of {self.address}", answers)
+        except TimedOut as error:
+            raise GuestSilent(
+                f"no login over SSH to {self.address} within {deadline.limit:.0f} s", details=last
+            ) from error
+
+    def start(self, argv: tuple[str, ...], env: Mapping[str, str] | None = None, cwd: str | None = None) -> int:
+        """Start a program that goes on when the line is lost; its number in the guest."""
+        order = self._shell.encode({"cwd": cwd, "env": env or {}, "argv": list(argv)})
+        client, _ = self._line()
+        starter = f"{self._spool}/{START}"
+        with self._losing():
+            channel = _transport(client).open_session(timeout=PATIENCE)
+            try:
+                channel.settimeout(PATIENCE)
+                channel.exec_command(f"/bin/sh {self._shell.quote(starter)} {self._shell.quote(self._spool)}")
+                channel.sendall(order)
+                channel.shutdown_write()
+                told = b"".join(iter(lambda: channel.recv(4096), b""))
+                said = b"".join(iter(lambda: channel.recv_stderr(4096), b""))
+            finally:
+                channel.close()
+        if not told.strip().isdigit():
+            if not _transport(client).is_active():
+                self._drop()
+                raise LineLost(f"the line to {self.address} broke while a program was being started")
+            raise GuestError(
+                f"the guest could not start {argv[0]}", details=said.decode("utf-8", "replace").strip() or None
+            )
+        return int(told)
+
+    def poll(self, pid: int) -> Exit | None:
+        """From the spool folder and /proc, so that any connection can ask; Exit(None) after a restart."""
+        self._line()
+        code, started = f"{self._spool}/{pid}.code", f"{self._spool}/{pid}.started"
+        noted = self.read(code, 0, 16)
+        if not noted and self._exists(started):
+            if self._exists(f"/proc/{pid}"):
+                return None
+            # It may have ended between the two looks.
+            noted = self.read(code, 0, 16)
+        self._told.add(pid)
+        return Exit(int(noted) if noted else None)
+
+    def read(self, path: str, offset: int, size: int) -> bytes | None:
+        """A piece of a file; None when there is no such file."""
+
+        def piece(sftp: paramiko.SFTPClient) -> bytes:
+            with sftp.open(path, "rb") as file:
+                length = file.stat().st_size or 0
+                wanted = min(size, CHUNK)
+                if length > 0:
+                    wanted = max(0, min(wanted, length - offset))
+                    return b"".join(file.readv([(offset, wanted)])) if wanted else b""
+                # Files of /proc claim to be empty.
+                file.seek(offset)
+                return file.read(wanted)
+
+        try:
+            return self._call(piece, path)
+        except FileNotFoundError:
+            return None
+
+    def write(self, path: str, offset: int, data: bytes) -> None:
+        """A piece of a file."""
+
+        def put(sftp: paramiko.SFTPClient) -> None:
+            with sftp.open(path, "r+b" if offset else "wb") as file:
+                file.set_pipelined(True)
+                file.seek(offset)
+                file.write(data)
+
+        try:
+            self._call(put, path)
+        except FileNotFoundError:
+            raise GuestError(f"the guest has no place for {path}", hint="its folder must exist") from None
+
+    def close(self) -> None:
+        """Let go of the line; what runs in the guest goes on, and what has ended and was told of is cleared."""
+        if self._client is not None and self._sftp is not None:
+            with suppress(LineLost, GoldenError, OSError), self._losing():
+                self._clear(self._sftp)
+        self._drop()
+
+    def _clear(self, sftp: paramiko.SFTPClient) -> None:
+        for pid in self._told:
+            for ending in ("code", "started"):
+                with suppress(FileNotFoundError):
+                    sftp.remove(f"{self._spool}/{pid}.{ending}")
+        self._told.clear()
+        if sftp.listdir(self._spool) == [START]:
+            sftp.remove(f"{self._spool}/{START}")
+            sftp.rmdir(self._spool)
+            sftp.rmdir(self._spool.rpartition("/")[0])
+
+    def _line(self) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
+        if self._client is not None and self._sftp is not None and _transport(self._client).is_active():
+            return self._client, self._sftp
+        self._drop()
+        self._client = connect(self.address, PATIENCE)
+        with self._losing():
+            self._sftp = self._client.open_sftp()
+            channel = self._sftp.get_channel()
+            if channel is not None:
+                channel.settimeout(PATIENCE)
+            self._prepare(self._sftp)
+        return self._client, self._sftp
+
+    def _prepare(self, sftp: paramiko.SFTPClient) -> None:
+        """Have the spool folder of this boot and the starter in it."""
+        try:
+            with sftp.open(BOOT_ID, "rb") as file:
+                boot = file.read(64).decode("ascii").strip()
+            home = sftp.normalize(".")
+            spool = home.rstrip("/") + "/.golden"
+            for folder in (spool, f"{spool}/{boot}"):
+                if not _is_there(sftp, folder):
+                    sftp.mkdir(folder, 0o700)
+            spool = f"{spool}/{boot}"
+            if not _is_there(sftp, f"{spool}/{START}"):
+                with sftp.open(f"{spool}/{START}.new", "wb") as file:
+                    file.write(self._shell.starter.read_bytes())
+                sftp.posix_rename(f"{spool}/{START}.new", f"{spool}/{START}")
+        except OSError as error:
+            if _is_loss(error):
+                raise
+            raise GuestError(
+                f"{self.address} cannot keep golden's folder ~/.golden",
+                details=str(error),
+                hint="the account needs a home folder that it can write to, and SFTP without a chroot",
+            ) from error
+        self._spool = spool
+
+    def _exists(self, path: str) -> bool:
+        return self._call(lambda sftp: _is_there(sftp, path), path)
+
+    def _call(self, act: Callable[[paramiko.SFTPClient], T], path: str = "") -> T:
+        """Do something over SFTP; FileNotFoundError is the caller's, other refusals are GuestError."""
+        _, sftp = self._line()
+        with self._losing():
+            try:
+                return act(sftp)
+            except FileNotFoundError:
+                raise
+            except OSError as error:
+                channel = sftp.get_channel()
+                if _is_loss(error) or channel is None or channel.closed:
+                    raise LineLost(f"the line to {self.address} broke") from error
+                raise GuestError(f"the guest refused {path}", details=str(error)) from error
+
+    @contextmanager
+    def _losing(self) -> Iterator[None]:
+        """Turn what a broken line raises into LineLost, and forget the line."""
+        import paramiko
+
+        try:
+            yield
+        except (GoldenError, FileNotFoundError):
+            raise
+        except LineLost:
+            self._drop()
+            raise
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            self._drop()
+            raise LineLost(f"the line to {self.address} broke: {error or type(error).__name__}") from error
+
+    def _drop(self) -> None:
+        client, self._client, self._sftp = self._client, None, None
+        if client is not None:
+            client.close()
+
+
+def _is_there(sftp: paramiko.SFTPClient, path: str) -> bool:
+    try:
+        sftp.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _is_loss(error: OSError) -> bool:
+    return isinstance(error, (TimeoutError, ConnectionError)) or "closed" in str(error).lower()
+
+
+def _transport(client: paramiko.SSHClient) -> paramiko.Transport:
+    transport = client.get_transport()
+    if transport is None:
+        raise LineLost("the line is closed")
+    return transport
