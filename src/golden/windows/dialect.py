@@ -13,8 +13,9 @@ The argument lists in whole (PS is ``C:\\Windows\\System32\\WindowsPowerShell\\v
     shut_down       C:\\Windows\\System32\\shutdown.exe /s /t 0
     restart         C:\\Windows\\System32\\shutdown.exe /r /t 0
 
-Every word above is an argument of its own. Paths given to cmd.exe are golden's own: the work folder plus names of
-``[a-z0-9.-]``, so no character of theirs means anything to cmd.exe; ``make_folder`` and its like refuse others.
+Every word above is an argument of its own. Paths given to cmd.exe are golden's own, or folders that a user named and
+``is_plain`` has judged, so no character of theirs means anything to cmd.exe; ``make_folder`` and its like refuse
+others.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from golden.errors import GoldenError, UsageError
+from golden.errors import UsageError
 from golden.guest.dialect import Script
 
 SYSTEM32 = "C:\\Windows\\System32"
@@ -40,7 +41,7 @@ CMD = (f"{SYSTEM32}\\cmd.exe", "/d", "/c")
 SHUTDOWN = f"{SYSTEM32}\\shutdown.exe"
 SCRIPTS = Path(__file__).parent / "scripts"
 
-_PLAIN_PATH = re.compile(r"[A-Za-z]:(\\[A-Za-z0-9._-]+)+")
+_PLAIN_PATH = re.compile(r"[A-Za-z]:(\\[\w. +~()-]+)+")
 
 
 class WindowsDialect:
@@ -108,7 +109,21 @@ class WindowsDialect:
         return (SHUTDOWN, "/r", "/t", "0")
 
 
+def is_plain(path: str) -> bool:
+    """
+    Whether cmd.exe takes the path as it is: a drive, and names without any character that means something to it.
+
+    Parentheses do nothing only inside quotes, which are put around paths with a space, as in "Program Files (x86)".
+    """
+    if not _PLAIN_PATH.fullmatch(path) or any(part.strip() in ("", "..", ".") for part in path.split("\\")):
+        return False
+    return " " in path or not re.search(r"[()]", path)
+
+
 def _plain(path: str) -> str:
-    if not _PLAIN_PATH.fullmatch(path):
-        raise GoldenError(f"golden would have given cmd.exe the path {path!r}, which holds characters it must not")
+    if not is_plain(path):
+        raise UsageError(
+            f"golden does not make or remove the folder {path!r} in a guest",
+            hint="folder names of letters, digits, spaces and . _ - + ~",
+        )
     return path
