@@ -1,0 +1,170 @@
+"""
+One project on an in-memory hypervisor, and processes that die at a chosen checkpoint.
+
+A case is a child process that dies at checkpoint N, perhaps a power cut of the machines, and a second child that
+resumes or cancels. Everything both need is on disk, as it is for a user.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from golden.app import run
+from golden.app.names import Target
+from golden.app.orders import CaptureWish, UpdateWish, capture_order, keep_payloads, publish_order, update_order
+from golden.app.project import Project
+from golden.app.upkeep import doctor, prune_plan
+from golden.guest.family import Wanted
+from golden.model import AdoptOrder, Origin, PruneOrder
+from golden.procedures.channels import promote, roll_back_channel, roll_back_head
+from golden.settings import read
+from golden.testing.memory import ABLE, PROVIDER, World
+from golden.waiting import Silent
+
+DIED = 137
+
+
+@dataclass(frozen=True)
+class Home:
+    """A project folder of one case."""
+
+    path: Path
+
+    @property
+    def world(self) -> World:
+        return World(self.path / "world")
+
+    def project(self, checkpoint: Callable[[str], None] = lambda _: None) -> Project:
+        return Project(read(self.path / "golden.toml"), write=True, checkpoint=checkpoint)
+
+
+def seed(home: Home, *, outlives: bool) -> None:
+    """A world with a user's machine, and an empty project."""
+    from dataclasses import replace
+
+    home.path.mkdir(parents=True)
+    world = World.create(home.path / "world", replace(ABLE, work_outlives_client=outlives))
+    world.add_user_machine("base")
+    world.close()
+    (home.path / "golden.toml").write_text(
+        f'[endpoints.here]\nurl = "memory:{home.path}/world"\n[libraries.shelf]\nurl = "dir:shelf"\n'
+    )
+    (home.path / "kb1.memory").write_text("#!memory\nsay hello\n")
+    (home.path / "kb2.memory").write_text("#!memory\nexit 3010\n")
+    home.project().database.close()
+
+
+def adopt(project: Project) -> Any:
+    order = AdoptOrder("ref", Origin("machine", "base", os="memory"), "here")
+    return run.start(project, "adopt", order, run.Manner())
+
+
+def update(project: Project) -> Any:
+    wanted = tuple(Wanted("driver", project.settings.base / f"{name}.memory") for name in ("kb1", "kb2"))
+    order, plan = update_order(project, Target("ref", ""), UpdateWish(wanted), Silent())
+    keep_payloads(project, plan.sources)
+    return run.start(project, "update", order, run.Manner())
+
+
+def capture(project: Project) -> Any:
+    wish = CaptureWish(libraries=("shelf",))
+    order, _ = capture_order(project, Target("ref", ""), wish, Silent())
+    return run.start(project, "capture", order, run.Manner())
+
+
+def capture_only(project: Project) -> Any:
+    order, _ = capture_order(project, Target("ref", ""), CaptureWish(), Silent())
+    return run.start(project, "capture", order, run.Manner())
+
+
+def publish(project: Project) -> Any:
+    newest = project.catalog.images("ref")[-1].number
+    return run.start(project, "publish", publish_order(project, "ref", newest, ("shelf",)), run.Manner())
+
+
+def prune(project: Project) -> Any:
+    versions, images = prune_plan(project, "ref", 1, Silent())
+    order = PruneOrder("ref", tuple(v.number for v in versions), tuple(i.number for i in images))
+    return run.start(project, "prune", order, run.Manner())
+
+
+def move(project: Project) -> Any:
+    promote(project.catalog, "ref", 1, "stable")
+    promote(project.catalog, "ref", 2, "stable")
+    roll_back_channel(project.catalog, "ref", "stable")
+    roll_back_head(project.catalog, "ref", 1)
+
+
+def gc(project: Project) -> Any:
+    from golden.app import upkeep
+
+    _, left = upkeep.gc(project, Silent(), dry_run=False)
+    assert not left
+
+
+def resume(project: Project) -> Any:
+    for job in run.unfinished(project):
+        run.resume(project, job.id, run.Manner())
+
+
+def cancel(project: Project) -> Any:
+    for job in run.unfinished(project):
+        run.cancel(project, job.id, run.Manner())
+
+
+ACTS: dict[str, Callable[[Project], Any]] = {
+    act.__name__: act for act in (adopt, update, capture, capture_only, publish, prune, move, gc, resume, cancel)
+}
+
+
+def child(home: Home, act: str, die_at: int = 0) -> tuple[int, int]:
+    """Run an act in a process of its own: (exit status, checkpoints it passed)."""
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        seen = 0
+
+        def checkpoint(_label: str) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == die_at:
+                os._exit(DIED)
+
+        status = 1
+        try:
+            PROVIDER.checkpoint = checkpoint
+            project = home.project(checkpoint)
+            ACTS[act](project)
+            project.close()
+            status = 0
+        except BaseException:
+            (home.path / "traceback").write_text(traceback.format_exc())
+        os.write(write_end, str(seen).encode())
+        os._exit(status)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        seen_text = pipe.read()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return status, int(seen_text or 0)
+
+
+def copied(template: Path, home: Home) -> Home:
+    """The template's project at the place it was made for."""
+    shutil.rmtree(home.path, ignore_errors=True)
+    shutil.copytree(template, home.path)
+    return home
+
+
+def troubles(home: Home) -> list[str]:
+    """What doctor says, warnings left out."""
+    project = home.project()
+    try:
+        return [f.sentence for f in doctor(project, Silent()) if f.severity == "error"]
+    finally:
+        project.close()

@@ -1,0 +1,166 @@
+"""
+Every procedure killed at every checkpoint, with and without a power cut of the machines, resumed and cancelled.
+
+Afterwards there is exactly one version or image or none at all, a change was applied exactly once, the reference is
+untouched, and nothing is left lying about.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+
+from tests.crash.bench import DIED, Home, child, copied, seed, troubles
+
+BEFORE: dict[str, tuple[str, ...]] = {
+    "adopt": (),
+    "update": ("adopt",),
+    "capture": ("adopt",),
+    "publish": ("adopt", "capture_only"),
+    "prune": ("adopt", "update", "capture_only", "capture_only", "move"),
+}
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    folder = Path(mkdtemp(prefix="golden-crash-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def templates(place: Path, procedure: str, *, outlives: bool) -> tuple[Path, Home]:
+    home = Home(place / "home")
+    shutil.rmtree(home.path, ignore_errors=True)
+    seed(home, outlives=outlives)
+    for act in BEFORE[procedure]:
+        status, _ = child(home, act)
+        assert status == 0, (home.path / "traceback").read_text()
+    template = place / f"{procedure}-{outlives}"
+    shutil.rmtree(template, ignore_errors=True)
+    shutil.copytree(home.path, template)
+    return template, home
+
+
+def snapshot(home: Home) -> dict[str, Any]:
+    """All that matters of a home: the catalog, what the world holds, what the library holds."""
+    project = home.project()
+    try:
+        catalog = project.catalog
+        known = catalog.references()
+        versions = {v.number: v for r in known for v in catalog.versions(r.name)}
+        images = {i.number: i for r in known for i in catalog.images(r.name)}
+        return {
+            "world": World_of(home),
+            "versions": versions,
+            "images": images,
+            "published": [p.image for r in known for p in catalog.publications(r.name)],
+            "open": [row for row in project.database.rows("SELECT id FROM job WHERE state = 'open'")],
+            "shelf": sorted(path.name for path in (home.path / "shelf").glob("*")),
+        }
+    finally:
+        project.close()
+
+
+def World_of(home: Home) -> dict[str, Any]:  # noqa: N802
+    world = home.world
+    try:
+        return json.loads(json.dumps(world.read()))
+    finally:
+        world.close()
+
+
+def check(procedure: str, home: Home, before: dict[str, Any], *, finished: bool | None) -> None:
+    """``finished`` None: either all of it happened, or nothing."""
+    now = snapshot(home)
+    assert troubles(home) == []
+    assert now["open"] == []
+    assert set(now["world"]["machines"]) == {v.snapshot.machine for v in now["versions"].values()}
+    assert set(now["world"]["images"]) == {i.artifact.name for i in now["images"].values()}
+    assert now["world"]["users"]["base"]["disk"] == before["world"]["users"]["base"]["disk"]
+    for number, version in before["versions"].items():
+        if number in now["versions"]:
+            was = before["world"]["machines"][version.snapshot.machine]["snapshots"]
+            assert now["world"]["machines"][version.snapshot.machine]["snapshots"] == was
+    for version in now["versions"].values():
+        (disk,) = now["world"]["machines"][version.snapshot.machine]["snapshots"].values()
+        assert disk["/state"] == "VIRGIN"
+        assert not any(path.startswith("/golden/j") or path.startswith("/golden/golden-") for path in disk), disk
+        assert max(Counter(disk["/log"].split("\n")[:-1]).values(), default=1) == 1, disk["/log"]
+    happened = HAPPENED[procedure](now, before)
+    assert happened in ((True, False) if finished is None else (finished,)), (now, procedure)
+
+
+def _updated(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    if len(now["versions"]) == len(before["versions"]):
+        return False
+    assert set(now["versions"]) == {1, 2}
+    machine = now["world"]["machines"][now["versions"][2].snapshot.machine]
+    lines = machine["snapshots"]["v2"]["/log"].split("\n")
+    assert lines == ["kb1.memory begun", "kb1.memory done", "kb2.memory begun", "kb2.memory done", ""]
+    return True
+
+
+def _captured(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    if len(now["images"]) == len(before["images"]):
+        assert now["shelf"] == []
+        return False
+    return now["published"] == [1] and len(now["shelf"]) >= 2
+
+
+def _published(now: dict[str, Any], before: dict[str, Any]) -> bool:
+    if now["published"]:
+        return True
+    assert now["shelf"] == []
+    return False
+
+
+HAPPENED: dict[str, Any] = {
+    "adopt": lambda now, _: set(now["versions"]) == {1},
+    "update": _updated,
+    "capture": _captured,
+    "publish": _published,
+    "prune": lambda now, _: set(now["versions"]) == {1} and set(now["images"]) == {1, 2},
+}
+
+
+def wrong(procedure: str, die_at: int, how: tuple[bool, str], place: tuple[Path, Home], before: Any) -> str | None:
+    power_cut, last = how
+    home = copied(*place)
+    status, _ = child(home, procedure, die_at)
+    try:
+        assert status == DIED, (home.path / "traceback").read_text()
+        if power_cut:
+            world = home.world
+            world.power_cut()
+            world.close()
+        begun = bool(snapshot(home)["open"])
+        status, _ = child(home, last)
+        assert status == 0, (home.path / "traceback").read_text()
+        finished = True if last == "resume" and begun else None
+        check(procedure, home, before, finished=finished)
+    except AssertionError as error:
+        return f"{procedure} killed at {die_at}, power cut {power_cut}, then {last}: {error}"
+    return None
+
+
+@pytest.mark.parametrize("last", ["resume", "cancel"])
+@pytest.mark.parametrize("power_cut", [False, True], ids=["powered", "power-cut"])
+@pytest.mark.parametrize("procedure", list(BEFORE))
+def test_killed_at_every_checkpoint(procedure: str, power_cut: bool, last: str, place: Path) -> None:
+    """Killed anywhere, then resumed or cancelled: all of it or nothing, once, and nothing left over."""
+    outlives = not power_cut  # Half the cases on an endpoint whose work dies with its client, half on one where not.
+    template = templates(place, procedure, outlives=outlives)
+    before = snapshot(copied(*template))
+    status, points = child(copied(*template), procedure)
+    assert status == 0, (template[1].path / "traceback").read_text()
+    check(procedure, template[1], before, finished=True)
+    cases = range(1, points + 1)
+    failures = [text for n in cases if (text := wrong(procedure, n, (power_cut, last), template, before))]
+    assert not failures, f"{len(failures)} of {points} wrong:\n" + "\n".join(failures[:3])
