@@ -83,6 +83,8 @@ class World:
     def create(cls, path: Path, abilities: Abilities = ABLE, free: int = 1 << 40) -> World:
         """A new, empty world."""
         with sqlite3.connect(path, isolation_level=None) as db:
+            # Twice as fast as a rollback journal, and as safe against kill -9.
+            db.execute("pragma journal_mode = wal")
             db.execute("create table world (value text)")
             raw = {
                 "serial": 0,
@@ -95,6 +97,13 @@ class World:
             db.execute("insert into world values (?)", (json.dumps(raw),))
         db.close()
         return cls(path)
+
+    def copy(self, path: Path) -> World:
+        """Another world that is like this one now; copying the file alone may miss the latest changes."""
+        copy = World.create(path)
+        with copy.change("copying") as raw:
+            raw |= self.read()
+        return copy
 
     def read(self) -> Raw:
         """The world as it is now, to look at only."""
