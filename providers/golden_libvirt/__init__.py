@@ -1,0 +1,7 @@
+"""libvirt as a provider of golden's: embedded QEMU, a local daemon, or one reached by SSH. Imports no libvirt."""
+
+from __future__ import annotations
+
+from golden_libvirt.opening import PROVIDER
+
+__all__ = ["PROVIDER"]

@@ -1,0 +1,128 @@
+"""A connection of libvirt's: quiet on stderr, with one event loop for the process, and agents' comings by event."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+_LOOP_LOCK = threading.Lock()
+_LOOP: list[threading.Thread] = []
+
+
+def load(log: Path | None = None) -> Any:
+    """
+    The libvirt module, imported on first use.
+
+    libvirt's own log goes to ``log`` (it reaches stderr otherwise even with an error handler), which only has an
+    effect before the first import; so the first root's file serves the whole process.
+    """
+    if log is not None:
+        os.environ.setdefault("LIBVIRT_LOG_OUTPUTS", f"3:file:{log}")
+    import libvirt
+
+    with _LOOP_LOCK:
+        if not _LOOP:
+            libvirt.registerErrorHandler(_quiet, None)
+            libvirt.virEventRegisterDefaultImpl()
+            thread = threading.Thread(target=_turn, args=(libvirt,), name="libvirt-events", daemon=True)
+            _LOOP.append(thread)
+            thread.start()
+    return libvirt
+
+
+def _quiet(_context: object, _error: object) -> None:
+    """libvirt prints every error on stderr otherwise."""
+
+
+def _turn(libvirt: Any) -> None:
+    while True:
+        with contextlib.suppress(libvirt.libvirtError):
+            libvirt.virEventRunDefaultImpl()
+
+
+class Line:
+    """One open connection."""
+
+    def __init__(self, libvirt: Any, native: Any) -> None:
+        """Subscribes to the agents' coming and going at once, so that none is missed."""
+        self.libvirt = libvirt
+        self.native = native
+        self.changed = threading.Condition()
+        """Notified whenever an agent, a machine or the connection comes or goes."""
+        self.lost = False
+        self._agents: dict[str, bool] = {}
+        self._off: set[str] = set()
+        self._domains: dict[str, Any] = {}
+        self._subscriptions: list[int] = []
+        agent, life = libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE
+        self._subscribe(agent, self._on_agent)
+        self._subscribe(life, self._on_life)
+        with contextlib.suppress(libvirt.libvirtError):
+            native.registerCloseCallback(self._on_close, None)
+
+    def _subscribe(self, event: int, handler: Callable[..., None]) -> None:
+        self._subscriptions.append(self.native.domainEventRegisterAny(None, event, handler, None))
+
+    def _on_agent(self, _native: Any, domain: Any, state: int, _reason: int, _context: object) -> None:
+        with self.changed:
+            there = self.libvirt.VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED
+            self._agents[domain.UUIDString()] = state == there
+            self.changed.notify_all()
+
+    def _on_life(self, _native: Any, domain: Any, event: int, _detail: int, _context: object) -> None:
+        with self.changed:
+            if event == self.libvirt.VIR_DOMAIN_EVENT_STOPPED:
+                self._agents.pop(domain.UUIDString(), None)
+                self._off.add(domain.UUIDString())
+            elif event == self.libvirt.VIR_DOMAIN_EVENT_STARTED:
+                self._off.discard(domain.UUIDString())
+            self.changed.notify_all()
+
+    def _on_close(self, _native: Any, _reason: int, _context: object) -> None:
+        with self.changed:
+            self.lost = True
+            self.changed.notify_all()
+
+    def domain(self, name: str) -> Any:
+        """The machine as libvirt's own object, kept here so that ``close`` lets go of it. Raises libvirt's error."""
+        if name not in self._domains:
+            self._domains[name] = self.native.lookupByName(name)
+        return self._domains[name]
+
+    def forget(self, name: str) -> None:
+        """Ask libvirt anew next time."""
+        self._domains.pop(name, None)
+
+    def agent_is_there(self, uuid: str) -> bool | None:
+        """What the last event said; None where there was none yet."""
+        return self._agents.get(uuid)
+
+    def went_off(self, uuid: str) -> bool:
+        """Whether the last event of the machine's life was its end."""
+        return uuid in self._off
+
+    def note_agent(self, uuid: str, there: bool) -> None:  # noqa: FBT001
+        """What the live definition says, where no event has come yet (a machine that an earlier process started)."""
+        with self.changed:
+            self._agents.setdefault(uuid, there)
+
+    def close(self) -> None:
+        """Let go; the machines go on. The embedded driver ends with the last object that belongs to it."""
+        self._domains.clear()
+        with contextlib.suppress(self.libvirt.libvirtError):
+            self.native.unregisterCloseCallback()
+        for subscription in self._subscriptions:
+            with contextlib.suppress(self.libvirt.libvirtError):
+                self.native.domainEventDeregisterAny(subscription)
+        with contextlib.suppress(self.libvirt.libvirtError):
+            self.native.close()
+
+
+def open_line(uri: str, log: Path | None = None) -> Line:
+    """Open it. Raises libvirt's own error: who asks knows what it means."""
+    libvirt = load(log)
+    return Line(libvirt, libvirt.open(uri))

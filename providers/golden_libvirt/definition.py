@@ -1,0 +1,348 @@
+"""Domain XML: read safely, written for a bare disk, cleaned for a clone, completed for a start."""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+from golden.errors import BadConfig
+from golden.model import Finding, Severity
+
+NAMESPACE = "urn:golden:libvirt:1"
+AGENT = "org.qemu.guest_agent.0"
+NVRAM = "nvram.fd"
+KERNEL, INITRD = "kernel", "initrd"
+ET.register_namespace("golden", NAMESPACE)
+ET.register_namespace("qemu", "http://libvirt.org/schemas/domain/qemu/1.0")
+
+_TUNING = ("title", "genid", "seclabel", "cputune", "numatune", "blkiotune", "memtune", "resource", "memoryBacking")
+_HOST_DEVICES = ("hostdev", "redirdev", "redirfilter", "filesystem", "shmem", "vsock", "smartcard", "interface")
+_SCREENS = ("graphics", "sound", "audio", "emulator")
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What golden decides when there is a disk and nothing else."""
+
+    virt_type: str
+    """kvm | qemu"""
+    memory_mib: int
+    cpus: int
+    windows: bool
+    virtio: bool
+    """virtio disk; otherwise SATA, which every Windows knows."""
+    loader: Path | None = None
+    """UEFI firmware code; None = BIOS."""
+    cmdline: str | None = None
+    """Set where the guest is booted from a kernel beside its disk."""
+    initrd: bool = False
+
+
+def parse(text: bytes, where: str) -> ET.Element:
+    """A <domain>; BadConfig for anything else. A document type is refused: entities can blow it up."""
+
+    def refuse(*_: object) -> None:
+        raise BadConfig(f"{where} has a document type declaration, which no domain definition needs")
+
+    reader = expat.ParserCreate()
+    reader.StartDoctypeDeclHandler = refuse
+    try:
+        reader.Parse(text, True)  # noqa: FBT003
+        root = ET.fromstring(text)  # noqa: S314 - without a document type there are no entities to blow up
+    except (expat.ExpatError, ET.ParseError, ValueError, LookupError) as error:
+        raise BadConfig(f"{where} is no XML", details=str(error)) from error
+    if root.tag != "domain":
+        raise BadConfig(f"{where} is no domain definition: its first element is <{root.tag}>")
+    return root
+
+
+def serialize(domain: ET.Element) -> bytes:
+    """Bytes to be stored or handed to libvirt."""
+    return ET.tostring(domain, encoding="unicode").encode()
+
+
+def for_disk(name: str, uuid: str, disk_format: str, hardware: Hardware) -> ET.Element:
+    """A definition for a lone disk: q35, one disk, a guest agent channel, a screen, no network."""
+    domain = ET.Element("domain", type=hardware.virt_type)
+    _text(domain, "name", name)
+    _text(domain, "uuid", uuid)
+    _text(domain, "memory", str(hardware.memory_mib), unit="MiB")
+    _text(domain, "vcpu", str(hardware.cpus))
+    _boot(domain, hardware)
+    features = ET.SubElement(domain, "features")
+    for feature in ("acpi", "apic"):
+        ET.SubElement(features, feature)
+    if hardware.virt_type == "kvm":
+        ET.SubElement(domain, "cpu", mode="host-passthrough")
+    elif hardware.cmdline is None:
+        ET.SubElement(domain, "cpu", mode="maximum")
+    ET.SubElement(domain, "clock", offset="localtime" if hardware.windows else "utc")
+    devices = ET.SubElement(domain, "devices")
+    disk = ET.SubElement(devices, "disk", type="file", device="disk")
+    ET.SubElement(disk, "driver", name="qemu", type=disk_format, discard="unmap")
+    ET.SubElement(disk, "source", file="disk0")
+    virtio = hardware.virtio
+    ET.SubElement(disk, "target", dev="vda" if virtio else "sda", bus="virtio" if virtio else "sata")
+    ET.SubElement(ET.SubElement(devices, "video"), "model", type="vga")
+    ET.SubElement(devices, "memballoon", model="none")
+    ensure_agent(devices)
+    remember_card(domain, "virtio" if virtio else "e1000e")
+    return domain
+
+
+def _boot(domain: ET.Element, hardware: Hardware) -> None:
+    system = ET.SubElement(domain, "os")
+    _text(system, "type", "hvm", arch="x86_64", machine="q35")
+    if hardware.loader is not None:
+        secure = "no"
+        _text(system, "loader", str(hardware.loader), readonly="yes", type="pflash", secure=secure)
+        _text(system, "nvram", NVRAM)
+    if hardware.cmdline is not None:
+        _text(system, "kernel", KERNEL)
+        if hardware.initrd:
+            _text(system, "initrd", INITRD)
+        _text(system, "cmdline", hardware.cmdline)
+
+
+def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> ET.Element:
+    """The same hardware as a machine of golden's: own name and identity, nothing of the host's, no media."""
+    domain = copy.deepcopy(original)
+    domain.attrib.pop("id", None)
+    if virt_type:
+        domain.set("type", virt_type)
+    for tag in ("name", "uuid", *_TUNING):
+        _drop(domain, tag)
+    for child in list(domain):
+        if child.tag.startswith("{http://libvirt.org/schemas/domain/qemu/"):
+            domain.remove(child)
+    _text(domain, "name", name)
+    _text(domain, "uuid", uuid)
+    vcpu = domain.find("vcpu")
+    if vcpu is not None:
+        vcpu.attrib.pop("cpuset", None)
+    devices = domain.find("devices")
+    if devices is None:
+        devices = ET.SubElement(domain, "devices")
+    _remember_first_card(domain, devices)
+    for tag in (*_HOST_DEVICES, *_SCREENS):
+        _drop(devices, tag)
+    for alias in [(parent, child) for parent in devices.iter() for child in parent if child.tag == "alias"]:
+        alias[0].remove(alias[1])
+    _clean_media(devices)
+    _clean_lines(devices)
+    _clean_screen_and_tpm(devices)
+    ensure_agent(devices)
+    for tag, value in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
+        _drop(domain, tag)
+        _text(domain, tag, value)
+    return domain
+
+
+def _clean_media(devices: ET.Element) -> None:
+    for disk in devices.findall("disk"):
+        kind = disk.get("device", "disk")
+        if kind in ("floppy", "lun"):
+            devices.remove(disk)
+        for tag in ("backingStore", "auth", "encryption", "mirror", "transient"):
+            _drop(disk, tag)
+        if kind == "cdrom":
+            disk.set("type", "file")
+            _drop(disk, "source")
+
+
+def _clean_lines(devices: ET.Element) -> None:
+    """Serial ports and channels lose every path, socket and log of the host's."""
+    for tag in ("serial", "console", "parallel"):
+        for line in devices.findall(tag):
+            line.set("type", "pty")
+            line.attrib.pop("tty", None)
+            for inner in ("source", "protocol", "log"):
+                _drop(line, inner)
+    _drop(devices, "channel")
+    for source in devices.findall("rng"):
+        backend = source.find("backend")
+        if backend is not None and backend.get("model") != "random":
+            devices.remove(source)
+
+
+def _clean_screen_and_tpm(devices: ET.Element) -> None:
+    for model in devices.findall("video/model"):
+        if model.get("type") in ("qxl", "none"):
+            model.attrib.clear()
+            model.set("type", "vga")
+        _drop(model, "acceleration")
+    for tpm in devices.findall("tpm"):
+        backend = tpm.find("backend")
+        if backend is None or backend.get("type") != "emulator":
+            devices.remove(tpm)
+            continue
+        _drop(backend, "source")
+        backend.set("persistent_state", "yes")
+
+
+def ensure_agent(devices: ET.Element) -> None:
+    """A channel for the guest agent, the only one a machine of golden's has."""
+    channel = ET.SubElement(devices, "channel", type="unix")
+    ET.SubElement(channel, "target", type="virtio", name=AGENT)
+
+
+def disks_of(domain: ET.Element) -> list[ET.Element]:
+    """The disks that hold data, the one the machine boots from first."""
+    disks = [disk for disk in domain.findall("devices/disk") if disk.get("device", "disk") == "disk"]
+
+    def order(disk: ET.Element) -> int:
+        boot = disk.find("boot")
+        return int(boot.get("order", "999")) if boot is not None else 999
+
+    return sorted(disks, key=order)
+
+
+def source_of(disk: ET.Element) -> str | None:
+    """The file a disk lies in; None for anything that is not a file."""
+    source = disk.find("source")
+    if disk.get("type") != "file" or source is None:
+        return None
+    return source.get("file")
+
+
+def point(disk: ET.Element, file: str, disk_format: str) -> None:
+    """Let a disk lie in a file."""
+    disk.set("type", "file")
+    _drop(disk, "source")
+    driver = disk.find("driver")
+    if driver is None:
+        driver = ET.SubElement(disk, "driver", name="qemu")
+    driver.set("type", disk_format)
+    ET.SubElement(disk, "source", file=file)
+    if disk.find("readonly") is not None:
+        _drop(disk, "readonly")
+
+
+def remember_card(domain: ET.Element, model: str) -> None:
+    """Note which network card the guest has a driver for; clones get one only where a network is asked for."""
+    metadata = domain.find("metadata")
+    if metadata is None:
+        metadata = ET.SubElement(domain, "metadata")
+    _drop(metadata, f"{{{NAMESPACE}}}card")
+    ET.SubElement(metadata, f"{{{NAMESPACE}}}card", model=model)
+
+
+def _remember_first_card(domain: ET.Element, devices: ET.Element) -> None:
+    model = devices.find("interface/model")
+    if model is not None and model.get("type"):
+        remember_card(domain, str(model.get("type")))
+
+
+def connect(domain: ET.Element, network: str) -> None:
+    """A network card with a fresh address; ``user`` is QEMU's own network, anything else a network of libvirt's."""
+    card = domain.find(f"metadata/{{{NAMESPACE}}}card")
+    devices = domain.find("devices")
+    if devices is None:
+        return
+    interface = ET.SubElement(devices, "interface", type="user" if network == "user" else "network")
+    if network != "user":
+        ET.SubElement(interface, "source", network=network)
+    tail = ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3))
+    ET.SubElement(interface, "mac", address=f"52:54:00:{tail}")
+    ET.SubElement(interface, "model", type="e1000e" if card is None else card.get("model", "e1000e"))
+
+
+def complete(stored: ET.Element, folder: str, socket: str) -> str:
+    """What libvirt is given at a start: every file of the machine's with its whole path, and the agent's socket."""
+    domain = copy.deepcopy(stored)
+    for source in domain.findall("devices/disk/source"):
+        source.set("file", f"{folder}/{source.get('file')}")
+    for tag, name in (("nvram", NVRAM), ("kernel", KERNEL), ("initrd", INITRD)):
+        element = domain.find(f"os/{tag}")
+        if element is not None:
+            element.text = f"{folder}/{name}"
+    for channel in domain.findall("devices/channel"):
+        target = channel.find("target")
+        if target is not None and target.get("name") == AGENT:
+            _drop(channel, "source")
+            ET.SubElement(channel, "source", mode="bind", path=socket)
+    return ET.tostring(domain, encoding="unicode")
+
+
+def nvram_of(domain: ET.Element) -> str | None:
+    """Where a definition keeps its firmware variables; "" where libvirt is to choose; None for BIOS."""
+    element = domain.find("os/nvram")
+    system = domain.find("os")
+    loader = domain.find("os/loader")
+    if element is not None:
+        source = element.find("source")
+        return (element.text or "").strip() or (source.get("file", "") if source is not None else "")
+    has_uefi = (system is not None and system.get("firmware") == "efi") or (
+        loader is not None and loader.get("type") == "pflash"
+    )
+    return "" if has_uefi else None
+
+
+def has_tpm(domain: ET.Element) -> bool:
+    """Whether the machine has a TPM that software emulates."""
+    return domain.find("devices/tpm") is not None
+
+
+def oddities(domain: ET.Element) -> tuple[Finding, ...]:
+    """What forbids adopting this definition, and what a machine of golden's will not have."""
+    found = []
+    for disk in disks_of(domain):
+        target = disk.find("target")
+        name = target.get("dev", "?") if target is not None else "?"
+        if disk.find("shareable") is not None:
+            found.append(
+                _error("shared-disk", f"the disk {name} is shared with other machines", "take <shareable/> away")
+            )
+        if source_of(disk) is None:
+            kind = f"{disk.get('type', '?')} {disk.get('device', 'disk')}"
+            found.append(
+                _error("raw-host-disk", f"the disk {name} is no file ({kind})", "copy it to a qcow2 file first")
+            )
+        if disk.find("encryption") is not None or disk.find("source/encryption") is not None:
+            found.append(
+                _error("encrypted-disk", f"the disk {name} is encrypted by QEMU", "decrypt it with qemu-img convert")
+            )
+    if not disks_of(domain):
+        found.append(_error("no-disk", "the machine has no disk", ""))
+    for disk in domain.findall("devices/disk"):
+        if disk.get("device") == "lun":
+            found.append(
+                _error("raw-host-disk", "the machine has a raw SCSI device of the host's", "copy it to a file")
+            )
+    for tag, what in (("hostdev", "a device of the host's"), ("filesystem", "a shared folder of the host's")):
+        if domain.find(f"devices/{tag}") is not None:
+            sentence = f"the machine uses {what}; machines of golden's go without"
+            found.append(Finding(f"{tag}-left-out", Severity.WARNING, sentence))
+    return tuple(found)
+
+
+def _error(identifier: str, sentence: str, fix: str) -> Finding:
+    return Finding(identifier, Severity.ERROR, sentence, fix=fix)
+
+
+def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    ET.SubElement(parent, tag, attributes).text = text
+
+
+def _drop(parent: ET.Element, tag: str) -> None:
+    for child in parent.findall(tag):
+        parent.remove(child)
+
+
+def fix_firmware(domain: ET.Element, code: str) -> None:
+    """Let the machine keep its firmware variables beside its disks; the code stays as named where it exists."""
+    system = domain.find("os")
+    if system is None:
+        return
+    loader = system.find("loader")
+    if loader is None or not Path((loader.text or "").strip() or "/nowhere").exists():
+        _drop(system, "loader")
+        _text(system, "loader", code, readonly="yes", type="pflash")
+    system.attrib.pop("firmware", None)
+    _drop(system, "firmware")
+    _drop(system, "nvram")
+    _text(system, "nvram", NVRAM)

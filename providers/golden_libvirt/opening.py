@@ -1,0 +1,33 @@
+"""The provider object: opens an endpoint. Nothing here imports libvirt before it is needed."""
+
+from __future__ import annotations
+
+from golden.errors import NotAble
+from golden.model import Finding
+from golden.provider import Endpoint, Hypervisor, Scope
+from golden_libvirt.address import parse
+
+
+class LibvirtProvider:
+    """QEMU through libvirt: embedded in this process, by the local daemon, or by one reached over SSH."""
+
+    name = "libvirt"
+    schemes: tuple[str, ...] = ("qemu", "qemu+ssh")
+
+    def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
+        """BadConfig for a URL that cannot be; the embedded driver itself is opened when a machine must run."""
+        address = parse(endpoint.url)
+        if address.embedded:
+            from golden_libvirt.hypervisor import Embedded
+
+            return Embedded(address, endpoint, scope)
+        raise NotAble(f"{endpoint.url} cannot be worked with yet", hint="qemu:///embed needs no daemon")
+
+    def diagnose(self, endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
+        """What is wrong or slow there."""
+        from golden_libvirt.diagnosis import diagnose
+
+        return diagnose(endpoint, scope)
+
+
+PROVIDER = LibvirtProvider()

@@ -1,0 +1,182 @@
+"""What a user wants adopted: looking at it without touching it, and taking a copy of its disks."""
+
+from __future__ import annotations
+
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from golden.errors import BadConfig, Conflict, GoldenError, NotFound, Refused
+from golden.model import Candidate, Finding, Origin, Power, Severity
+from golden_libvirt import definition
+from golden_libvirt.definition import Hardware
+from golden_libvirt.faults import of_system
+from golden_libvirt.serving import served
+from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info
+
+FORMATS = ("qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi")
+_ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
+"""Partition type C12A7328-F81F-11D2-BA4B-00A0C93EC93B, the EFI system partition, as GPT stores it."""
+_FIRMWARE = (
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An origin that was looked at."""
+
+    disks: tuple[Path, ...]
+    infos: tuple[DiskInfo, ...]
+    domain: ET.Element | None
+    """Of a machine or definition; None for a lone disk."""
+    problems: tuple[Finding, ...]
+    power: Power = Power.OFF
+
+    def candidate(self, origin: Origin) -> Candidate:
+        """What the user is shown."""
+        return Candidate(
+            name=Path(origin.where).stem if origin.kind != "machine" else origin.where,
+            power=self.power,
+            disks=tuple(str(disk) for disk in self.disks),
+            virtual_size=sum(info.virtual_size for info in self.infos),
+            allocated=sum(info.allocated for info in self.infos),
+            problems=self.problems,
+        )
+
+
+def look(origin: Origin) -> Found:
+    """Look at a disk or definition of the user's. NotFound, or BadConfig for XML that is no definition."""
+    where = Path(origin.where)
+    if not where.is_file():
+        raise NotFound(f"there is no file {origin.where}", hint="golden adopt NAME --disk FILE | --definition FILE.xml")
+    if origin.kind == "disk":
+        return look_at_disks((where.absolute(),), None)
+    try:
+        text = where.read_bytes()
+    except OSError as error:
+        raise of_system(f"reading {where}", error) from error
+    domain = definition.parse(text, str(where))
+    return look_at_definition(domain, where.parent)
+
+
+def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF) -> Found:
+    """Look at the disks a definition names; relative ones count from ``base``."""
+    sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
+    found = look_at_disks(tuple(base / source for source in sources if source), domain)
+    problems = (*definition.oddities(domain), *found.problems)
+    if power is Power.ON:
+        sentence = "the machine is running, so its disks cannot be copied in one piece"
+        problems = (Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"), *problems)
+    return Found(found.disks, found.infos, domain, problems, power)
+
+
+def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
+    """Ask qemu-img about each."""
+    infos: list[DiskInfo] = []
+    problems: list[Finding] = []
+    for disk in disks:
+        try:
+            info = _info(disk)
+        except Conflict as error:
+            problems.append(_error("disk-in-use", f"{disk} is in use by another program", error, "switch it off"))
+        except GoldenError as error:
+            problems.append(_error("disk-unreadable", f"{disk} cannot be read as a disk", error, ""))
+        else:
+            infos.append(info)
+            problems.extend(_faults(disk, info))
+    return Found(disks, tuple(infos), domain, tuple(problems))
+
+
+def _info(disk: Path) -> DiskInfo:
+    if not disk.is_file():
+        raise NotFound(f"{disk} is no file")
+    if not os.access(disk, os.R_OK):
+        raise Refused(f"{disk} cannot be read by this user")
+    return disk_info(disk)
+
+
+def _faults(disk: Path, info: DiskInfo) -> list[Finding]:
+    found = []
+    if info.backing is not None:
+        fix = f"qemu-img convert -O qcow2 {disk.name} flat.qcow2"
+        found.append(Finding("backing-chain", Severity.ERROR, f"{disk} lies on another file", info.backing, fix))
+    if info.encrypted:
+        found.append(Finding("encrypted-disk", Severity.ERROR, f"{disk} is encrypted by QEMU", info.format))
+    if info.external_data:
+        found.append(Finding("external-data", Severity.ERROR, f"the content of {disk} lies in another file"))
+    if info.corrupt:
+        fix = f"qemu-img check {disk.name}"
+        found.append(Finding("corrupt-disk", Severity.ERROR, f"{disk} is marked as corrupt", fix=fix))
+    if info.format not in FORMATS:
+        found.append(Finding("disk-format", Severity.ERROR, f"{disk} is {info.format}, which golden does not take"))
+    if info.virtual_size == 0:
+        found.append(Finding("empty-disk", Severity.ERROR, f"{disk} is empty"))
+    return found
+
+
+def _error(identifier: str, sentence: str, error: GoldenError, fix: str) -> Finding:
+    return Finding(identifier, Severity.ERROR, sentence, error.details or error.brief, fix)
+
+
+def take_copy(source: Path, source_format: str, folder: Path, stem: str) -> tuple[str, str]:
+    """A copy that shares its bytes where the file system can; its file name and format."""
+    if source_format in ("qcow2", "raw"):
+        name = f"{stem}.{source_format}"
+        if can_share(source, folder / name):
+            return name, source_format
+    if source_format == "qcow2":
+        copy(source, folder / f"{stem}.qcow2")
+    else:
+        convert(source, source_format, folder / f"{stem}.qcow2")
+    return f"{stem}.qcow2", "qcow2"
+
+
+def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str) -> Hardware:
+    """The machine that a lone disk gets."""
+    firmware = origin.firmware or ("bios" if origin.kernel else firmware_of(disk, disk_format))
+    if firmware not in ("bios", "uefi"):
+        raise BadConfig(f"the firmware {firmware!r} is neither bios nor uefi")
+    loader = None
+    if firmware == "uefi":
+        loader = Path(uefi()[0])
+    return Hardware(
+        virt_type=virt_type,
+        memory_mib=origin.memory_mib,
+        cpus=origin.cpus,
+        windows=origin.os != "linux",
+        virtio=origin.os == "linux" or origin.kernel is not None,
+        loader=loader,
+        cmdline=(origin.cmdline or "") if origin.kernel else None,
+        initrd=origin.initrd is not None,
+    )
+
+
+def uefi() -> tuple[str, str]:
+    """Firmware code and the template of its variables. NotFound with what to install."""
+    for code, variables in _FIRMWARE:
+        if Path(code).exists() and Path(variables).exists():
+            return code, variables
+    raise NotFound("this disk boots by UEFI and no UEFI firmware for QEMU is installed", hint="apt install ovmf")
+
+
+def firmware_of(disk: Path, disk_format: str) -> str:
+    """uefi where the partition table has an EFI system partition (UEFI 2.10, 5.3), else bios."""
+    with served(disk, disk_format) as source:
+        for sector in (512, 4096):
+            header = source.read_at(sector, 92)
+            if header[:8] != b"EFI PART":
+                continue
+            start, count, size = struct.unpack("<QII", header[72:88])
+            table = source.read_at(start * sector, min(count, 1024) * min(size, 4096))
+            kinds = (table[at : at + 16] for at in range(0, len(table), max(size, 128)))
+            return "uefi" if _ESP in kinds else "bios"
+        table = source.read_at(0, 512)
+    has_esp = table[510:512] == b"\x55\xaa" and any(table[446 + 16 * n + 4] == 0xEF for n in range(4))
+    return "uefi" if has_esp else "bios"

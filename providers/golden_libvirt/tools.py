@@ -1,0 +1,108 @@
+"""Programs of the hypervisor's that golden runs; they end when golden ends, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from golden.errors import EndpointError
+from golden_libvirt.faults import of_system, of_tool
+
+_ENGLISH = {"LC_ALL": "C"}
+
+
+def bound(argv: tuple[str, ...]) -> list[str]:
+    """The same program, killed by the kernel when the thread that starts it dies (kill -9 included)."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--", *argv] if setpriv else list(argv)
+
+
+def run(wanted: str, *argv: str) -> str:
+    """Run a tool to its end; its output. Its failure becomes a golden error that says ``wanted``."""
+    try:
+        ended = subprocess.run(
+            bound(argv),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**os.environ, **_ENGLISH},
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise EndpointError(
+            f"{wanted}: the program {argv[0]} is not installed",
+            details=str(error),
+            hint="on Debian: apt install qemu-system-x86 qemu-utils",
+        ) from error
+    except OSError as error:
+        raise of_system(wanted, error) from error
+    if ended.returncode:
+        raise of_tool(wanted, argv[0], ended.stderr.decode(errors="replace").strip()[-2000:])
+    return ended.stdout.decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True)
+class DiskInfo:
+    """What qemu-img tells of one disk file."""
+
+    format: str
+    virtual_size: int
+    """Bytes the guest sees."""
+    allocated: int
+    """Bytes it takes on this computer's disk."""
+    backing: str | None
+    encrypted: bool
+    external_data: bool
+    """The content lies in another file (qcow2 data-file, vmdk extents, multi-file vhdx)."""
+    corrupt: bool
+
+
+def disk_info(path: Path) -> DiskInfo:
+    """Look at a disk file; takes QEMU's lock for the moment, so a disk in use is a Conflict."""
+    data: dict[str, Any] = json.loads(run(f"looking at {path}", "qemu-img", "info", "--output=json", str(path)))
+    special = data.get("format-specific", {}).get("data", {})
+    return DiskInfo(
+        format=data["format"],
+        virtual_size=int(data["virtual-size"]),
+        allocated=int(data.get("actual-size", 0)),
+        backing=data.get("backing-filename"),
+        encrypted=bool(data.get("encrypted")) or data["format"] == "luks",
+        external_data="data-file" in special,
+        corrupt=bool(special.get("corrupt")),
+    )
+
+
+def make_overlay(path: Path, backing: str, backing_format: str) -> None:
+    """A qcow2 that holds only differences; ``backing`` is relative to its folder and its format is written down."""
+    run(
+        f"making {path.name}", "qemu-img", "create", "-q", "-f", "qcow2", "-b", backing, "-F", backing_format, str(path)
+    )
+
+
+def convert(source: Path, source_format: str, target: Path) -> None:
+    """A standalone qcow2 with the content of ``source`` and its whole chain."""
+    argv = ("qemu-img", "convert", "-q", "-f", source_format, "-O", "qcow2", "-W", "-m", "8", str(source), str(target))
+    run(f"copying {source.name}", *argv)
+
+
+def copy(source: Path, target: Path) -> None:
+    """The same bytes in another file, shared with the first where the file system can, sparse otherwise."""
+    argv = ("cp", "--reflink=auto", "--sparse=always", "--no-preserve=mode,ownership", "--", str(source), str(target))
+    run(f"copying {source.name}", *argv)
+
+
+def can_share(source: Path, target: Path) -> bool:
+    """Copy by reflink alone; False where the file system cannot, with nothing left behind."""
+    ended = subprocess.run(
+        ["cp", "--reflink=always", "--no-preserve=mode,ownership", "--", str(source), str(target)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    if ended.returncode:
+        target.unlink(missing_ok=True)
+    return ended.returncode == 0
