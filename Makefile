@@ -1,0 +1,41 @@
+# The two commands a newcomer needs: make demo, make test. Both install what they need.
+PYTHON ?= python3
+export PYTHON
+# Software emulation: where guests do not run on /dev/kvm, libguestfs must not try it either.
+export LIBGUESTFS_BACKEND = direct
+
+.PHONY: help demo test check bench format clean
+
+help:
+	@echo "make demo    golden's whole main job on a real hypervisor with a stand-in guest, in the folder golden-demo"
+	@echo "make test    every test, guests that boot included (under 20 minutes)"
+	@echo "make check   format, lint, types, layers and the fast tests (under 2 minutes)"
+	@echo "make bench   speed and memory, as ratios in one run"
+
+demo:
+	@tools/install.sh demo
+	@.venv/bin/golden demo golden-demo
+
+test:
+	@tools/install.sh test
+	.venv/bin/pytest -q -n 2 --dist loadgroup
+
+check:
+	@tools/install.sh test
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not slow"
+
+bench:
+	@tools/install.sh test
+	.venv/bin/python -m benchmarks
+
+format:
+	@tools/install.sh test
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache dist build

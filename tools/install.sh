@@ -1,0 +1,53 @@
+#!/bin/sh
+# Installs what golden, its demo or its tests need of Debian's packages, and makes the virtual environment.
+#   tools/install.sh demo    what `golden demo` needs: libvirt's embedded QEMU driver, the stand-in guest's parts
+#   tools/install.sh test    that, and what the tests drive besides
+# Packages that are there already cost one look. Wants root, or a sudo that asks nobody.
+set -eu
+what=${1:-demo}
+cd "$(dirname "$0")/.."
+
+demo="python3-venv python3-dev gcc pkg-config libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86
+ qemu-utils ntfs-3g wimtools fdisk dosfstools busybox-static qemu-guest-agent python3-hivex kmod cpio linux-image-cloud-amd64"
+test="libvirt-daemon-system openssh-server swtpm swtpm-tools ovmf"
+packages=$demo
+[ "$what" = test ] && packages="$demo $test"
+
+missing=
+for package in $packages; do
+    state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null || true)
+    case $state in ii*) ;; *) missing="$missing $package" ;; esac
+done
+if [ -n "$missing" ]; then
+    run=
+    if [ "$(id -u)" != 0 ]; then
+        if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+            run="sudo"
+        else
+            echo "golden needs these Debian packages, and this is neither root nor a sudo that asks nobody:" >&2
+            echo "   apt-get install --no-install-recommends$missing" >&2
+            echo "Install them as root, then run make again." >&2
+            exit 1
+        fi
+    fi
+    echo "installing Debian packages:$missing"
+    # A kernel's own boot loader hooks are not wanted: only its files are read.
+    export DEBIAN_FRONTEND=noninteractive
+    $run apt-get -qq update
+    $run env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
+fi
+
+python=${PYTHON:-python3}
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "golden needs Python 3.11 or newer; $python is not. Name another with: make PYTHON=/path/to/python3" >&2
+    exit 1
+fi
+stamp=.venv/.installed-$what
+if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+    echo "making the virtual environment .venv"
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    extra=all
+    [ "$what" = test ] && extra=dev
+    .venv/bin/pip install --quiet --disable-pip-version-check -e ".[$extra]"
+    touch "$stamp"
+fi
