@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,14 @@ def open_library(endpoint: Endpoint, scope: Scope, base: Path) -> Library:
     return factory.open(endpoint, scope, base)
 
 
+@cache
+def _entries(group: str) -> list[EntryPoint]:
+    return sorted(entry_points(group=group), key=lambda entry: entry.name)
+
+
 def _first(group: str, endpoint: Endpoint, what: str) -> Any:
     wanted, known = scheme(endpoint.url), []
-    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+    for entry in _entries(group):
         plugin = _load(entry)
         if plugin is None:
             continue

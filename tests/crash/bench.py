@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil  # noqa: F401  - children inherit what is imported here; importing it anew costs each 25 ms
+
 from golden.app import run
 from golden.app.names import Target
 from golden.app.orders import CaptureWish, UpdateWish, capture_order, keep_payloads, publish_order, update_order
