@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from golden.errors import EndpointError
+
 _LOOP_LOCK = threading.Lock()
 _LOOP: list[threading.Thread] = []
 
@@ -126,3 +128,12 @@ def open_line(uri: str, log: Path | None = None) -> Line:
     """Open it. Raises libvirt's own error: who asks knows what it means."""
     libvirt = load(log)
     return Line(libvirt, libvirt.open(uri))
+
+
+def missing(error: ImportError) -> EndpointError:
+    """What to say where libvirt-python cannot be imported."""
+    return EndpointError(
+        "the Python package libvirt-python is not installed",
+        details=str(error),
+        hint="apt install libvirt-dev pkg-config gcc; pip install 'golden-reference[libvirt]'",
+    )

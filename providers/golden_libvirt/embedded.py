@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import hashlib
 import os
 import re
@@ -10,6 +12,7 @@ import shutil
 import signal
 import stat
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +22,8 @@ from golden_libvirt import connection
 from golden_libvirt.faults import is_libvirt, of_libvirt, translated
 from golden_libvirt.record import sync_folder
 
+PATIENCE = 15
+"""Seconds that a dying process is given to let go of its root."""
 MOST_ROOT = 108 - 54
 """Longest root in bytes: QEMU's monitor socket lies 53 bytes below it and must stay under 108 (unix(7))."""
 _CONFIGURATION = 'user = "+{user}"\ngroup = "+{group}"\ndynamic_ownership = 0\nstdio_handler = "file"\n{swtpm}'
@@ -96,8 +101,21 @@ def running(root: str | Path, name: str) -> int | None:
     return pid if is_it and state not in (b"Z", b"X") else None
 
 
+def end(root: str | Path, name: str) -> None:
+    """Power off: QEMU is asked to end (it closes its disks in order), and killed when it does not within seconds."""
+    try:
+        _signal(root, name, signal.SIGTERM, 10)
+    except TimedOut:
+        cut_power(root, name)
+
+
 def cut_power(root: str | Path, name: str) -> None:
-    """End the QEMU process of a machine whose root nobody has open, and see it end."""
+    """Kill the QEMU process of a machine whose disks are not wanted any more, and see it end."""
+    _signal(root, name, signal.SIGKILL, 20)
+
+
+def _signal(root: str | Path, name: str, number: int, patience: float) -> None:
+    """libvirt, in whichever process has the root, takes QEMU's end for the machine's."""
     pid = running(root, name)
     if pid is None:
         return
@@ -107,10 +125,11 @@ def cut_power(root: str | Path, name: str) -> None:
         return
     try:
         if running(root, name) == pid:
-            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            signal.pidfd_send_signal(handle, number)
     finally:
         os.close(handle)
-    Waiting(Deadline(20), tick=0.02).until(f"the machine {name} to lose its power", lambda: running(root, name) is None)
+    waiting = Waiting(Deadline(patience), tick=0.02)
+    waiting.until(f"the machine {name} to lose its power", lambda: running(root, name) is None)
 
 
 def in_use(root: Path) -> bool:
@@ -134,43 +153,44 @@ def machines_in(root: Path) -> tuple[str, ...]:
 
 
 class Root:
-    """One root of the embedded driver, opened when first needed; only one may be open in a process at a time."""
+    """
+    One root of the embedded driver, opened when first needed.
 
-    def __init__(self, path: Path, state: Path, watcher: Watcher) -> None:
-        """``state`` is the provider's folder: it holds the store and the warm capability cache."""
+    libvirt keeps its first root until the process ends, whatever is closed (virConnectOpen refuses a second one with
+    "already open with path"), so there is at most one ``Root`` that is open, for all connections of the process.
+    """
+
+    def __init__(self, path: Path, watcher: Watcher) -> None:
+        """Makes and opens nothing yet."""
         self.path = path
-        self._state = state
         self._watcher = watcher
         self._line: connection.Line | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether this process holds it."""
-        return self._line is not None
-
-    def line(self) -> connection.Line:
-        """The open connection. Conflict where another living process keeps the root."""
-        if self._line is None:
-            self._prepare()
-            uri = f"qemu:///embed?root={self.path}"
-            attempt = lambda: self._attempt(uri)  # noqa: E731
+    def line(self, state: Path) -> connection.Line:
+        """The open connection; ``state`` holds the warm capability cache. Conflict where another process has it."""
+        if self._line is None or self._line.lost:
+            self._prepare(state)
+            waiting = Waiting(Deadline(PATIENCE), watcher=self._watcher)
             try:
-                self._line = Waiting(Deadline(15), watcher=self._watcher).until("libvirt's root to be free", attempt)
+                self._line = waiting.until("libvirt's folder to be free", self._attempt)
             except TimedOut as error:
-                raise Conflict(
-                    "another process of golden's works with this job's machines", details=str(self.path)
-                ) from error
+                brief = "another process of golden's works with this job's machines"
+                raise Conflict(brief, details=str(self.path), hint="golden jobs") from error
         return self._line
 
-    def _attempt(self, uri: str) -> connection.Line | None:
+    def _attempt(self) -> connection.Line | None:
         try:
-            return connection.open_line(uri, log=self.path / "libvirt.log")
+            return connection.open_line(f"qemu:///embed?root={self.path}", log=self.path / "libvirt.log")
+        except ImportError as error:
+            raise connection.missing(error) from error
         except Exception as error:
-            if is_libvirt(error) and "driver.pid" in str(error):
+            if not is_libvirt(error):
+                raise
+            if "driver.pid" in str(error):
                 return None
-            raise (of_libvirt("opening the embedded libvirt", error) if is_libvirt(error) else error) from error
+            raise of_libvirt("opening the embedded libvirt", error) from error
 
-    def _prepare(self) -> None:
+    def _prepare(self, state: Path) -> None:
         with translated("preparing libvirt's folder"):
             (self.path / "etc").mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "a").mkdir(exist_ok=True)
@@ -178,21 +198,25 @@ class Root:
             swtpm = f'swtpm_user = "+{user}"\nswtpm_group = "+{group}"\n' if user == 0 else ""
             text = _CONFIGURATION.format(user=user, group=group, swtpm=swtpm)
             (self.path / "etc/qemu.conf").write_text(text, "ascii")
-            store = self.path / "s"
-            if not store.is_symlink() or store.readlink() != self._state / "store":
-                store.unlink(missing_ok=True)
-                store.symlink_to(self._state / "store")
-            warm = self._state / "cache"
+            warm = state / "cache"
             if warm.is_dir() and not (self.path / "cache").exists():
                 shutil.copytree(warm, self.path / "cache")
 
-    def keep_cache(self) -> None:
-        """Keep the capability probing (4 s) for the next root; called after a first start."""
-        warm, ours = self._state / "cache", self.path / "cache"
+    def view(self, store: Path) -> Path:
+        """A short path of plain characters to a store, whatever the store's own path holds."""
+        link = self.path / f"s{hashlib.sha256(os.fsencode(store)).hexdigest()[:8]}"
+        with translated("preparing libvirt's folder"):
+            if not link.is_symlink():
+                link.symlink_to(store.absolute())
+        return link
+
+    def keep_cache(self, state: Path) -> None:
+        """Keep the capability probing (4 s) for the next root; called after a start."""
+        warm, ours = state / "cache", self.path / "cache"
         if warm.exists() or not any(ours.rglob("*.xml")):
             return
         with translated("keeping libvirt's capability cache"):
-            fresh = self._state / f".cache.{os.getpid()}"
+            fresh = state / f".cache.{os.getpid()}"
             shutil.rmtree(fresh, ignore_errors=True)
             shutil.copytree(ours, fresh, ignore=shutil.ignore_patterns("*.sock"))
             try:
@@ -200,10 +224,44 @@ class Root:
             except OSError:  # another process was quicker
                 shutil.rmtree(fresh, ignore_errors=True)
 
-    def close(self) -> None:
-        """Let go; the root goes too when no machine runs in it and nobody else has it."""
+    def leave(self) -> None:
+        """At the end of the process: the root goes too when no machine runs in it."""
         if self._line is not None:
             self._line.close()
             self._line = None
-        if self.path.is_dir() and not machines_in(self.path) and not in_use(self.path):
-            shutil.rmtree(self.path, ignore_errors=True)
+            if not machines_in(self.path):
+                shutil.rmtree(self.path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    self.path.parent.rmdir()
+
+
+_HERE: list[Root] = []
+
+
+def root_here(path: Path | None, wanted: Path, watcher: Watcher) -> Root:
+    """
+    The root of this process: the one it has, else ``path`` (where a machine runs), else ``wanted``.
+
+    Conflict where a machine runs in another root than this process has.
+    """
+    if _HERE:
+        if path is not None and path != _HERE[0].path:
+            raise Conflict(
+                "a machine that an earlier process started cannot be reached beside this process's own",
+                details=f"it runs in {path}, this process has {_HERE[0].path}",
+                hint="golden resume JOB, one job at a time",
+            )
+        return _HERE[0]
+    root = Root(path or wanted, watcher)
+    _HERE.append(root)
+    atexit.register(root.leave)
+    return root
+
+
+def clear_old(base: Base) -> None:
+    """Take away roots that killed processes left: no lock, no machine, and a day old."""
+    for root in base.roots():
+        with contextlib.suppress(OSError):
+            is_old = time.time() - root.stat().st_mtime > 24 * 3600
+            if is_old and not in_use(root) and not machines_in(root):
+                shutil.rmtree(root, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,6 @@ from golden_libvirt.record import Disk, Record
 from golden_libvirt.serving import served
 from golden_libvirt.store import Store, free_space, need_room
 
-_OPEN: dict[Path, Root] = {}
-"""The root this process has open: libvirt's embedded driver allows one at a time."""
-
 
 class Embedded:
     """An endpoint ``qemu:///embed``."""
@@ -52,7 +49,6 @@ class Embedded:
         self._options = endpoint.options
         self.store = Store(self._state / "store")
         self.images = Images(self._state / "images")
-        self._used: set[Path] = set()
 
     @property
     def abilities(self) -> Abilities:
@@ -166,7 +162,7 @@ class Embedded:
         if entry.settled:
             return self._shown(entry)
         self._check_maker(entry)
-        self._cut(entry)
+        embedded.cut_power(entry.root, entry.name)
         self.store.remove(entry.name)
         return None
 
@@ -219,16 +215,16 @@ class Embedded:
         if embedded.running(entry.root, entry.name):
             return self._shown(entry)
         root = self._root()
-        line = root.line()
+        line = root.line(self._state)
         entry = self.store.save(entry.but(root=str(root.path)))
         domain = definition.parse(self.store.read_definition(entry.name), "the machine's definition")
-        folder = root.path / "s" / entry.name
-        self._link_tpm(root, entry, domain)
+        folder = root.view(self.store.path) / entry.name
+        self._link_tpm(root, folder, entry, domain)
         text = definition.complete(domain, str(folder), str(root.path / "a" / entry.uuid[:8]))
         with translated(f"starting {entry.name}"):
             self._wait_gone(line, entry.name)
             line.native.createXML(text, 0)
-        root.keep_cache()
+        root.keep_cache(self._state)
         return self._shown(entry)
 
     def _wait_gone(self, line: Line, name: str) -> None:
@@ -245,7 +241,7 @@ class Embedded:
 
         Waiting(Deadline(10), tick=0.02).until(f"libvirt to let go of {name}", is_gone)
 
-    def _link_tpm(self, root: Root, entry: Record, domain: Any) -> None:
+    def _link_tpm(self, root: Root, folder: Path, entry: Record, domain: Any) -> None:
         """libvirt keeps TPM state below its root by UUID; a link puts it into the machine's folder."""
         if not definition.has_tpm(domain):
             return
@@ -254,24 +250,13 @@ class Embedded:
         link = root.path / "lib/libvirt/swtpm" / entry.uuid
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
-        link.symlink_to(root.path / "s" / entry.name / "tpm")
+        link.symlink_to(folder / "tpm")
 
     def stop(self, machine: Machine) -> Machine:
-        """By libvirt where this process has the root open, else by ending the QEMU process itself."""
-        entry = self.store.load(machine.name)
-        if entry is None:
-            raise NotFound(f"there is no machine {machine.name}")
-        self._cut(entry)
+        """By ending its QEMU process in order, so that no write the guest was told is done is lost."""
+        entry = self.store.get(machine.name)
+        embedded.end(entry.root, entry.name)
         return self._shown(entry)
-
-    def _cut(self, entry: Record) -> None:
-        if not embedded.running(entry.root, entry.name):
-            return
-        ours = _OPEN.get(Path(entry.root))
-        if ours is not None and ours.is_open:
-            with suppress(NotFound), translated(f"cutting the power of {entry.name}"):
-                ours.line().native.lookupByName(entry.name).destroy()
-        embedded.cut_power(entry.root, entry.name)
 
     def freeze(self, machine: Machine, name: str) -> Snapshot:
         """Files lose the right to be written; the snapshot is a line in the record."""
@@ -299,7 +284,7 @@ class Embedded:
         if entry.snapshots:
             raise Conflict(f"{entry.name} has frozen points: {', '.join(entry.snapshots)}")
         self._check_maker(entry)
-        self._cut(entry)
+        embedded.cut_power(entry.root, entry.name)
         self.store.remove(entry.name)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
@@ -364,35 +349,21 @@ class Embedded:
         return served(self.store.folder(entry.name) / entry.disks[0].file, entry.disks[0].format)
 
     def close(self) -> None:
-        """Roots without machines go; those with machines stay, and are found through the machines' records."""
-        for path in self._used:
-            root = _OPEN.pop(path, None)
-            if root is not None:
-                root.close()
-        self._used.clear()
+        """
+        Nothing to let go of: libvirt keeps the root until the process ends.
 
-    def _root(self) -> Root:
-        """The root this process starts machines in: the one it has open, else the job's own."""
-        for path, root in _OPEN.items():
-            if root.is_open and path.parent == self._base().path:
-                self._used.add(path)
-                return root
-        return self._rooted(self._base().root(self._scope.job))
+        Roots without machines go then; those with machines stay, and are found through the machines' records.
+        """
 
-    def _base(self) -> Base:
-        return Base.of(self._state, self._address.base)
-
-    def _rooted(self, path: Path) -> Root:
-        if path not in _OPEN:
-            for other in [root for root in _OPEN.values() if root.is_open]:
-                other.close()
-            _OPEN[path] = Root(path, self._state, self._scope.watcher)
-        self._used.add(path)
-        return _OPEN[path]
+    def _root(self, path: Path | None = None) -> Root:
+        """The root this process starts machines in; ``path`` is where a machine runs already."""
+        base = Base.of(self._state, self._address.base)
+        embedded.clear_old(base)
+        return embedded.root_here(path, base.root(self._scope.job), self._scope.watcher)
 
     def _line_of(self, entry: Record) -> Line:
         """The connection that knows a running machine. Conflict where another process holds it."""
         current = self.store.get(entry.name)
         if not embedded.running(current.root, current.name):
             raise Refused(f"{entry.name} is off")
-        return self._rooted(Path(current.root)).line()
+        return self._root(Path(current.root)).line(self._state)
