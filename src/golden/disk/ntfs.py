@@ -10,7 +10,7 @@ from typing import Any
 import pyfsntfs
 
 from golden.disk.cache import Cached, Stream
-from golden.disk.damage import reading
+from golden.disk.damage import Damaged, reading
 from golden.disk.source import BlockSource
 from golden.disk.volumes import Volume
 from golden.errors import NotFound
@@ -92,8 +92,16 @@ class Ntfs:
     def find(self, path: str) -> NtfsFile | None:
         """The file or folder at ``path``, None where there is none."""
         plain = "\\" + path.replace("/", "\\").strip("\\")
-        with reading(path, self._stream):
-            entry = self._volume.get_file_entry_by_path(plain)
+        try:
+            with reading(path, self._stream):
+                entry = self._volume.get_file_entry_by_path(plain)
+        except Damaged:
+            # The library calls a volume damaged when a file stands where the path wants a folder.
+            above = plain.rpartition("\\")[0]
+            parent = self.find(above) if above else None
+            if above and (parent is None or not parent.is_folder):
+                return None
+            raise
         return None if entry is None else NtfsFile(entry, self._stream, path)
 
     def open(self, path: str) -> NtfsFile:

@@ -48,9 +48,7 @@ def merged(*trees: Tree) -> Tree:
 def hive(target: Path, tree: Tree) -> Path:
     """Write a hive; the binding belongs to Debian's own Python."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["/usr/bin/python3", str(BUILD_HIVE), str(target)], input=json.dumps(tree).encode(), check=True
-    )
+    subprocess.run(["/usr/bin/python3", str(BUILD_HIVE), str(target)], input=json.dumps(tree).encode(), check=True)
     return target
 
 
@@ -217,7 +215,9 @@ class Windows:
             setup["SetupType"] = ("dword", self.setup_type)
         if self.cmd_line is not None:
             setup["CmdLine"] = ("sz", self.cmd_line)
-        status = {} if self.generalization_state is None else {"GeneralizationState": ("dword", self.generalization_state)}
+        status = (
+            {} if self.generalization_state is None else {"GeneralizationState": ("dword", self.generalization_state)}
+        )
         name = "ControlSet001\\Control\\ComputerName\\ComputerName"
         return merged(
             at("Select", {"Current": ("dword", 1)}),
