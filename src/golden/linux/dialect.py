@@ -3,7 +3,7 @@ How Linux guests are spoken to: constant argument lists, and orders as lines tha
 
 The argument lists in whole::
 
-    make_folder     /bin/mkdir -p -m 700 -- PATH
+    make_folder     /bin/mkdir -p -- PATH
     remove_folder   /bin/rm -rf -- PATH
     launch          /bin/sh LAUNCHER ORDER
     shipped         /bin/sh SCRIPT PARAMETERS RESULT
@@ -56,7 +56,7 @@ class LinuxDialect:
 
     def make_folder(self, path: str) -> tuple[str, ...]:
         """Make a folder and its parents; there already is success."""
-        return ("/bin/mkdir", "-p", "-m", "700", "--", path)
+        return ("/bin/mkdir", "-p", "--", path)
 
     def remove_folder(self, path: str) -> tuple[str, ...]:
         """Take a folder away with all in it; not there is success."""
