@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -217,7 +218,8 @@ class AgentLine:
         return faults.of_libvirt(f"asking the guest of {self._name}", error)
 
     def _forget(self) -> None:
-        self._line().forget(self._name)
+        with contextlib.suppress(LineLost):
+            self._line().forget(self._name)
         self._file = None
 
     def _live(self) -> Any:
@@ -225,7 +227,10 @@ class AgentLine:
 
     def _live_uuid(self) -> tuple[str, Line]:
         """The live machine's id; notes whether its agent is there already, as no event tells that again."""
-        line = self._line()
+        try:
+            line = self._line()
+        except LineLost as error:
+            raise GuestSilent(f"{error}, so its guest does not answer") from error
         line.forget(self._name)
         try:
             domain = self._live()

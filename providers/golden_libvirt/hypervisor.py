@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from golden.errors import BadName, Conflict, NotAble, NotFound, Refused
-from golden.guest.communicator import Communicator
+from golden.errors import BadName, Conflict, NotAble, NotFound
+from golden.guest.communicator import Communicator, LineLost
 from golden.model import (
     Artifact,
     Candidate,
@@ -323,6 +323,8 @@ class Embedded:
     def console_picture(self, machine: Machine) -> bytes:
         """PNG where QEMU makes one, else made from its PPM."""
         entry = self.store.get(machine.name)
+        if not embedded.running(entry.root, entry.name):
+            raise NotAble(f"{entry.name} is off, so its screen shows nothing")
         line = self._line_of(entry)
         with translated(f"taking a picture of {entry.name}"):
             return picture.taken(line, entry.name)
@@ -365,5 +367,5 @@ class Embedded:
         """The connection that knows a running machine. Conflict where another process holds it."""
         current = self.store.get(entry.name)
         if not embedded.running(current.root, current.name):
-            raise Refused(f"{entry.name} is off")
+            raise LineLost(f"{entry.name} is off")
         return self._root(Path(current.root)).line(self._state)
