@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from golden.errors import Conflict, GoldenError, NotFound
 from golden.guest.communicator import Communicator
@@ -21,6 +21,8 @@ from golden.guest.dialect import Dialect
 from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
 from golden.provider import Hypervisor
 from golden.waiting import Deadline, Silent, Waiting, Watcher
+
+G = TypeVar("G")
 
 
 class Bench(Protocol):
@@ -251,16 +253,17 @@ def run_contract(bench: Bench, watcher: Watcher | None = None) -> tuple[Result, 
     """Try every promise against the endpoint of the bench, one after another, and leave nothing there."""
     ground = Ground(bench, watcher or Silent())
     try:
-        results = [_tried(promise, ground) for promise in promises()]
+        results = [tried(promise, ground, ground.watcher) for promise in promises()]
     finally:
         left = ground.clear()
     sentence = "Everything that was made can be taken away."
     return (*results, Result("everything_is_taken_away", sentence, not left, 0.0, ", ".join(left)))
 
 
-def _tried(promise: Promise, ground: Ground) -> Result:
+def tried(promise: Callable[[G], None], ground: G, watcher: Watcher) -> Result:
+    """What came of one promise; every error becomes a sentence."""
     name, sentence = promise.__name__, " ".join((promise.__doc__ or "").split())
-    ground.watcher.doing(sentence)
+    watcher.doing(sentence)
     start = time.monotonic()
     words = ""
     try:

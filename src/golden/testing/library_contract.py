@@ -1,0 +1,309 @@
+"""
+The contract every library keeps, as promises that run unchanged against any of them.
+
+Like ``golden.testing.contract``, for the places images are published to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import multiprocessing
+import secrets
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Protocol
+
+from golden.errors import GoldenError, NotFound, PolicyRefused, ProofFailed
+from golden.library import Library
+from golden.model import Artifact, Form, GuestFacts, GuestState, Image, Publication, SealProof
+from golden.testing.contract import BrokenPromise, Result, must, refused, tried
+from golden.waiting import Silent, Watcher
+
+LONG_AGO = "2026-01-01T00:00:00+00:00"
+
+
+class LibraryBench(Protocol):
+    """What differs between the libraries the contract runs against. Must be picklable: one promise kills a child."""
+
+    @property
+    def name(self) -> str:
+        """Shown with the results."""
+
+    def open(self) -> Library:
+        """One more connection to the library."""
+
+    def damage(self, publication: Publication) -> bool:
+        """Change the published bytes behind the library's back; False where that cannot be done."""
+
+
+@dataclass(slots=True)
+class LibraryGround:
+    """Where promises are tried: one connection, and images nobody else has."""
+
+    bench: LibraryBench
+    watcher: Watcher = field(default_factory=Silent)
+    reference: str = field(default_factory=lambda: f"selftest-{secrets.token_hex(3)}")
+    _library: Library | None = None
+    _serial: int = 0
+
+    @property
+    def library(self) -> Library:
+        """The connection."""
+        if self._library is None:
+            self._library = self.bench.open()
+        return self._library
+
+    def image(self) -> Image:
+        """An image with a number nobody has used."""
+        self._serial += 1
+        return sample(self.reference, self._serial, self.library.abilities.forms[0], self.library.abilities.seals[0])
+
+    def key(self, image: Image) -> str:
+        """Its idempotency key."""
+        return f"{self.reference}/{image.number}"
+
+    def published(self) -> tuple[Image, Publication]:
+        """A new image, published."""
+        image = self.image()
+        return image, self.publish(image)
+
+    def publish(self, image: Image) -> Publication:
+        """Publish an image under its key."""
+        return self.library.publish(image, image.artifact.forms[0], bytes_of(image), self.key(image))
+
+    def ours(self) -> tuple[Publication, ...]:
+        """What the library lists of this run."""
+        return tuple(item for item in self.library.list() if item.reference == self.reference)
+
+    def clear(self) -> tuple[str, ...]:
+        """Withdraw everything; what is left, by name."""
+        for publication in self.ours():
+            self.library.withdraw(publication)
+        left = tuple(item.name for item in self.ours())
+        self.library.close()
+        self._library = None
+        return left
+
+
+def sample(reference: str, number: int, format: str, seal: str) -> Image:
+    """An image of a few hundred kilobytes that is told apart by its number."""
+    content = content_of(reference, number)
+    form = Form(format, None, len(content), hashlib.sha256(content).hexdigest())
+    facts = GuestFacts("linux", GuestState.SEALED, stand_in=True)
+    proof = SealProof(seal, "disk", facts, (("state", "SEALED"),), LONG_AGO)
+    artifact = Artifact(f"{reference}-{number}", f"{reference}-i{number}", (form,))
+    return Image(reference, number, 1, seal, artifact, proof, LONG_AGO)
+
+
+def content_of(reference: str, number: int) -> bytes:
+    """The bytes of a sample."""
+    return f"{reference} {number}\n".encode() * 20_000
+
+
+@contextmanager
+def bytes_of(image: Image) -> Iterator[BinaryIO]:
+    """The content of a sample, to read."""
+    yield io.BytesIO(content_of(image.reference, image.number))
+
+
+def what_is_published_is_found(ground: LibraryGround) -> None:
+    """A published image is found by its key and listed, is what its form says, and reads back well."""
+    image, publication = ground.published()
+    form = image.artifact.forms[0]
+    must(ground.library.find(ground.key(image)) == publication, "what publish returns is not what is found")
+    must(publication in ground.ours(), "it is not listed")
+    told = (publication.reference, publication.image, publication.format, publication.key)
+    must(told == (ground.reference, image.number, form.format, ground.key(image)), f"it says {told}")
+    must((publication.sha256, publication.size) == (form.sha256, form.size), "its hash or size is another")
+    must(publication.name and publication.where and publication.created, "name, place or time is missing")
+    must(not publication.retired, "a new publication is retired")
+    ground.library.verify(publication)
+
+
+def the_same_key_is_the_same_publication(ground: LibraryGround) -> None:
+    """Publishing under the same key again gives the same publication, and settling it changes nothing."""
+    image, publication = ground.published()
+    must(ground.publish(image) == publication, "the second time it is another one")
+    must(ground.library.settle(ground.key(image)) == publication, "settling changes what is finished")
+    must(len([item for item in ground.ours() if item.image == image.number]) == 1, "it is listed twice")
+
+
+def images_stand_side_by_side(ground: LibraryGround) -> None:
+    """Where the library is versioned, a second image of a reference leaves the first as it is."""
+    _, first = ground.published()
+    _, second = ground.published()
+    if ground.library.abilities.versioned:
+        must({first, second} <= set(ground.ours()), "one of the two is not listed")
+        ground.library.verify(first)
+    ground.library.verify(second)
+
+
+def what_is_not_taken_is_refused(ground: LibraryGround) -> None:
+    """A form or seal that the library does not take is refused, and nothing is there."""
+    image = ground.image()
+    odd = replace(image.artifact.forms[0], format="punched-cards")
+    with refused(PolicyRefused, "a form that is not taken"):
+        ground.library.publish(image, odd, bytes_of(image), ground.key(image))
+    with refused(PolicyRefused, "a seal that is not taken"):
+        ground.publish(replace(image, seal="wax"))
+    _nothing_is_there(ground, image)
+
+
+def other_bytes_are_refused(ground: LibraryGround) -> None:
+    """Content that is not what the form says, or ends early, is refused, and nothing is there; then it works."""
+    image = ground.image()
+    form = image.artifact.forms[0]
+    for wrong in (replace(form, sha256="0" * 64), replace(form, size=form.size + 1)):
+        with refused(ProofFailed, "content that is not what was recorded"):
+            ground.library.publish(image, wrong, bytes_of(image), ground.key(image))
+        _nothing_is_there(ground, image)
+    ground.library.verify(ground.publish(image))
+
+
+def a_source_that_breaks_leaves_nothing(ground: LibraryGround) -> None:
+    """Where reading the content fails half-way nothing is there; the next publish works."""
+    image = ground.image()
+    with refused(GoldenError, "content that breaks"):
+        ground.library.publish(image, image.artifact.forms[0], _breaking(image), ground.key(image))
+    _nothing_is_there(ground, image)
+    ground.library.verify(ground.publish(image))
+
+
+def what_was_damaged_is_noticed(ground: LibraryGround) -> None:
+    """Verifying what was changed behind the library's back is ProofFailed."""
+    _, publication = ground.published()
+    if ground.bench.damage(publication):
+        with refused(ProofFailed, "verifying what was changed"):
+            ground.library.verify(publication)
+    ground.library.withdraw(publication)
+
+
+def what_is_retired_stays(ground: LibraryGround) -> None:
+    """A retired publication is found, listed and whole, and says so; retiring again is the same."""
+    image, publication = ground.published()
+    for _ in range(2):
+        retired = ground.library.retire(publication)
+        must(retired == replace(publication, retired=True), "retiring changes more than that")
+    must(ground.library.find(ground.key(image)) == retired, "it is not found as retired")
+    must(retired in ground.ours(), "it is not listed as retired")
+    ground.library.verify(retired)
+
+
+def what_is_withdrawn_is_gone(ground: LibraryGround) -> None:
+    """A withdrawn publication is gone, withdrawing it again is success, and its key may be used again."""
+    image, publication = ground.published()
+    _, other = ground.published()
+    for _ in range(2):
+        ground.library.withdraw(publication)
+    _nothing_is_there(ground, image)
+    with refused(NotFound, "verifying what is gone"):
+        ground.library.verify(publication)
+    with refused(NotFound, "retiring what is gone"):
+        ground.library.retire(publication)
+    ground.library.verify(other)
+    ground.library.verify(ground.publish(image))
+
+
+def connections_see_the_same(ground: LibraryGround) -> None:
+    """Another connection finds what this one published; closing twice is harmless."""
+    image, publication = ground.published()
+    other = ground.bench.open()
+    must(other.find(ground.key(image)) == publication, "the other connection finds something else")
+    other.verify(publication)
+    other.withdraw(publication)
+    other.close()
+    other.close()
+    must(ground.library.find(ground.key(image)) is None, "what the other one withdrew is still found")
+
+
+def a_publish_cut_off_leaves_nothing_finished(ground: LibraryGround) -> None:
+    """A publish whose client was killed is neither found nor listed; settled or not, the next one replaces it."""
+    for settles in (True, False):
+        image = ground.image()
+        ground.library.close()
+        _cut_off(ground.bench, image, ground.key(image))
+        _nothing_is_there(ground, image)
+        if settles:
+            must(ground.library.settle(ground.key(image)) is None, "half a publication is settled as a whole one")
+        publication = ground.publish(image)
+        ground.library.verify(publication)
+        must([item for item in ground.ours() if item.image == image.number] == [publication], "it is listed oddly")
+
+
+def _nothing_is_there(ground: LibraryGround, image: Image) -> None:
+    must(ground.library.find(ground.key(image)) is None, "something is found")
+    must(all(item.image != image.number for item in ground.ours()), "something is listed")
+
+
+class _Breaks(io.BytesIO):
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell():
+            raise BrokenSource("the line to the hypervisor broke")
+        return super().read(1000 if size is None or size < 0 else min(size, 1000))
+
+
+class BrokenSource(GoldenError):
+    """What the promise about breaking sources raises; a library lets it through."""
+
+
+@contextmanager
+def _breaking(image: Image) -> Iterator[BinaryIO]:
+    yield _Breaks(content_of(image.reference, image.number))
+
+
+def _cut_off(bench: LibraryBench, image: Image, key: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    begun = context.Event()
+    child = context.Process(target=_publish_slowly, args=(bench, image, key, begun))
+    child.start()
+    came = begun.wait(60)
+    child.kill()
+    child.join()
+    if not came:
+        raise BrokenPromise("a publish never read a second piece of its content")
+
+
+def _publish_slowly(bench: LibraryBench, image: Image, key: str, begun: Any) -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell():
+                begun.set()
+                threading.Event().wait()
+            return super().read(1000 if size is None or size < 0 else min(size, 1000))
+
+    @contextmanager
+    def slow() -> Iterator[BinaryIO]:
+        yield Slow(content_of(image.reference, image.number))
+
+    bench.open().publish(image, image.artifact.forms[0], slow(), key)
+
+
+LibraryPromise = Callable[[LibraryGround], None]
+
+PROMISES: tuple[LibraryPromise, ...] = (
+    what_is_published_is_found,
+    the_same_key_is_the_same_publication,
+    images_stand_side_by_side,
+    what_is_not_taken_is_refused,
+    other_bytes_are_refused,
+    a_source_that_breaks_leaves_nothing,
+    what_was_damaged_is_noticed,
+    what_is_retired_stays,
+    what_is_withdrawn_is_gone,
+    connections_see_the_same,
+    a_publish_cut_off_leaves_nothing_finished,
+)
+
+
+def run_library_contract(bench: LibraryBench, watcher: Watcher | None = None) -> tuple[Result, ...]:
+    """Try every promise against the library of the bench, one after another, and leave nothing there."""
+    ground = LibraryGround(bench, watcher or Silent())
+    try:
+        results = [tried(promise, ground, ground.watcher) for promise in PROMISES]
+    finally:
+        left = ground.clear()
+    sentence = "Everything that was published can be withdrawn."
+    return (*results, Result("everything_is_withdrawn", sentence, not left, 0.0, ", ".join(left)))
