@@ -102,7 +102,7 @@ class World:
         """Another world that is like this one now; copying the file alone may miss the latest changes."""
         copy = World.create(path)
         with copy.change("copying") as raw:
-            raw |= self.read()
+            raw |= json.loads(json.dumps(self.read()))
         return copy
 
     def read(self) -> Raw:

@@ -1,0 +1,226 @@
+"""What the directory library promises beyond the contract: its files, its folder, and bad luck."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from golden.errors import BadConfig, BadName, Conflict, ProofFailed, Refused, Unreachable
+from golden.image.directory import FACTORY, DirectoryLibrary
+from golden.image.shelf import Shelf
+from golden.library import Library
+from golden.model import Image, Publication
+from golden.provider import Endpoint, Scope
+from golden.testing.library_contract import bytes_of, content_of, sample
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> DirectoryLibrary:
+    """A library whose folder is not made yet."""
+    return DirectoryLibrary("shelf", tmp_path / "images")
+
+
+def image_of(number: int = 1, format: str = "qcow2") -> Image:
+    """A small image."""
+    return sample("win2022", number, format, "sysprep")
+
+
+def put(library: DirectoryLibrary, image: Image, key: str | None = None) -> Publication:
+    """Publish it."""
+    return library.publish(image, image.artifact.forms[0], bytes_of(image), key or f"key-{image.number}")
+
+
+def data_of(path: Path) -> Any:
+    """What an envelope holds."""
+    return json.loads(path.read_text())["data"]
+
+
+def opened(url: str, base: Path) -> Library:
+    """A library by URL."""
+    return FACTORY.open(Endpoint("shelf", url), Scope("look", base), base)
+
+
+def test_a_publication_is_a_plain_file_with_a_manifest(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """The image lies there byte for byte; its manifest says what it is and how it was proved; nothing else is there."""
+    publication = put(library, image_of())
+    folder = tmp_path / "images"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "win2022-i1.qcow2",
+        "win2022-i1.qcow2.json",
+        "win2022.json",
+    ]
+    assert (folder / "win2022-i1.qcow2").read_bytes() == content_of("win2022", 1)
+    manifest = data_of(folder / "win2022-i1.qcow2.json")
+    assert (manifest["version"], manifest["seal"], manifest["sha256"]) == (1, "sysprep", publication.sha256)
+    assert manifest["proof"]["facts"]["state"] == "SEALED"
+
+
+def test_the_pointer_names_the_newest_that_is_not_retired(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """The pointer follows publish, retire and withdraw, and goes with the last image."""
+    pointer = tmp_path / "images/win2022.json"
+    first, second = put(library, image_of(1)), put(library, image_of(2))
+    assert data_of(pointer)["image"] == 2
+    library.retire(second)
+    assert data_of(pointer)["image"] == 1
+    library.withdraw(first)
+    assert not pointer.exists()
+
+
+def test_two_forms_of_one_image_stand_side_by_side(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """An image may be published in two forms under two keys; the pointer names both."""
+    put(library, image_of(), "a")
+    put(library, image_of(format="vmdk"), "b")
+    assert [form["format"] for form in data_of(tmp_path / "images/win2022.json")["forms"]] == ["qcow2", "vmdk"]
+
+
+def test_a_foreign_file_is_conflict_and_stays(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """A file of somebody else's with the image's name is never written over, even where its bytes are the same."""
+    (tmp_path / "images").mkdir()
+    foreign = tmp_path / "images/win2022-i1.qcow2"
+    for content in (b"mine", content_of("win2022", 1)):
+        foreign.write_bytes(content)
+        with pytest.raises(Conflict, match="is not golden's"):
+            put(library, image_of())
+        assert foreign.read_bytes() == content
+        assert list((tmp_path / "images").iterdir()) == [foreign]
+
+
+def test_another_key_for_the_same_name_is_conflict(library: DirectoryLibrary) -> None:
+    """A published file is not replaced by a publication with another key."""
+    publication = put(library, image_of(), "a")
+    with pytest.raises(Conflict, match="under the key a"):
+        put(library, image_of(), "b")
+    library.verify(publication)
+
+
+def test_no_room_is_refused_before_anything_is_read(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """An image that cannot fit is Refused with bytes needed and free, and nothing is left."""
+    image = image_of()
+    form = replace(image.artifact.forms[0], size=1 << 60)
+    with pytest.raises(Refused, match=rf"needs {1 << 60} bytes, \d+ are free"):
+        library.publish(image, form, bytes_of(image), "k")
+    assert list((tmp_path / "images").iterdir()) == []
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """The system refuses files of more than 100 kB, as a disk that fills up does."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_room_that_runs_out_half_way_leaves_nothing(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """A disk that fills up in the middle is Refused, and neither part nor note is left."""
+    with pytest.raises(Refused, match="no room"):
+        put(library, image_of())
+    assert list((tmp_path / "images").iterdir()) == []
+
+
+def test_a_cut_before_the_manifest_is_cleared_by_settle(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """Where only the manifest is missing the file is no publication; settle takes it away, publish replaces it."""
+    for settles in (True, False):
+        put(library, image_of())
+        Shelf(tmp_path / "images").begin("win2022-i1.qcow2", "key-1")
+        (tmp_path / "images/win2022-i1.qcow2.json").unlink()
+        assert library.list() == ()
+        if settles:
+            assert library.settle("key-1") is None
+            assert not (tmp_path / "images/win2022-i1.qcow2").exists()
+        library.verify(put(library, image_of()))
+        library.withdraw(library.list()[0])
+
+
+def test_a_cut_after_the_manifest_is_finished_by_settle(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """Where only the note is left the publication is whole, and settle keeps it."""
+    publication = put(library, image_of())
+    Shelf(tmp_path / "images").begin("win2022-i1.qcow2", "key-1")
+    assert library.settle("key-1") == publication
+    assert not [path for path in (tmp_path / "images").iterdir() if path.name.startswith(".")]
+    library.verify(publication)
+
+
+def test_publishing_again_mends_a_file_that_is_gone(library: DirectoryLibrary) -> None:
+    """A publication whose file was deleted is not found, and publishing it again brings it back."""
+    publication = put(library, image_of())
+    Path(publication.where).unlink()
+    assert library.find("key-1") is None
+    library.verify(put(library, image_of()))
+
+
+def test_damage_is_named_with_both_hashes(library: DirectoryLibrary) -> None:
+    """A changed file is ProofFailed that says what was published and what is there."""
+    publication = put(library, image_of())
+    Path(publication.where).write_bytes(b"other")
+    with pytest.raises(ProofFailed) as caught:
+        library.verify(publication)
+    assert publication.sha256 in (caught.value.details or "")
+
+
+def test_what_is_not_goldens_is_left_alone(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """Broken or foreign JSON in the folder is neither listed nor touched."""
+    put(library, image_of())
+    strangers = {"a.b.json": "{", "c.d.json": "[]", "e.f.json": '{"kind": "publication", "data": {}}'}
+    for name, text in strangers.items():
+        (tmp_path / "images" / name).write_text(text)
+    assert len(library.list()) == 1
+    library.withdraw(library.list()[0])
+    assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(strangers)
+
+
+@pytest.mark.parametrize("reference", ["../up", "a/b", "", "A", "a\n"])
+def test_a_reference_that_is_no_name_is_refused(library: DirectoryLibrary, reference: str, tmp_path: Path) -> None:
+    """A name that could leave the folder writes nothing."""
+    with pytest.raises(BadName):
+        put(library, replace(image_of(), reference=reference))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [
+        ("dir:./images", "base/images"),
+        ("dir:../images", "images"),
+        ("dir:images", "base/images"),
+        ("dir:{tmp}/abs", "abs"),
+        ("file://{tmp}/abs", "abs"),
+        ("file://localhost{tmp}/abs", "abs"),
+    ],
+)
+def test_urls_name_folders(tmp_path: Path, url: str, folder: str) -> None:
+    """Relative folders count from the project's, absolute ones are taken as they are."""
+    base = tmp_path / "base"
+    base.mkdir()
+    library = opened(url.format(tmp=tmp_path), base)
+    image = image_of()
+    publication = library.publish(image, image.artifact.forms[0], bytes_of(image), "k")
+    assert Path(publication.where).parent == tmp_path / folder
+
+
+@pytest.mark.parametrize("url", ["dir:", "smb://host/share", "file://host/share", "file://", "images"])
+def test_urls_that_name_no_folder_are_bad_configuration(tmp_path: Path, url: str) -> None:
+    """What golden cannot reach as a folder is said to be so."""
+    with pytest.raises(BadConfig, match="shelf"):
+        opened(url, tmp_path)
+
+
+def test_a_mount_that_is_missing_is_unreachable(tmp_path: Path) -> None:
+    """Where not even the parent folder is there golden makes none in its place."""
+    with pytest.raises(Unreachable, match="there is no folder"):
+        opened("dir:./not-mounted/images", tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_place_of_the_folder_is_bad_configuration(tmp_path: Path) -> None:
+    """A library needs a folder."""
+    (tmp_path / "images").write_text("")
+    with pytest.raises(BadConfig, match="is a file"):
+        opened("dir:./images", tmp_path)
