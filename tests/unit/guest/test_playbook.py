@@ -1,0 +1,96 @@
+"""Playbooks: what is taken, and what every mistake in one is told as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from golden.errors import BadConfig, GoldenError, NotFound
+from golden.guest.family import Wanted
+from golden.guest.playbook import load
+
+SHIPPED = Path(__file__).parents[3] / "playbooks"
+
+
+def playbook(folder: Path, text: str) -> Path:
+    (folder / "x.inf").touch()
+    path = folder / "p.toml"
+    path.write_text(text)
+    return path
+
+
+def test_changes_come_in_their_order_with_paths_from_the_playbook(tmp_path: Path) -> None:
+    """All kinds in one playbook, each with its own keys, sources relative to the file itself."""
+    (tmp_path / "s.sh").touch()
+    path = playbook(
+        tmp_path,
+        """
+        [[change]]
+        kind = "script"
+        source = "s.sh"
+        arguments = ["a b", ""]
+        [[change]]
+        kind = "driver"
+        source = "x.inf"
+        [[change]]
+        kind = "file"
+        source = "s.sh"
+        destination = 'C:\\x'
+        """,
+    )
+    assert load(path) == (
+        Wanted("script", tmp_path / "s.sh", arguments=("a b", "")),
+        Wanted("driver", tmp_path / "x.inf"),
+        Wanted("file", tmp_path / "s.sh", "C:\\x"),
+    )
+
+
+@pytest.mark.parametrize("shipped", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.name)
+def test_the_shipped_playbooks_are_right(shipped: Path) -> None:
+    """What golden ships as an example can be loaded."""
+    assert len(load(shipped)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[change]\n", ["p.toml", "line 1"]),
+        ("a = \n", ["p.toml", "line 1", "column"]),
+        ("", ["no change"]),
+        ("[[changes]]\nkind = 'driver'\n", ["'changes'", "did you mean 'change'?"]),
+        ("change = 3\n", ["[[change]]"]),
+        ("[change]\nkind = 'driver'\n", ["double brackets"]),
+        ("[[change]]\nsource = 'x.inf'\n", ["change 1", "'kind' is missing"]),
+        ("[[change]]\nkind = 'drivr'\nsource = 'x.inf'\n", ["change 1", "'drivr'", "did you mean 'driver'?"]),
+        ("[[change]]\nkind = 'driver'\nsuorce = 'x.inf'\n", ["change 1", "'suorce'", "did you mean 'source'?"]),
+        ("[[change]]\nkind = 'driver'\nsource = 'x.inf'\ndestination = 'C:'\n", ["driver", "'destination'"]),
+        ("[[change]]\nkind = 'file'\nsource = 'x.inf'\n", ["change 1", "'destination' is missing"]),
+        ("[[change]]\nkind = 'script'\nsource = 'x.inf'\narguments = 'one'\n", ["arguments is a list"]),
+        ("[[change]]\nkind = 'script'\nsource = 'x.inf'\narguments = [1]\n", ["arguments is a list"]),
+        ("[[change]]\nkind = 'driver'\nsource = ''\n", ["source", "not empty"]),
+        ("[[change]]\nkind = 7\nsource = 'x.inf'\n", ["kind", "7"]),
+        (
+            "[[change]]\nkind = 'driver'\nsource = 'x.inf'\n[[change]]\nkind = 'driver'\nsource = 'y.inf'\n",
+            ["change 2", "y.inf"],
+        ),
+    ],
+)
+def test_every_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: list[str]) -> None:
+    """A mistake names the file, the line or the number of the change, and the key."""
+    with pytest.raises(GoldenError) as caught:
+        load(playbook(tmp_path, text))
+    whole = f"{caught.value.brief} {caught.value.hint}"
+    assert [part for part in said if part not in whole] == []
+    assert isinstance(caught.value, (BadConfig, NotFound))
+
+
+def test_a_missing_playbook_and_one_that_is_no_text_are_named(tmp_path: Path) -> None:
+    """No file, a folder, and a file that is not UTF-8 are errors with the path."""
+    with pytest.raises(NotFound, match=r"nowhere\.toml"):
+        load(tmp_path / "nowhere.toml")
+    with pytest.raises(BadConfig):
+        load(tmp_path)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadConfig, match=r"binary\.toml"):
+        load(tmp_path / "binary.toml")
