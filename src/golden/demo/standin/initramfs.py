@@ -10,9 +10,7 @@ from golden.demo.standin.kernel import Kernel, modules_in_order
 from golden.demo.standin.tools import PYTHON, call, libraries
 
 HERE = Path(__file__).parent
-APPLETS = (
-    "sh cat cp cut dd echo grep insmod kill ls mkdir mkfifo mount poweroff reboot sleep sync umount usleep acpid ps"
-).split()
+APPLETS = ["sh", "cat", "cp", "cut", "dd", "echo", "grep", "insmod", "kill", "ls", "mkdir", "mkfifo", "mount", "poweroff", "reboot", "sleep", "sync", "umount", "usleep", "acpid", "ps"]
 
 OS_RELEASE = b"""NAME="Microsoft Windows"
 ID=mswindows
@@ -93,8 +91,24 @@ def write_initramfs(kernel: Kernel, work: Path, target: Path) -> None:
     archive.write(target)
 
 
+CONVERTERS = Path("/usr/lib/x86_64-linux-gnu/gconv")
+ALIASES = b"""alias LATIN1// ISO-8859-1//
+alias UTF16LE// UTF-16LE//
+module ISO-8859-1// INTERNAL ISO8859-1 1
+module INTERNAL ISO-8859-1// ISO8859-1 1
+module UTF-16// INTERNAL UTF-16 1
+module INTERNAL UTF-16// UTF-16 1
+module UTF-16LE// INTERNAL UTF-16 1
+module INTERNAL UTF-16LE// UTF-16 1
+"""
+
+
 def _add_python(archive: Archive, folder: Path) -> None:
-    call([PYTHON, "-I", "-S", "-B", HERE / "guest/pack.py", folder, HERE / "programs", HERE / "guest/server.py"])
+    inputs = [HERE / "programs", HERE / "guest/server.py", HERE.parents[1] / "windows/scripts"]
+    call([PYTHON, "-I", "-S", "-B", HERE / "guest/pack.py", folder, *inputs])
+    for name in ("ISO8859-1.so", "UTF-16.so"):  # hivex asks iconv for every name in a hive
+        archive.add(f"{str(CONVERTERS)[1:]}/{name}", (CONVERTERS / name).read_bytes(), 0o100755)
+    archive.add(f"{str(CONVERTERS)[1:]}/gconv-modules", ALIASES)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             archive.add(str(path.relative_to(folder)), path.read_bytes())

@@ -1,10 +1,12 @@
 """
-Run by Debian's /usr/bin/python3: pack.py OUT PROGRAMS SERVER. Writes into OUT, as it will lie in the guest, the
+Run by Debian's /usr/bin/python3: pack.py OUT PROGRAMS SERVER SCRIPTS. Writes into OUT, as it will lie in the guest, the
 Python that the programs need and nothing more: each module they import, compiled, without its source.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import py_compile
 import shutil
 import sys
@@ -31,7 +33,7 @@ def origin_of(name: str) -> Path | None:
     return Path(origin) if name != "__main__" and Path(origin).is_file() else None
 
 
-def main(out: Path, programs: Path, server: Path) -> None:
+def main(out: Path, programs: Path, server: Path, scripts: Path) -> None:
     """Import everything once and copy what that loaded."""
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(programs.parent), "/usr/lib/python3/dist-packages"]
@@ -58,6 +60,8 @@ def main(out: Path, programs: Path, server: Path) -> None:
     for source in programs.rglob("*.py"):
         compiled(source, out / "lib/standin/programs" / source.relative_to(programs).with_suffix(".pyc"))
     compiled(server, out / "lib/standin/server.pyc")
+    table = {hashlib.sha256(path.read_bytes()).hexdigest(): path.name for path in sorted(scripts.rglob("*.ps1"))}
+    (out / "lib/standin/programs/shipped.json").write_text(json.dumps(table, indent=1))
 
 
-main(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+main(*map(Path, sys.argv[1:5]))

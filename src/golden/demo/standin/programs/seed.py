@@ -20,10 +20,7 @@ from programs.registry import EXPAND_SZ, QWORD, Registry, blank_hive, registry_o
 VERSION = "1"
 PRODUCT = "Windows Server 2022 Standard (golden stand-in)"
 COMPUTER = "WIN-GOLDEN2022"
-STUBS = (
-    "cmd.exe kernel32.dll ntdll.dll ntoskrnl.exe pnputil.exe shutdown.exe reg.exe schtasks.exe certutil.exe timeout.exe "
-    "ping.exe Sysprep/sysprep.exe WindowsPowerShell/v1.0/powershell.exe oobe/windeploy.exe"
-).split()
+STUBS = ["cmd.exe", "kernel32.dll", "ntdll.dll", "ntoskrnl.exe", "pnputil.exe", "shutdown.exe", "reg.exe", "schtasks.exe", "certutil.exe", "timeout.exe", "ping.exe", "Sysprep/sysprep.exe", "WindowsPowerShell/v1.0/powershell.exe", "oobe/windeploy.exe"]
 FOLDERS = (
     "Program Files", "Program Files (x86)", "ProgramData", "Users/Public", "Users/Default", "Users/Administrator",
     "Windows/INF", "Windows/Temp", "Windows/Panther", "Windows/Setup/State", "Windows/Logs/CBS", "Windows/Logs/DISM",

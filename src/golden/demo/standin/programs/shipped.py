@@ -1,0 +1,149 @@
+"""golden's own PowerShell scripts, answered with the same effect on the real files and hives."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from programs.registry import registry_of
+from programs.world import Unknown, World
+
+HERE = Path(__file__).parent
+TABLE = HERE / "shipped.json"
+"""SHA-256 -> name, made when the guest is built; on the host the scripts themselves are read."""
+
+Handler = Callable[[World, dict[str, str]], int]
+
+
+def _table() -> dict[str, str]:
+    if TABLE.is_file():
+        return dict(json.loads(TABLE.read_text()))
+    scripts = HERE.parents[2] / "windows/scripts"
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path.name for path in scripts.rglob("*.ps1")}
+
+
+def name_of(content: bytes) -> str | None:
+    """The name of golden's script with this content; None for anybody else's."""
+    return _table().get(hashlib.sha256(content).hexdigest())
+
+
+def run(world: World, name: str, arguments: list[str]) -> int:
+    """Do what golden's script ``name`` does; a script that nobody taught the stand-in fails with its name."""
+    handler = HANDLERS.get(name)
+    if handler is None:
+        raise Unknown(f"golden's script {name}; teach it in demo/standin/programs/shipped.py")
+    words = [word.lower().lstrip("-") for word in arguments[::2]]
+    return handler(world, dict(zip(words, arguments[1::2], strict=True)))
+
+
+def _parameters(world: World, given: dict[str, str]) -> dict[str, Any]:
+    return dict(json.loads(world.path(given["parameters"]).read_text(encoding="utf-8-sig")))
+
+
+def _answer(world: World, given: dict[str, str], answer: dict[str, Any]) -> int:
+    world.path(given["result"]).write_text(json.dumps(answer))
+    return 0
+
+
+def _launch(world: World, given: dict[str, str]) -> int:
+    from programs.start import NOT_FOUND, execute
+
+    order = json.loads(world.path(given["order"]).read_text(encoding="utf-8-sig"))
+    env = {**world.env, **{str(k): str(v) for k, v in order["env"].items()}}
+    with world.path(order["out"]).open("wb") as out, world.path(order["err"]).open("wb") as err:
+        inner = World.new(world.root, world.machine, env, order["cwd"], (out, err))
+        if not inner.path(order["cwd"]).is_dir():
+            inner.complain("The directory name is invalid")
+            code = NOT_FOUND
+        else:
+            code = execute(inner, [str(word) for word in order["argv"]]) & 0xFFFFFFFF
+    code -= (code >> 31) << 32
+    place = world.path(order["code"])
+    beside = place.with_name(place.name + ".new")
+    beside.write_text(str(code))
+    beside.replace(place)
+    return 0
+
+
+def _hash(world: World, given: dict[str, str]) -> int:
+    wanted = _parameters(world, given)
+    path = world.path(wanted["path"])
+    answer: dict[str, Any] = {"sha256": "", "size": -1}
+    if path.is_file():
+        answer["size"] = path.stat().st_size
+        if not wanted.get("size_only"):
+            with path.open("rb") as file:
+                answer["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+    return _answer(world, given, answer)
+
+
+def _probe(world: World, given: dict[str, str]) -> int:
+    registry = registry_of(world.root, world.machine)
+    with registry.open("SYSTEM") as system, registry.open("SOFTWARE") as software:
+        answer = {
+            "boot_mark": world.boot_mark,
+            "image_state": software.get("Microsoft\\Windows\\CurrentVersion\\Setup\\State", "ImageState"),
+            "setup_type": system.get("Setup", "SetupType"),
+            "cmd_line": system.get("Setup", "CmdLine"),
+            "generalization_state": system.get("Setup\\Status\\SysprepStatus", "GeneralizationState"),
+        }
+    answer["tag"] = world.path("C:\\Windows\\System32\\Sysprep\\Sysprep_succeeded.tag").is_file()
+    answer["sysprep_running"] = is_running(world, "sysprep")
+    return _answer(world, given, answer)
+
+
+def _start_as_admin(world: World, given: dict[str, str]) -> int:
+    wanted = _parameters(world, given)
+    world.path(given["parameters"]).unlink()
+    account = str(wanted["account"]).rsplit("\\", 1)[-1]
+    registry = registry_of(world.root, world.machine)
+    with registry.open("SAM") as sam:
+        if account.lower() not in [name.lower() for name in sam.children("SAM\\Domains\\Account\\Users\\Names")]:
+            world.complain("Register-ScheduledTask : No mapping between account names and security IDs was done.")
+            return 1
+    start_detached(world, [str(word) for word in wanted["argv"]], wanted.get("code"))
+    return _answer(world, given, {"started": True})
+
+
+def start_detached(world: World, argv: list[str], code_file: str | None = None) -> None:
+    """Start a program that goes on after its starter has ended, as a scheduled task does."""
+    from programs.start import execute
+
+    if os.fork():
+        return
+    try:
+        os.setsid()
+        with Path(os.devnull).open("r+b") as nothing:
+            for number in (0, 1, 2):
+                os.dup2(nothing.fileno(), number)
+        sys.stdout.flush()
+        inner = World.new(
+            world.root, world.machine, {}, "C:\\Windows\\System32", (sys.stdout.buffer, sys.stderr.buffer)
+        )
+        code = execute(inner, argv)
+        if code_file:
+            inner.path(code_file).write_text(str(code))
+    finally:
+        os._exit(0)
+
+
+def is_running(world: World, name: str) -> bool:
+    """Whether a program that notes its number is running in this machine."""
+    with contextlib.suppress(OSError, ValueError):
+        os.kill(int((world.machine / f"running-{name}").read_text()), 0)
+        return True
+    return False
+
+
+HANDLERS: dict[str, Handler] = {
+    "launch.ps1": _launch,
+    "hash.ps1": _hash,
+    "probe.ps1": _probe,
+    "start_as_admin.ps1": _start_as_admin,
+}
