@@ -58,15 +58,15 @@ CAUSES: tuple[Signature, ...] = (
         "manage-bde -off C:, wait until it says FullyDecrypted, and set PreventDeviceEncryption",
     ),
     _row(
-        "reserved-storage",
-        r"Audit mode cannot be turned on if reserved storage is in use|0x800F0975|0x80070975|dwRet = 0x975\b",
-        "Windows servicing is still at work (reserved storage is in use)",
-        "let the updates end, restart the guest, and capture again",
-    ),
-    _row(
         "active-scenario",
         r"Audit mode can(?:no|')t be turned on if there is an active scenario",
         "Windows servicing is still at work (an active scenario holds the reserved storage)",
+        "let the updates end, restart the guest, and capture again",
+    ),
+    _row(
+        "reserved-storage",
+        r"Audit mode cannot be turned on if reserved storage is in use|0x800F0975|0x80070975|dwRet = 0x975\b",
+        "Windows servicing is still at work (reserved storage is in use)",
         "let the updates end, restart the guest, and capture again",
     ),
     _row(

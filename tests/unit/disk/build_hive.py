@@ -8,6 +8,7 @@ with TYPE one of sz, dword, binary (hex), multi_sz (list).
 import json
 import struct
 import sys
+from pathlib import Path
 
 import hivex  # type: ignore[import-not-found,unused-ignore]
 
@@ -63,8 +64,7 @@ def fill(hive, node, tree) -> None:
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], "wb") as file:
-        file.write(blank())
+    Path(sys.argv[1]).write_bytes(blank())
     made = hivex.Hivex(sys.argv[1], write=True)
     fill(made, made.root(), json.load(sys.stdin))
     made.commit(None)

@@ -67,7 +67,10 @@ def ntfs(folder: Path, target: Path, mebibytes: int = 16) -> Path:
     """An NTFS volume that holds what ``folder`` holds."""
     stage = target.with_suffix(".wim")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(["wimcapture", folder, stage, "stage", "--no-acls", "--compress=none"], check=True, **quiet)
+    everything = target.with_suffix(".ini")
+    everything.write_text("[ExclusionList]\n")  # otherwise hiberfil.sys and its like are left out
+    options = ["--no-acls", "--compress=none", f"--config={everything}"]
+    subprocess.run(["wimcapture", folder, stage, "stage", *options], check=True, **quiet)
     with target.open("wb") as file:
         file.truncate(mebibytes << 20)
     subprocess.run(["mkntfs", "-F", "-Q", "-L", "Windows", target], check=True, **quiet)

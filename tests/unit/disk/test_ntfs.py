@@ -43,7 +43,7 @@ def test_what_is_not_there_is_not_found(volume: Ntfs) -> None:
     """A path that leads nowhere is NotFound, and not a folder that happens to be on the way."""
     assert not volume.exists("Windows/System33")
     assert not volume.exists("empty.txt/below")
-    with pytest.raises(NotFound, match="nothing.txt"):
+    with pytest.raises(NotFound, match=r"nothing\.txt"):
         volume.open("Windows/nothing.txt")
 
 

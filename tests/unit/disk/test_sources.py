@@ -68,7 +68,7 @@ def test_a_stream_is_a_window_on_its_source() -> None:
 
 def test_a_missing_disk_file_is_not_found(tmp_path: Path) -> None:
     """A disk image that is not there is NotFound with its path."""
-    with pytest.raises(NotFound, match="nothing.raw"):
+    with pytest.raises(NotFound, match=r"nothing\.raw"):
         RawFile(tmp_path / "nothing.raw")
 
 
