@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from golden.errors import GuestError, GuestSilent
-from golden.guest.communicator import Communicator, Exit, LineLost
+from golden.errors import GuestError
+from golden.guest.communicator import Communicator, LineLost
 from golden.guest.dialect import Dialect, Script
 from golden.guest.following import Begun, Following, GuestRestarted, Vitals
+from golden.guest.line import Line
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 
 __all__ = ["KEPT_OUTPUT", "GuestRestarted", "Ran", "Session"]
-
-T = TypeVar("T")
 
 KEPT_OUTPUT = 64 * 1024
 """Bytes of a program's output that are fetched; the rest stays in the guest and goes with its run folder."""
@@ -54,6 +52,7 @@ class Session:
         self.folder = dialect.join(dialect.work_folder, name)
         self.logs = logs
         self.watcher = watcher or Silent()
+        self._line = Line(communicator, self.watcher)
         self._serial = 0
         self._there: dict[str, str] = {}
         self._mark: str | None = None
@@ -61,13 +60,13 @@ class Session:
     def open(self, deadline: Deadline) -> Session:
         """Wait until the guest answers and make the run folder."""
         self.communicator.ready(deadline)
-        self._plain(self.dialect.make_folder(self.folder), "making the run folder", deadline)
+        self._line.plain(self.dialect.make_folder(self.folder), "making the run folder", deadline)
         return self
 
     def close(self, deadline: Deadline) -> None:
         """Take the run folder away and let go of the line; the guest goes on."""
         try:
-            self._plain(self.dialect.remove_folder(self.folder), "clearing the run folder", deadline)
+            self._line.plain(self.dialect.remove_folder(self.folder), "clearing the run folder", deadline)
         finally:
             self.communicator.close()
 
@@ -93,7 +92,7 @@ class Session:
             self.boot_mark(deadline)
         launcher = self.place(self.dialect.launcher, deadline)
         self.put(f"{stem}.order", self.dialect.encode_order(order), deadline)
-        begun = self._begin(self.dialect.launch(launcher, f"{stem}.order"), deadline)
+        begun = self._line.begin(self.dialect.launch(launcher, f"{stem}.order"), deadline)
         done = self._follow(begun, what, paths["code"], deadline, pid_file=f"{paths['code']}.pid")
         out = self.tail(paths["out"], deadline, size=done["out"])
         err = self.tail(paths["err"], deadline, size=done["err"])
@@ -124,7 +123,7 @@ class Session:
             # to a guest that is going down, and is only given to one that has not restarted yet.
             self.communicator.ready(deadline)
             if self.boot_mark(deadline) == before:
-                self._begin(self.dialect.restart(), deadline)
+                self._line.begin(self.dialect.restart(), deadline)
         waiting = Waiting(deadline, tick=0.5, watcher=self.watcher)
         waiting.until("the guest to come back from its restart", lambda: self._came_back(before, deadline))
 
@@ -143,15 +142,12 @@ class Session:
         """
         for _ in range(2):
             sent = self._send(source, target, deadline)
-            there = self.script(
-                self.dialect.hasher, f"checking {source.name} in the guest", deadline, path=target
-            )
+            there = self.script(self.dialect.hasher, f"checking {source.name} in the guest", deadline, path=target)
             if there["sha256"] == sent:
                 return sent
         raise GuestError(
             f"{source.name} arrived in the guest with other bytes than it left with, twice",
-            details=f"here {sent} ({source.stat().st_size} bytes)\n"
-            f"there {there['sha256']} ({there['size']} bytes)",
+            details=f"here {sent} ({source.stat().st_size} bytes)\nthere {there['sha256']} ({there['size']} bytes)",
         )
 
     def pull(self, path: str, target: Path, deadline: Deadline, *, limit: int = 64 << 20) -> bool:
@@ -169,25 +165,13 @@ class Session:
         part.replace(target)
         return True
 
-    def pieces(self, path: str, deadline: Deadline, limit: int, *, start: int = 0) -> Iterator[bytes]:
-        """
-        A guest's file in pieces, from ``start`` until ``limit`` (offsets in bytes); nothing at all when there
-        is no such file, one empty piece when there is nothing from ``start`` on.
-        """
-        done = start
-        while done < limit:
-            piece = self._piece(path, done, min(self.communicator.traits.chunk, limit - done), deadline)
-            if piece is None or (not piece and done > start):
-                return
-            yield piece
-            if not piece:
-                return
-            done += len(piece)
+    def pieces(self, path: str, deadline: Deadline, limit: int) -> Iterator[bytes]:
+        """A guest's file in pieces, at most its first ``limit`` bytes; none at all when there is no such file."""
+        return self._line.pieces(path, deadline, limit)
 
     def get(self, path: str, deadline: Deadline, *, limit: int = 16 << 20) -> bytes | None:
         """A small file's bytes; None when there is no such file."""
-        pieces = list(self.pieces(path, deadline, limit))
-        return b"".join(pieces) if pieces else None
+        return self._line.get(path, deadline, limit=limit)
 
     def tail(self, path: str, deadline: Deadline, *, size: int | None = None) -> str:
         """The last part of a guest's text file, or nothing; without ``size`` the guest is asked for it."""
@@ -198,14 +182,14 @@ class Session:
             return ""
         # Even, so that UTF-16 is never cut inside a unit.
         start = max(0, size - KEPT_OUTPUT) & ~1
-        order = self._piece(path, 0, 2, deadline) if start else b""
-        data = b"".join(self.pieces(path, deadline, size, start=start))
+        order = self._line.read(path, 0, 2, deadline) if start else b""
+        data = b"".join(self._line.pieces(path, deadline, size, start=start))
         text = _decoded(data, order or data[:2])
         return f"[{start} bytes of output before this]\n{text}" if start else text
 
     def put(self, path: str, data: bytes, deadline: Deadline) -> None:
         """Write a small file in the guest."""
-        self._write(path, 0, data, deadline)
+        self._line.write(path, 0, data, deadline)
 
     def place(self, script: Script, deadline: Deadline) -> str:
         """Have a script of golden's in the run folder; its path there."""
@@ -218,59 +202,39 @@ class Session:
     def _send(self, source: Path, target: str, deadline: Deadline) -> str:
         size, done, digest = source.stat().st_size, 0, hashlib.sha256()
         with source.open("rb") as file:
-            while (piece := file.read(self.communicator.traits.chunk)) or done == 0:
+            while (piece := file.read(self._line.chunk)) or done == 0:
                 digest.update(piece)
-                self._write(target, done, piece, deadline)
+                self._line.write(target, done, piece, deadline)
                 done += len(piece)
                 self.watcher.progress(f"copying {source.name} into the guest", done, size)
                 if not piece:
                     break
         return digest.hexdigest()
 
-    def _plain(self, argv: tuple[str, ...], what: str, deadline: Deadline) -> None:
-        """Run something that may be done twice and whose only answer is its exit code."""
-        begun = self._begin(argv, deadline)
-        ended = self._until(what, lambda: self._poll(begun.pid, deadline), deadline)
-        if ended.code not in (0, None):
-            raise GuestError(f"{what}: {argv[0]} ended with code {ended.code}")
-
-    def _begin(self, argv: tuple[str, ...], deadline: Deadline) -> Begun:
-        """Start it, again where the line broke; only for what bears being started twice."""
-        tries = 0
-
-        def start() -> Begun:
-            nonlocal tries
-            tries += 1
-            pid = self.communicator.start(argv)
-            return Begun(pid, repeated=tries > 1)
-
-        return self._retry(start, deadline)
-
     def _ask(self, script: Script, deadline: Deadline, parameters: Mapping[str, object]) -> tuple[Begun, str]:
         """Start a script of golden's; the path its answer will have."""
         stem = self.dialect.join(self.folder, f"ask{self._next()}")
         path = self.place(script, deadline)
         self.put(f"{stem}.in", self.dialect.encode_parameters(parameters), deadline)
-        return self._begin(self.dialect.shipped(path, f"{stem}.in", f"{stem}.out"), deadline), f"{stem}.out"
+        return self._line.begin(self.dialect.shipped(path, f"{stem}.in", f"{stem}.out"), deadline), f"{stem}.out"
 
-    def _follow(
-        self, begun: Begun, what: str, result: str, deadline: Deadline, *, pid_file: str | None = None
-    ) -> Any:
+    def _follow(self, begun: Begun, what: str, result: str, deadline: Deadline, *, pid_file: str | None = None) -> Any:
         following = Following(
             begun,
             what,
-            poll=lambda pid: self._poll(pid, deadline),
-            result=lambda: self._json(result, deadline),
+            poll=lambda pid: self._line.poll(pid, deadline),
+            result=lambda: self._line.json(result, deadline),
             vitals=lambda: self._vitals(begun, pid_file, deadline),
         )
-        return self._until(what, following.look, deadline)
+        return self._line.until(what, following.look, deadline)
 
     def _vitals(self, begun: Begun, pid_file: str | None, deadline: Deadline) -> Vitals:
         """Ask the guest about a program whose number it has forgotten, or that was started twice."""
         noted = self.get(pid_file, deadline) if pid_file else None
         known = int(noted) if noted and noted.strip().isdigit() else None if begun.repeated else begun.pid
         told = self._probe(deadline, **({} if known is None else {"process": known}))
-        restarted = self._mark is not None and told["boot_mark"] != self._mark
+        before, self._mark = self._mark, str(told["boot_mark"])
+        restarted = before is not None and before != self._mark
         return Vitals(restarted, None if known is None else told.get("running"))
 
     def _probe(self, deadline: Deadline, **parameters: object) -> Any:
@@ -278,13 +242,11 @@ class Session:
         what = "asking the guest about itself"
         for _ in range(3):
             begun, answer = self._ask(self.dialect.probe, deadline, parameters)
-            ended = self._until(what, partial(self._poll, begun.pid, deadline), deadline)
-            told = self._json(answer, deadline)
+            ended = self._line.until(what, partial(self._line.poll, begun.pid, deadline), deadline)
+            told = self._line.json(answer, deadline)
             if told is not None:
                 return told
-        raise GuestError(
-            f"{what}: {self.dialect.probe.name} ended with code {ended.code} and wrote no answer"
-        )
+        raise GuestError(f"{what}: {self.dialect.probe.name} ended with code {ended.code} and wrote no answer")
 
     def _came_back(self, before: str, deadline: Deadline) -> bool:
         try:
@@ -294,32 +256,6 @@ class Session:
             return self.boot_mark(deadline) != before
         except (LineLost, GuestError):
             return False
-
-    def _json(self, path: str, deadline: Deadline) -> Any:
-        """What a file holds as JSON; None where there is no such file or not the whole of it yet."""
-        piece = self._piece(path, 0, self.communicator.traits.chunk, deadline)
-        return _parsed(piece or b"") or _parsed((piece and self.get(path, deadline)) or b"")
-
-    def _piece(self, path: str, offset: int, size: int, deadline: Deadline) -> bytes | None:
-        return self._retry(lambda: self.communicator.read(path, offset, size), deadline)
-
-    def _write(self, path: str, offset: int, data: bytes, deadline: Deadline) -> None:
-        self._retry(lambda: self.communicator.write(path, offset, data), deadline)
-
-    def _poll(self, pid: int, deadline: Deadline) -> Exit | None:
-        return self._retry(lambda: self.communicator.poll(pid), deadline)
-
-    def _until(self, what: str, condition: Callable[[], T | None], deadline: Deadline) -> T:
-        return Waiting(deadline, tick=0.1, watcher=self.watcher).until(what, condition)
-
-    def _retry(self, act: Callable[[], T], deadline: Deadline) -> T:
-        """Do it, and again after the line was lost and found again; for acts that may be done twice."""
-        for _ in range(3):
-            try:
-                return act()
-            except LineLost:
-                self.communicator.ready(deadline)
-        raise GuestSilent("the line to the guest breaks again and again")
 
     def _keep_output(self, what: str, code: int, out: str, err: str) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
@@ -336,10 +272,3 @@ def _decoded(data: bytes, order: bytes) -> str:
     if order in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16-le" if order == b"\xff\xfe" else "utf-16-be", "replace").lstrip("\ufeff")
     return data.decode("utf-8", "replace")
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data.decode("utf-8-sig"))
-    except ValueError:
-        return None
