@@ -16,23 +16,25 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from golden.disk.source import BlockSource
-from golden.guest.communicator import Communicator
-from golden.model import (
-    Artifact,
-    Candidate,
-    CloneOptions,
-    DiskFile,
-    FileStamp,
-    Finding,
-    Machine,
-    Mark,
-    Origin,
-    Snapshot,
-)
 from golden.waiting import Silent, Watcher
+
+if TYPE_CHECKING:  # Commands that only read import this module for Endpoint, and the nouns take a while to load.
+    from golden.disk.source import BlockSource
+    from golden.guest.communicator import Communicator
+    from golden.model import (
+        Artifact,
+        Candidate,
+        CloneOptions,
+        DiskFile,
+        FileStamp,
+        Finding,
+        Machine,
+        Mark,
+        Origin,
+        Snapshot,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
-"""What exists, for people and programs. Nothing here opens a hypervisor or imports more than SQLite and the nouns."""
+"""
+What exists, for people and programs. Nothing here opens a hypervisor or imports more than SQLite and the nouns;
+``status`` does without the nouns too, because it is asked most often.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from golden.app.names import Target, image_of, is_image, parse, version_of
 from golden.app.project import Project
-from golden.codec import plain
+
+if TYPE_CHECKING:
+    from golden.app.names import Target
 
 _OVERVIEW = """
 SELECT r.name, r.os, r.endpoint, r.created, r.head,
@@ -69,13 +73,13 @@ def open_jobs(project: Project) -> list[dict[str, Any]]:
 def _job(
     id_: str, procedure: str, reference: str, created: str, problem: str | None, owner: str | None, _expires: float
 ) -> dict[str, Any]:
+    import json
+
     running = False
     if owner is not None:
         from golden.jobs import holder_is_alive  # psutil; only where something seems to run
 
         running = holder_is_alive(owner, _expires)
-    import json
-
     return {
         "id": id_,
         "procedure": procedure,
@@ -88,6 +92,9 @@ def _job(
 
 def log(project: Project, text: str | None) -> dict[str, Any]:
     """One reference's lineage: versions, images, channels and publications, oldest first."""
+    from golden.app.names import parse
+    from golden.codec import plain
+
     catalog = project.catalog
     target = parse(text, project.settings, catalog)
     reference = catalog.reference(target.reference)
@@ -106,6 +113,9 @@ def log(project: Project, text: str | None) -> dict[str, Any]:
 
 def show(project: Project, text: str | None) -> tuple[str, dict[str, Any]]:
     """("version" | "image", one of them whole): an image where the address names one or a channel."""
+    from golden.app.names import is_image, parse, version_of
+    from golden.codec import plain
+
     catalog = project.catalog
     target = parse(text, project.settings, catalog)
     if not is_image(target):
@@ -118,6 +128,8 @@ def show(project: Project, text: str | None) -> tuple[str, dict[str, Any]]:
 
 def resolve(project: Project, text: str | None) -> dict[str, Any]:
     """An image by channel, number or "latest", with where to get it: what Terraform and scripts ask for."""
+    from golden.app.names import parse
+
     return _image(project, parse(text, project.settings, project.catalog))
 
 
@@ -133,6 +145,9 @@ def image_told(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def _image(project: Project, target: Target) -> dict[str, Any]:
+    from golden.app.names import image_of
+    from golden.codec import plain
+
     image = image_of(target, project.catalog)
     published = [plain(p) for p in project.catalog.publications(image.reference, image.number)]
     channels = [c.name for c in project.catalog.channels(image.reference) if c.image == image.number]

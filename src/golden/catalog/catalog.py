@@ -147,6 +147,8 @@ class Catalog:
                 "INSERT OR IGNORE INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (*row, json.dumps(encode(image))),
             )
+            values = (image.number, image.reference)
+            execute("UPDATE reference SET last_image = max(last_image, ?) WHERE name = ?", values)
         if self.image(image.reference, image.number).artifact.name != image.artifact.name:
             raise Conflict(f"{image.reference}@i{image.number} exists already, made by another job")
         return image

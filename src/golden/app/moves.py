@@ -1,0 +1,129 @@
+"""Acts too small for a job, and looks at what jobs did: one thin function a use case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from golden.app.names import Target, image_of, new_channel, version_of
+from golden.app.project import Project
+from golden.app.reading import image_told as _image_told
+from golden.app.reading import version_told as _version_told
+from golden.codec import plain
+from golden.errors import NotFound, UsageError
+from golden.jobs import JobRecord, entries, holder, record, records
+from golden.model import AdoptOrder, Candidate, Channel, Image, Reference, Version
+from golden.waiting import Watcher
+
+
+def promote(project: Project, target: Target, channel: str) -> Channel:
+    """Point a channel at an image."""
+    from golden.procedures import channels
+
+    image = image_of(target, project.catalog)
+    return channels.promote(project.catalog, target.reference, image.number, new_channel(channel))
+
+
+def roll_back_channel(project: Project, reference: str, channel: str) -> Channel:
+    """Point a channel at the image it named before."""
+    from golden.procedures import channels
+
+    return channels.roll_back_channel(project.catalog, reference, new_channel(channel))
+
+
+def roll_back_head(project: Project, target: Target) -> Reference:
+    """The next update starts from an earlier version: the one named, or the parent of the head."""
+    from golden.procedures import channels
+
+    number = version_of(target, project.catalog).number if target.selector else None
+    project.catalog.reference(target.reference)
+    return channels.roll_back_head(project.catalog, target.reference, number)
+
+
+def at_version(target: Target, number: int | None) -> Target:
+    """The address with a version said apart from it. UsageError where both are said and differ."""
+    if number is None:
+        return target
+    if target.selector not in ("", f"v{number}"):
+        raise UsageError(f"@{target.selector} and --version {number} say different things")
+    return Target(target.reference, f"v{number}")
+
+
+def examine(project: Project, order: AdoptOrder, watcher: Watcher) -> tuple[Candidate, int | None]:
+    """What adopting would take, refused as the job would refuse it, and the bytes free there."""
+    from golden.procedures import adopt
+
+    with project.shop(order.endpoint, order.reference, "look", watcher) as shop:
+        return adopt.examine(shop, order), shop.hypervisor.free_space()
+
+
+def told(candidate: Candidate, free: int | None) -> dict[str, Any]:
+    """A candidate for programs."""
+    return {**plain(candidate), "free": free}
+
+
+def version_told(version: Version) -> dict[str, Any]:
+    """A version just made, as ``show`` tells it."""
+    return _version_told(plain(version))
+
+
+def image_told(project: Project, image: Image) -> dict[str, Any]:
+    """An image just made, as ``show`` tells it."""
+    published = [plain(one) for one in project.catalog.publications(image.reference, image.number)]
+    return {**_image_told(plain(image)), "publications": published}
+
+
+def told_plainly(noun: Any) -> Any:
+    """Any noun for programs."""
+    return plain(noun)
+
+
+def jobs(project: Project) -> list[dict[str, Any]]:
+    """Every job there ever was, oldest first; ``running`` says whether a live process holds it."""
+    return [_job(project, one) for one in records(project.database)]
+
+
+def job_log(project: Project, job: str | None) -> dict[str, Any]:
+    """One job's whole record, and the logs it kept: the newest job where none is named. NotFound."""
+    if job is None:
+        every = records(project.database)
+        if not every:
+            raise NotFound("no job was ever run here", hint="golden adopt NAME --from disk.qcow2")
+        job = every[-1].id
+    found = record(project.database, job)
+    lines = [{"attempt": e.attempt, "kind": e.kind, "name": e.name, "at": e.at} for e in entries(project.database, job)]
+    return {**_job(project, found), "order": plain(found.order), "entries": lines, "logs": kept_logs(project, job)}
+
+
+def kept_logs(project: Project, job: str) -> list[dict[str, Any]]:
+    """The files a job kept: outputs of changes, sysprep's logs, pictures of the console."""
+    folder = project.logs(job)
+    files = sorted(path for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    return [
+        {"name": path.relative_to(folder).as_posix(), "path": str(path.absolute()), "size": path.stat().st_size}
+        for path in files
+    ]
+
+
+def log_text(path: Path, most: int = 20_000) -> str | None:
+    """The end of a log as text, whatever it is written in; None where it is no text (a picture)."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - most))
+        data = file.read()
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    return None if b"\0" in data else data.decode("utf-8", "replace")
+
+
+def _job(project: Project, found: JobRecord) -> dict[str, Any]:
+    running = found.state == "open" and holder(project.database, found.id) is not None
+    return {
+        "id": found.id,
+        "procedure": found.procedure,
+        "reference": found.reference,
+        "state": found.state,
+        "running": running,
+        "created": found.created,
+        "ended": found.ended,
+        "problem": found.problem,
+    }

@@ -1,0 +1,42 @@
+"""What nobody foresaw: files that cannot be used are named, and anything else is written down for a report."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+from golden.errors import GoldenError, Refused, UsageError
+
+_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else -1}
+_NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL}
+
+
+def as_refusal(error: Exception) -> GoldenError | None:
+    """The sentence for a file of the user's that cannot be used; None where it is something else."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    words = f"{str(error.filename)[:200]}: {error.strerror}"
+    if error.errno in _RIGHTS:
+        return Refused(words, hint="check who owns it, its permissions, and the room on its disk")
+    return UsageError(words) if error.errno in _NAMES else None
+
+
+def write_down(error: BaseException) -> Path:
+    """The traceback in a file in the state folder, or a temporary one where that cannot be written: its path."""
+    text = "".join(traceback.format_exception(error))
+    name = f"crash-{time.strftime('%Y%m%d-%H%M%S')}.txt"
+    try:
+        from golden.settings import load
+
+        folder = load().state
+        if folder.is_dir():
+            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            return folder / name
+    except (GoldenError, OSError):
+        pass  # The record matters more than its place.
+    path = Path(tempfile.mkdtemp(prefix="golden-")) / name
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    return path

@@ -1,0 +1,106 @@
+"""Where ``golden`` starts and ends: arguments in, an exit code out, and never a traceback for a user."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from golden.cli import signals
+from golden.cli.talk import Talk
+from golden.errors import GoldenError, UsageError
+
+
+def main() -> None:
+    """The console script."""
+    signals.listen()
+    code = run(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        _be_quiet()
+    # Threads of a hypervisor's library must not keep a command that is over; everything has been closed by now.
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line: its exit code. Everything that can go wrong is told here, once."""
+    talk = Talk.guessed(arguments)
+    try:
+        return _invoke(list(arguments))
+    except GoldenError as error:
+        talk.fail(error)
+        return error.exit_code
+    except KeyboardInterrupt as stop:
+        return signals.told(stop, talk)
+    except BrokenPipeError:
+        _be_quiet()
+        return 0
+    except Exception as error:  # noqa: BLE001  the last line of defense: a traceback goes to a file
+        return _unexpected(error, talk)
+
+
+def _invoke(arguments: list[str]) -> int:
+    import typer
+
+    from golden.cli.verbs import program
+
+    _assert_text(arguments)
+    command = program()
+    try:
+        with command.make_context("golden", arguments or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except Exception as error:
+        if isinstance(error, _parser_errors()):
+            raise _usage(error) from error
+        raise
+    return 0
+
+
+def _parser_errors() -> tuple[type[Exception], ...]:
+    """What typer's parser raises; typer shows only one of its kinds in public, and the others are above that one."""
+    import typer
+
+    return tuple(kind for kind in typer.BadParameter.__mro__ if hasattr(kind, "format_message"))
+
+
+def _usage(error: Any) -> UsageError:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "golden"
+    words = str(error.format_message()).strip().rstrip(".")
+    return UsageError(words[:1].lower() + words[1:], hint=f"{path} --help")
+
+
+def _assert_text(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the argument {argument!r} is not text in this computer's encoding") from error
+
+
+def _unexpected(error: Exception, talk: Talk) -> int:
+    """Tell a file that cannot be used as what it is, and anything else as a bug of golden's, with its record."""
+    from golden.cli import crash
+
+    known = crash.as_refusal(error)
+    if known is None:
+        known = GoldenError(
+            f"this is a bug in golden: {type(error).__name__}",
+            details=f"its record is {crash.write_down(error)}",
+            hint="please report it with that file; golden doctor tells whether anything was left behind",
+        )
+    talk.fail(known)
+    return known.exit_code
+
+
+def _be_quiet() -> None:
+    """Whoever read our output has gone; say no more, not even at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

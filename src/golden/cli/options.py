@@ -1,0 +1,19 @@
+"""Options that mean the same wherever they are taken."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Timeout = Annotated[str | None, typer.Option("--timeout", envvar="GOLDEN_TIMEOUT", help="90s, 30m, 2h")]
+OnError = Annotated[
+    str, typer.Option("--on-error", envvar="GOLDEN_ON_ERROR", help="cleanup, keep or ask", metavar="WHAT")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Look at everything, do nothing.")]
+Message = Annotated[str, typer.Option("--message", "-m", "--reason", metavar="TEXT", help="Why, for golden log.")]
+Libraries = Annotated[list[str] | None, typer.Option("--to", metavar="LIBRARY", help="May be given several times.")]
+Address = Annotated[
+    str | None,
+    typer.Argument(metavar="[REF[@vN|@iN|@CHANNEL]]", help="Nothing means the only reference.", show_default=False),
+]
