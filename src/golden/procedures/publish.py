@@ -36,6 +36,7 @@ def publish_all(job: Job, shop: Shop, image: Image, libraries: tuple[str, ...]) 
 def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
     """Make it, verify it, record it, and only then retire what it replaces."""
     key = publication_key(shop.catalog.installation, image.reference, image.number, name)
+    choose(image, name, shop.libraries(name))  # What cannot work is refused before this job answers for anything.
     with job.holding(shop.publications, key):
         made = job.step(f"publish to {name}", put, shop, image, name, key)
         publication = job.step(f"record in {name}", shop.catalog.put_publication, made)

@@ -1,0 +1,154 @@
+"""Update: changes applied once, in order, in a clone; nothing of a failure stays; nothing frozen is touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from golden.app import run
+from golden.errors import ChangeFailed, Conflict, GuestUnfit, NotFound, Refused, Tampered, TimedOut, UsageError
+from golden.testing.memory import Fault
+from tests.procedures.conftest import Bench
+
+
+def log_of(bench: Bench, machine: str) -> list[str]:
+    (frozen,) = bench.world.read()["machines"][machine]["snapshots"].values()
+    return frozen["/log"].split()
+
+
+def test_changes_are_applied_in_order_and_restarts_are_made(bench: Bench) -> None:
+    """A change that asks for a restart gets it before the next one."""
+    bench.adopt()
+    version = bench.update("exit 3010", "say two", "exit 3010")
+    assert [change.name for change in version.changes] == ["change1.memory", "change2.memory", "change3.memory"]
+    lines = log_of(bench, version.snapshot.machine)
+    assert lines[0::2] == [n for n in ("change1.memory", "change2.memory", "change3.memory") for _ in (1, 2)]
+    assert version.parent == 1
+    assert version.depth == 1
+    assert bench.troubles() == []
+
+
+def test_the_run_folder_does_not_stay_in_the_version(bench: Bench) -> None:
+    """Nothing of golden's is left in the guest."""
+    bench.adopt()
+    version = bench.update("say x")
+    (frozen,) = bench.world.read()["machines"][version.snapshot.machine]["snapshots"].values()
+    assert [path for path in frozen if "golden-j" in path] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [("exit 1", ChangeFailed), ("reboot", ChangeFailed), ("state SEALED", GuestUnfit), ("state DEPLOYED", GuestUnfit)],
+)
+def test_a_failed_change_leaves_nothing(bench: Bench, change: str, error: type[Exception]) -> None:
+    """A script that fails, restarts the guest by itself, or seals it: no version, no machine, a named error."""
+    first = bench.adopt()
+    with pytest.raises(error):
+        bench.update("say fine", change)
+    assert bench.machines() == bench.held() == {first.snapshot.machine}
+    assert bench.project.catalog.reference("ref").head == 1
+    assert run.unfinished(bench.project) == []
+    assert bench.update("say works").number == 2
+
+
+def test_a_guest_that_hangs_meets_the_limit(bench: Bench) -> None:
+    """TimedOut, a picture of its screen, and the clone is gone."""
+    bench.adopt()
+    with pytest.raises(TimedOut) as caught:
+        bench.update("hang", timeout=1.0)
+    assert any("picture" in note for note in caught.value.__notes__)
+    assert bench.machines() == bench.held()
+
+
+def test_a_changed_version_is_not_built_on(bench: Bench) -> None:
+    """Nor is anything that stands on it; the file is named."""
+    first = bench.adopt()
+    bench.update("say x")
+    bench.world.tamper(first.snapshot.machine)
+    with pytest.raises(Tampered, match="ref@v1 was changed") as caught:
+        bench.update("say y")
+    assert caught.value.exit_code == 9
+    assert first.snapshot.machine in (caught.value.details or "")
+    assert "tampered" in bench.troubles()
+
+
+def test_a_version_that_is_gone_is_named(bench: Bench) -> None:
+    """Somebody deleted its machine."""
+    first = bench.adopt()
+    with bench.world.change("a stranger deletes it") as raw:
+        del raw["machines"][first.snapshot.machine]
+    with pytest.raises(Tampered, match="ref@v1 is not there any more"):
+        bench.update("say y")
+
+
+def test_a_lost_answer_to_clone_makes_no_second_clone(bench: Bench) -> None:
+    """The endpoint made it and the answer never came: the job fails, and the clone is found and taken away."""
+    bench.adopt()
+    bench.world.add_faults(Fault("clone", when="after"))
+    with pytest.raises(Exception, match="connection was reset"):
+        bench.update("say x")
+    assert bench.machines() == bench.held()
+
+
+def test_a_line_lost_in_the_middle_of_a_file_is_no_failure(bench: Bench) -> None:
+    """It is found again and the file arrives whole."""
+    bench.adopt()
+    bench.world.add_faults(*(Fault("guest.write", nth=n, error="LineLost") for n in (2, 5, 6)))
+    assert bench.update("say x").number == 2
+
+
+def test_clean_up_that_fails_is_told_and_swept_later(bench: Bench) -> None:
+    """The change's failure stays the error; cancel takes the clone away when the endpoint is back."""
+    bench.adopt()
+    bench.world.add_faults(Fault("destroy", nth=0, error="Refused"))
+    with pytest.raises(ChangeFailed) as caught:
+        bench.update("exit 1")
+    assert any("left behind" in note for note in caught.value.__notes__)
+    with pytest.raises(Conflict, match="is not over") as blocked:
+        bench.update("say x")
+    assert "golden cancel" in (blocked.value.hint or "")
+    bench.world.clear_faults()
+    (job,) = run.unfinished(bench.project)
+    run.cancel(bench.project, job.id, run.Manner())
+    assert bench.machines() == bench.held()
+    assert bench.troubles() == []
+
+
+def test_a_deep_chain_becomes_a_full_copy(bench: Bench) -> None:
+    """Where the endpoint bears two linked disks, the third is a full clone and depth starts anew."""
+    with bench.world.change("this endpoint bears two") as raw:
+        raw["settings"]["abilities"]["snapshot_depth"] = 2
+    bench.adopt()
+    assert [bench.update(f"say {n}").depth for n in range(4)] == [1, 2, 0, 1]
+
+
+def test_no_room_is_said_before_anything_starts(bench: Bench) -> None:
+    """With what is needed and what is free."""
+    bench.adopt()
+    with bench.world.change("nearly full") as raw:
+        raw["settings"]["free"] = 1000
+    with pytest.raises(Refused, match="MiB"):
+        bench.update("say x")
+    assert bench.machines() == bench.held()
+
+
+def test_an_unknown_network_is_not_found(bench: Bench) -> None:
+    """And those there are are named."""
+    bench.adopt()
+    with pytest.raises(NotFound, match="no network 'internet'") as caught:
+        bench.update("say x", network="internet")
+    assert "lab" in (caught.value.details or "")
+
+
+def test_nothing_to_change_is_a_usage_error(bench: Bench) -> None:
+    """An empty update makes no version."""
+    bench.adopt()
+    with pytest.raises(UsageError, match="nothing to change"):
+        bench.update()
+
+
+def test_payloads_are_kept_and_checked(bench: Bench) -> None:
+    """What a version was made with can be applied again."""
+    bench.adopt()
+    version = bench.update("say x")
+    (file,) = version.changes[0].files
+    assert (bench.project.settings.state / "payloads" / file.sha256[:2] / file.sha256).read_text() == "#!memory\nsay x"

@@ -1,0 +1,261 @@
+"""The job engine on things that are only names: what is recorded, owned, kept, swept and refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from golden.database import Database
+from golden.errors import ChangeFailed, GoldenError, JobBusy, Leaked, LeaseLost, Refused
+from golden.jobs import Job, Journal, Lease, Owner, create, record
+from golden.model import PruneOrder
+from golden.waiting import Deadline, Silent
+
+ORDER = PruneOrder("ref", (), ())
+
+
+class Things:
+    """A kind of thing: files in a folder. One named in ``stuck`` cannot be taken away, one in ``wanted`` is needed."""
+
+    name = "thing"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stuck: set[str] = set()
+        self.wanted: set[str] = set()
+
+    def make(self, name: str) -> str:
+        (self.folder / name).touch(exist_ok=False)
+        return name
+
+    def find(self, name: str) -> str | None:
+        return name if (self.folder / name).exists() else None
+
+    def discard(self, thing: str) -> None:
+        if thing in self.stuck:
+            raise Refused("it is held")
+        (self.folder / thing).unlink()
+
+    def needed(self, name: str) -> bool:
+        return name in self.wanted
+
+    def there(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@pytest.fixture
+def things(tmp_path: Path) -> Things:
+    (tmp_path / "things").mkdir()
+    return Things(tmp_path / "things")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "state", write=True)
+    create(database, "prune", 1, ORDER, job="j1")
+    yield database
+    database.close()
+
+
+def opened(database: Database, things: Things, lease: Lease) -> Job:
+    return Job("j1", Journal(database, "j1", lease), [things])
+
+
+@pytest.fixture
+def lease(database: Database) -> Iterator[Lease]:
+    with Lease.taken(database, "ref", "j1", wait=None, watcher=Silent()) as lease:
+        yield lease
+
+
+def test_a_recorded_step_is_not_done_again(database: Database, things: Things, lease: Lease) -> None:
+    """On resume its result comes from the journal."""
+    calls = []
+
+    def act() -> str:
+        calls.append(1)
+        return "done"
+
+    assert opened(database, things, lease).step("a", act) == "done"
+    assert opened(database, things, lease).step("a", act) == "done"
+    assert len(calls) == 1
+
+
+def test_what_may_not_be_repeated_voids_the_attempt(database: Database, things: Things, lease: Lease) -> None:
+    """A ``once`` that began and did not end: everything owned goes, the next attempt has fresh names."""
+
+    class Killed(BaseException):
+        pass
+
+    def procedure(job: Job, die: bool) -> str:
+        with job.owning(things, "clone", things.make) as clone:
+            job.once("inside", lambda: (_ for _ in ()).throw(Killed()) if die else None)
+            job.keep("clone")
+        return clone
+
+    job = opened(database, things, lease)
+    name = job.name("clone")
+    job._write("own", name, "thing")  # As if killed: nothing unwinds, only the journal and the thing are left.
+    job._write("owned", name, things.make(name))
+    job._write("start", "inside", "delicate")
+    job = opened(database, things, lease)
+    assert job.run(lambda: procedure(job, die=False)) == "golden-j1-a2-clone"
+    assert things.there() == ["golden-j1-a2-clone"]
+
+
+def test_a_failure_takes_away_what_was_made(database: Database, things: Things, lease: Lease) -> None:
+    """And ends the job with the failure as its problem."""
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            raise ChangeFailed("kb1 did not install")
+
+    with pytest.raises(ChangeFailed, match="kb1"):
+        job.run(procedure)
+    assert things.there() == []
+    found = record(database, "j1")
+    assert (found.state, found.problem and found.problem["id"]) == ("failed", "change-failed")
+
+
+def test_failed_cleaning_never_hides_the_first_error(database: Database, things: Things, lease: Lease) -> None:
+    """It is noted on it; the job stays open and cancel takes the rest away later."""
+    things.stuck = {"golden-j1-a1-clone"}
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            raise ChangeFailed("kb1 did not install")
+
+    with pytest.raises(ChangeFailed, match="kb1") as caught:
+        job.run(procedure)
+    assert caught.value.__notes__ == ["left behind: golden-j1-a1-clone: it is held"]
+    assert record(database, "j1").state == "open"
+    with pytest.raises(Leaked):
+        opened(database, things, lease).cancel()
+    things.stuck = set()
+    opened(database, things, lease).cancel()
+    assert things.there() == []
+    assert record(database, "j1").state == "cancelled"
+
+
+def test_success_with_something_left_is_told(database: Database, things: Things, lease: Lease) -> None:
+    """All went well and the clone would not go: an error that names it, and an open job."""
+    things.stuck = {"golden-j1-a1-clone"}
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            pass
+
+    with pytest.raises(Leaked, match="1 thing") as caught:
+        job.run(procedure)
+    assert caught.value.hint == "golden cancel j1"
+    assert record(database, "j1").state == "open"
+
+
+def test_what_the_catalog_needs_is_never_swept(database: Database, things: Things, lease: Lease) -> None:
+    """Cancelled between "record" and "keep", a version's machine stays."""
+    job = opened(database, things, lease)
+    job._write("own", "golden-j1-a1-clone", "thing")
+    things.make("golden-j1-a1-clone")
+    things.wanted = {"golden-j1-a1-clone"}
+    opened(database, things, lease).cancel()
+    assert things.there() == ["golden-j1-a1-clone"]
+
+
+def test_kept_on_error_stays_until_cancel(database: Database, things: Things, lease: Lease) -> None:
+    """Somebody wanted to look at the clone."""
+    job = Job("j1", Journal(database, "j1", lease), [things], keep_on_error=lambda _: True)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            raise ChangeFailed("kb1 did not install")
+
+    with pytest.raises(ChangeFailed):
+        job.run(procedure)
+    assert things.there() == ["golden-j1-a1-clone"]
+    opened(database, things, lease).cancel()
+    assert things.there() == []
+
+
+def test_two_steps_of_one_name_are_refused(database: Database, things: Things, lease: Lease) -> None:
+    """The second would be given the result of the first."""
+    job = opened(database, things, lease)
+    job.step("a", lambda: 1)
+    with pytest.raises(GoldenError, match="two steps named 'a'"):
+        job.step("a", lambda: 2)
+
+
+def test_a_signal_cleans_up_and_ends_the_job(database: Database, things: Things, lease: Lease) -> None:
+    """Ctrl-C unwinds in order: nothing is left, and there is nothing to resume."""
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job.run(procedure)
+    assert things.there() == []
+    assert record(database, "j1").state == "cancelled"
+
+
+def test_one_writer_a_reference(database: Database, lease: Lease) -> None:
+    """The second is told who, where and since when."""
+    with pytest.raises(JobBusy, match=rf"job j1: .* process {os.getpid()}, since 20") as caught:
+        Lease.taken(database, "ref", "j2", wait=None, watcher=Silent())
+    assert caught.value.exit_code == 9
+    with Lease.taken(database, "other", "j2", wait=None, watcher=Silent()):
+        pass
+
+
+def test_the_lease_of_a_dead_process_is_taken_at_once(database: Database) -> None:
+    """Its number and start time are evidence; so is a number that another process has now."""
+    script = (
+        "import json, dataclasses; from golden.jobs import Owner; print(json.dumps(dataclasses.asdict(Owner.me())))"
+    )
+    dead = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
+    reused = json.dumps(asdict(replace(Owner.me(), started=Owner.me().started - 100)))
+    rebooted = json.dumps(asdict(replace(Owner.me(), boot=Owner.me().boot - 1000)))
+    for owner in (dead, reused, rebooted):
+        with database.writing("a lease of somebody's") as execute:
+            execute("REPLACE INTO lease VALUES ('ref', 'j0', 't', ?, 'then', ?)", (owner, time.time() + 15))
+        begun = time.monotonic()
+        with Lease.taken(database, "ref", "j1", wait=None, watcher=Silent()):
+            assert time.monotonic() - begun < 1
+
+
+def test_the_lease_of_another_host_is_waited_out(database: Database) -> None:
+    """Nobody here can see whether it lives, so the rest of its time is waited for, and no more."""
+    far = json.dumps(asdict(replace(Owner.me(), host="elsewhere")))
+    with database.writing("a lease from elsewhere") as execute:
+        execute("REPLACE INTO lease VALUES ('ref', 'j0', 't', ?, 'then', ?)", (far, time.time() + 1.5))
+    with pytest.raises(JobBusy, match="elsewhere"):
+        Lease.taken(database, "ref", "j1", wait=None, watcher=Silent())
+    begun = time.monotonic()
+    with Lease.taken(database, "ref", "j1", wait=Deadline(10), watcher=Silent()):
+        assert 0.5 < time.monotonic() - begun < 5
+
+
+def test_a_lost_lease_stops_the_writer_before_it_writes(database: Database, things: Things, lease: Lease) -> None:
+    """Who was away too long writes nothing and takes nothing away: it is somebody else's now."""
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            with database.writing("taken over") as execute:
+                execute("UPDATE lease SET token = 'other'")
+            job.step("next", lambda: None)
+
+    with pytest.raises(LeaseLost):
+        job.run(procedure)
+    assert things.there() == ["golden-j1-a1-clone"]
+    assert record(database, "j1").state == "open"
