@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +15,7 @@ from golden.provider import Endpoint, Hypervisor, Scope
 from golden.testing.contract import Ground, Promise, promises
 from golden.windows.dialect import WindowsDialect
 from golden_libvirt import PROVIDER
+from tests.e2e.libvirt_standin import cache, standin_origin
 
 pytestmark = pytest.mark.slow
 
@@ -43,25 +42,6 @@ class LibvirtBench:
     def exits(self, code: int) -> tuple[str, ...]:
         """A Windows program that ends with a code."""
         return ("cmd.exe", "/c", f"exit {code}")
-
-
-def standin_origin(standin: StandIn) -> Origin:
-    """How the stand-in is adopted."""
-    return Origin(
-        "disk",
-        str(standin.disk),
-        os="windows",
-        memory_mib=standin.memory_mib,
-        cpus=1,
-        kernel=str(standin.kernel),
-        initrd=str(standin.initrd),
-        cmdline=standin.cmdline,
-    )
-
-
-def cache() -> Path:
-    """Where stand-ins are kept from one run to the next."""
-    return Path(os.environ.get("GOLDEN_TEST_CACHE", str(Path(tempfile.gettempdir()) / "golden-test-cache")))
 
 
 @pytest.fixture(scope="module")
