@@ -19,6 +19,10 @@ MORE = ("encodings.ascii", "encodings.latin_1", "encodings.utf_16", "encodings.u
 """What is imported only when it is needed, or by the server."""
 
 
+HEAVY = ("_hashlib", "_ssl", "_bz2", "_lzma")
+"""Parts of Python that bring large libraries and that it does without."""
+
+
 def compiled(source: Path, target: Path) -> None:
     """One module as a file that Python loads without looking for a source."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -48,6 +52,8 @@ def main(out: Path, programs: Path, server: Path, scripts: Path) -> None:
         if source is None:
             continue
         if name.split(".")[0] == package.__name__:
+            continue
+        if source.suffix == ".so" and name in HEAVY:
             continue
         if source.suffix == ".so":
             (library / "lib-dynload").mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,12 @@ import socket
 import struct
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 sys.path.insert(0, "/lib/standin")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 from programs import boot, run  # type: ignore[import-not-found]
 

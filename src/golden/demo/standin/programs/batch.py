@@ -8,15 +8,17 @@ do …``, programs of the stand-in, other batch files; ``> >> 2> 2>> 2>&1 >&2`` 
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import shutil
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO
 
 from programs.world import Stop, Unknown, World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
 
 _REDIRECT = re.compile(r'\s*([12]?)(>>|>)\s*(&[12]|"[^"]*"|[^\s"<>|&]+)')
 _QUOTED = re.compile(r'"[^"]*"')
@@ -104,7 +106,7 @@ class Batch:
                 streams[int(match[1] or 1)] = self._stream(target, match[2], streams, stack)
             for match in reversed(redirects):
                 line = line[: match.start()] + line[match.end() :]
-            outer, self.world = self.world, dataclasses.replace(self.world, out=streams[1], err=streams[2])
+            outer, self.world = self.world, self.world.with_streams(streams[1], streams[2])
             try:
                 return self._simple(line.strip())
             finally:

@@ -6,8 +6,6 @@ import hashlib
 import re
 import shutil
 import struct
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from programs.registry import Hive, registry_of
@@ -33,12 +31,13 @@ def main(world: World, arguments: list[str]) -> int:
     raise Unknown(f"pnputil.exe {verb}")
 
 
-@dataclass(frozen=True)
 class Inf:
     """As much of an INF as the driver store needs."""
 
-    path: Path
-    sections: dict[str, list[str]]
+    def __init__(self, path: Path, sections: dict[str, list[str]]) -> None:
+        """``sections`` are lines by lower-case name."""
+        self.path = path
+        self.sections = sections
 
     @classmethod
     def read(cls, path: Path) -> Inf:
@@ -177,6 +176,8 @@ def _version(inf: Inf) -> bytes:
     day = re.fullmatch(r"\s*(\d+)/(\d+)/(\d{4})\s*", date)
     filetime = 0
     if day:
+        from datetime import UTC, datetime
+
         days = datetime(int(day[3]), int(day[1]), int(day[2]), tzinfo=UTC) - datetime(1601, 1, 1, tzinfo=UTC)
         filetime = days.days * 86_400 * 10_000_000
     words = [int(part) & 0xFFFF for part in number.strip().split(".") if part.isdigit()][:4]

@@ -11,11 +11,13 @@ import json
 import os
 import struct
 import sys
-import uuid
 from pathlib import Path
-from typing import Any
 
 from programs.registry import EXPAND_SZ, QWORD, Registry, blank_hive, registry_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 VERSION = "1"
 PRODUCT = "Windows Server 2022 Standard (golden stand-in)"
@@ -97,6 +99,8 @@ def _system(registry: Registry, order: dict[str, Any]) -> None:
         hive.set("Setup\\Status\\SysprepStatus", "GeneralizationState", 7)
         hive.set("Setup\\Status\\SysprepStatus", "CleanupState", 2)
         if "gpt_guid" in order:
+            import uuid
+
             mounted = b"DMIO:ID:" + uuid.UUID(order["gpt_guid"]).bytes_le
         else:
             mounted = struct.pack("<IQ", order["mbr_id"], order["offset"])

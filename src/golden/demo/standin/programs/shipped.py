@@ -9,10 +9,13 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from programs.registry import registry_of
 from programs.world import Unknown, World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 HERE = Path(__file__).parent
 TABLE = HERE / "shipped.json"

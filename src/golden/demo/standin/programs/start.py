@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO
 
 from programs.world import Stop, Unknown, World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
 
 MODULES = ("cmd", "powershell", "pnputil", "sysprep", "shutdown", "reg", "schtasks", "certutil", "timeout", "ping")
 """Programs by name without ending; each is a module with ``main(world, arguments) -> exit code``."""
@@ -85,5 +87,7 @@ def execute(world: World, argv: list[str]) -> int:
         world.complain(str(unknown))
         return 1
     except Exception:  # noqa: BLE001 -- a stand-in program that breaks must say so inside the guest
+        import traceback
+
         world.complain(f"the stand-in for {name} broke:", *traceback.format_exc().splitlines())
         return 0xE0434352

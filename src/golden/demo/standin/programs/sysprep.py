@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 
 from programs import sysprep_faults
 from programs.registry import registry_of
 from programs.shipped import is_running
-from programs.sysprep_log import Failed, Log
+from programs.sysprep_log import Failed, Log, now
 from programs.world import World
 
 SYSPREP = "C:\\Windows\\System32\\Sysprep"
@@ -24,13 +21,14 @@ STATUS = "Setup\\Status\\SysprepStatus"
 OPTIONS = ("OOBE", "AUDIT", "GENERALIZE", "QUIET", "QUIT", "SHUTDOWN", "REBOOT")
 
 
-@dataclass(frozen=True)
 class Wanted:
     """The command line of one run."""
 
-    switches: tuple[str, ...]
-    unattend: str | None
-    mode: str | None
+    def __init__(self, switches: tuple[str, ...], unattend: str | None, mode: str | None) -> None:
+        """``switches`` in upper case; ``unattend`` an answer file's path; ``mode`` "vm" or None."""
+        self.switches = switches
+        self.unattend = unattend
+        self.mode = mode
 
 
 def main(world: World, arguments: list[str]) -> int:
@@ -68,7 +66,7 @@ def running(world: World) -> Iterator[None]:
 
 
 def _begin(world: World, log: Log, arguments: list[str]) -> Wanted | None:
-    log.info("0x0f004d", f"The time is now {datetime.now():%Y-%m-%d %H:%M:%S}")
+    log.info("0x0f004d", f"The time is now {now()}")
     log.info("0x0f004e", f"Initialized SysPrep log at {SYSPREP}\\Panther")
     log.info("0x0f0054", "ValidatePrivileges:User has required privileges to sysprep machine")
     wanted = _parse(log, arguments)
@@ -128,6 +126,8 @@ def _work(world: World, log: Log, wanted: Wanted, fault: object) -> None:
 def _answer_file(world: World, log: Log, wanted: Wanted) -> None:
     if wanted.unattend is None:
         return
+    from xml.etree import ElementTree
+
     path = world.path(wanted.unattend)
     try:
         root = ElementTree.fromstring(path.read_bytes()).tag

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import time
 
 from programs.world import World
 
 PANTHER = "C:\\Windows\\System32\\Sysprep\\Panther"
+
+
+def now() -> str:
+    """The time as the log writes it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
 class Failed(Exception):
@@ -62,7 +67,7 @@ class Log:
 
     def _write(self, level: str, code: str | None, text: str) -> None:
         mark = f"[{code}] " if code else " " * 11
-        line = f"{datetime.now():%Y-%m-%d %H:%M:%S}, {level:<11}{mark}SYSPRP {text}\r\n".encode()
+        line = f"{now()}, {level:<11}{mark}SYSPRP {text}\r\n".encode()
         for path in (self._act, self._err) if level == "Error" else (self._act,):
             with path.open("ab") as file:
                 file.write(line)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-import uuid
-
 from programs.registry import registry_of
 from programs.seed import set_computer_name, set_machine_sid
 from programs.world import World
@@ -17,6 +14,9 @@ def at_boot(world: World) -> None:
         asked = system.get("Setup", "SetupType") == 2 and "windeploy" in str(system.get("Setup", "CmdLine")).lower()
     if not asked:
         return
+    import random
+    import uuid
+
     dice = random.SystemRandom()
     set_machine_sid(registry, (dice.getrandbits(32), dice.getrandbits(32), dice.getrandbits(32)))
     set_computer_name(registry, f"WIN-{dice.getrandbits(44):011X}")

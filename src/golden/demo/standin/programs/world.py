@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+
+TYPE_CHECKING = False  # importing typing takes a tenth of a second in the guest; so do dataclasses, three times
+if TYPE_CHECKING:
+    from typing import IO, Any
 
 SYSTEM32 = "C:\\Windows\\System32"
 
@@ -42,17 +43,18 @@ class Stop(Exception):
         self.code = code
 
 
-@dataclass
 class World:
     """One running program. ``root`` holds the tree of C:, ``machine`` the machine's power and boot mark."""
 
-    root: Path
-    machine: Path
-    env: dict[str, str]
-    cwd: str
-    out: IO[bytes]
-    err: IO[bytes]
-    started: float = field(default_factory=time.time)
+    def __init__(
+        self, root: Path, machine: Path, env: dict[str, str], cwd: str, streams: tuple[IO[bytes], IO[bytes]]
+    ) -> None:
+        """``streams`` are standard output and error."""
+        self.root = root
+        self.machine = machine
+        self.env = env
+        self.cwd = cwd
+        self.out, self.err = streams
 
     @classmethod
     def new(
@@ -65,7 +67,11 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         if not re.match(r"[A-Za-z]:", cwd):
             cwd = SYSTEM32
-        return cls(root, folder, merged, cwd, *streams)
+        return cls(root, folder, merged, cwd, streams)
+
+    def with_streams(self, out: IO[bytes], err: IO[bytes]) -> World:
+        """The same world with other standard files; it shares the environment."""
+        return World(self.root, self.machine, self.env, self.cwd, (out, err))
 
     def say(self, *lines: str) -> None:
         """Lines on standard output, ended as Windows ends them."""
