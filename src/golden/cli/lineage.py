@@ -72,7 +72,8 @@ def _headline(talk: Talk, version: Data, head: int) -> str:
     space = size(sum(disk["size"] for disk in version["disks"]))
     message = version["message"].splitlines()[0][:80] if version["message"] else ""
     age_ = talk.paint(f"{space}, {age(version['created'])}", "dim")
-    return f"{talk.paint(f'v{version['number']}', *looks)}{mark}  {told}  {message}  {age_}"
+    name = talk.paint(f"v{version['number']}", *looks)
+    return f"{name}{mark}  {told}  {message}  {age_}"
 
 
 def _remarks(talk: Talk, version: Data, data: Data) -> Iterator[str]:
@@ -87,7 +88,8 @@ def _remarks(talk: Talk, version: Data, data: Data) -> Iterator[str]:
 
 def _image_line(talk: Talk, image: Data, channels: list[Data]) -> str:
     names = [channel["name"] for channel in channels if channel["image"] == image["number"]]
-    told = f"◆ {talk.paint(f'i{image['number']}', 'cyan', 'bold')}  {image['state']}"
+    number = talk.paint(f"i{image['number']}", "cyan", "bold")
+    told = f"◆ {number}  {image['state']}"
     told += f"  seal {image['seal']}  " + ", ".join(f"{f['format']} {size(f['size'])}" for f in image["forms"])
     for publication in image["publications"]:
         told += f"  in {publication['library']}" + (" (retired)" if publication["retired"] else "")

@@ -106,7 +106,8 @@ def _lines(talk: Talk, version: Any, plan: Any, took: float) -> Iterator[str]:
     name = f"{version.reference}@v{version.number}"
     yield f"{talk.paint(name, 'green', 'bold')}  {version.facts.state}, made from {plan.base} in {work.took(took)}"
     for change in version.changes:
-        yield f"  + {change.kind} {change.name}, proved on the powered-off disk"
+        yield f"  + {change.kind} {change.name}"
+    yield "  proved on the powered-off disk"
     yield f"  {size(sum(disk.size for disk in version.disks))}, digest {version.digest[:16]}"
 
 
