@@ -272,4 +272,4 @@ def tried(promise: Callable[[G], None], ground: G, watcher: Watcher) -> Result:
         words = f"{error.id}: {error.brief}"
     except Exception as error:  # noqa: BLE001  a provider's native error that came out is a broken promise too
         words = f"{type(error).__name__}: {error}"
-    return Result(name, sentence, not words, time.monotonic() - start, words)
+    return Result(name, sentence, not words, time.monotonic() - start, " ".join(words.split()))
