@@ -63,10 +63,17 @@ class Session:
         self._line.plain(self.dialect.make_folder(self.folder), "making the run folder", deadline)
         return self
 
-    def close(self, deadline: Deadline) -> None:
-        """Take the run folder away and let go of the line; the guest goes on."""
+    def close(self, deadline: Deadline, *, shut_down: bool = False) -> None:
+        """
+        Take the run folder away and let go of the line; the guest goes on, or is asked to switch itself off.
+
+        Asked here rather than afterwards it needs no new line, which a sealed guest may refuse: its SSH host keys
+        are gone.
+        """
         try:
             self._line.plain(self.dialect.remove_folder(self.folder), "clearing the run folder", deadline)
+            if shut_down:
+                self.shut_down()
         finally:
             self.communicator.close()
 

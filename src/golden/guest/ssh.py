@@ -221,6 +221,9 @@ class SshCommunicator:
             for folder in (spool, f"{spool}/{boot}"):
                 if not _is_there(sftp, folder):
                     sftp.mkdir(folder, 0o700)
+            for earlier in sftp.listdir(spool):
+                if earlier != boot:
+                    _remove(sftp, f"{spool}/{earlier}")
             spool = f"{spool}/{boot}"
             if not _is_there(sftp, f"{spool}/{START}"):
                 with sftp.open(f"{spool}/{START}.new", "wb") as file:
@@ -281,6 +284,14 @@ def _is_there(sftp: paramiko.SFTPClient, path: str) -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def _remove(sftp: paramiko.SFTPClient, folder: str) -> None:
+    """What an earlier boot of the guest left; its programs are gone, so nobody needs it."""
+    with suppress(FileNotFoundError):
+        for name in sftp.listdir(folder):
+            sftp.remove(f"{folder}/{name}")
+        sftp.rmdir(folder)
 
 
 def _is_loss(error: OSError) -> bool:

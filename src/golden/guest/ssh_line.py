@@ -78,7 +78,7 @@ def connect(address: SshAddress, patience: float) -> paramiko.SSHClient:
             address.host,
             address.port,
             address.user,
-            password=address.password,
+            password=address.password or None,
             pkey=key,
             allow_agent=address.agent,
             look_for_keys=False,

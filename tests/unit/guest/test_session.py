@@ -364,6 +364,16 @@ def test_closing_takes_the_run_folder_away(session: Open) -> None:
     assert not Path(opened.folder).exists()
 
 
+def test_closing_can_switch_the_guest_off_on_the_same_line(session: Open) -> None:
+    """The run folder is cleared first, then the guest is asked, and no new line is needed in between."""
+    opened = session()
+    opened.close(limit(), shut_down=True)
+    assert not Path(opened.folder).exists()
+    assert local(opened).calls["ready"] == 0
+    with pytest.raises(GuestSilent):
+        local(opened).ready(Deadline(1))
+
+
 def test_the_line_is_let_go_of_even_when_clearing_fails(session: Open) -> None:
     """A guest that died before the end is reported, and the line is closed all the same."""
     opened = session()

@@ -253,6 +253,17 @@ def test_secrets_are_not_shown(address: SshAddress) -> None:
     assert "opensesame" not in shown
 
 
+def test_what_an_earlier_boot_left_is_cleared(address: SshAddress) -> None:
+    """Records of programs that a restart ended are taken away by the next connection."""
+    earlier = Path.home() / ".golden" / "00000000-0000-0000-0000-000000000000"
+    earlier.mkdir(parents=True)
+    (earlier / "7.started").touch()
+    ssh = SshCommunicator(address, POSIX)
+    ssh.ready(Deadline(10))
+    assert not earlier.exists()
+    ssh.close()
+
+
 def test_an_encrypted_key_needs_its_passphrase(address: SshAddress, server: Sshd, tmp_path: Path) -> None:
     """A key with a passphrase logs in with it, and without it the file is named."""
     locked = tmp_path / "locked"
