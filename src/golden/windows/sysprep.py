@@ -30,7 +30,6 @@ ANSWERS = f"{FOLDER}\\golden-unattend.xml"
 """Where the answer file lies: it must outlive the run folder, since the first boot of the image reads it."""
 LOGS = ("setupact.log", "setuperr.log")
 TASK = "golden-sysprep"
-TICK = 3.0
 _GRACE = 60.0
 """Seconds a started task may take until sysprep is seen; a process that is known needs none."""
 _FOR_LOGS = 60.0
@@ -38,6 +37,9 @@ _FOR_LOGS = 60.0
 
 class Launcher(Protocol):
     """How sysprep is started; the one seam between the stand-in and a real Windows."""
+
+    tick: float
+    """Seconds between two looks: as seldom as asking costs the guest."""
 
     def start(self, session: Session, argv: tuple[str, ...], deadline: Deadline) -> None:
         """Start it and return; it goes on by itself."""
@@ -53,6 +55,7 @@ class Launcher(Protocol):
 class DirectLauncher:
     """A child of the way in; for the stand-in only, since SYSTEM must not run sysprep on a real Windows."""
 
+    tick: float = 0.5
     _pid: int | None = None
 
     def start(self, session: Session, argv: tuple[str, ...], deadline: Deadline) -> None:  # noqa: ARG002
@@ -67,12 +70,13 @@ class DirectLauncher:
         """Nothing is left."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TaskLauncher:
     """A one-time task under a named administrator, which survives the loss of network and agent."""
 
     account: str
     password: str = field(repr=False)
+    tick: float = 3.0
 
     def start(self, session: Session, argv: tuple[str, ...], deadline: Deadline) -> None:
         """Register the task and start it; the password travels in a file that the script deletes first."""
@@ -136,7 +140,7 @@ def generalize(session: Session, order: SealOrder, facts: GuestFacts, deadline: 
     way.start(session, argv, deadline)
     watch = _Watch(session, way, deadline)
     try:
-        Waiting(deadline, tick=TICK, watcher=session.watcher).until("sysprep to end", watch.look)
+        Waiting(deadline, tick=way.tick, watcher=session.watcher).until("sysprep to end", watch.look)
     except TimedOut as error:
         raise _timed_out(session, error, watch.trouble) from error
     logs = pull_logs(session, Deadline(_FOR_LOGS))
@@ -163,6 +167,8 @@ class _Watch:
         """Whether it has ended; while sysprep resets the network, a look that fails is nothing unusual."""
         try:
             ended = self.way.has_ended(self.session)
+            if ended is False:
+                return False
             answer = self.session.script(
                 self.session.dialect.probe, "asking how far sysprep is", self.deadline.within(_GRACE)
             )
@@ -172,7 +178,7 @@ class _Watch:
         self.seen = from_probe(answer)
         running = bool(answer.get("sysprep_running"))
         self._met = self._met or running
-        if running or ended is False:
+        if running:
             self._gone = 0
             return False
         self.sealed = has_seal(self.seen)
