@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from golden_libvirt.opening import PROVIDER
+from golden_libvirt.pool_library import POOL_LIBRARY
 
-__all__ = ["PROVIDER"]
+__all__ = ["POOL_LIBRARY", "PROVIDER"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from golden.errors import EndpointError
+from golden_libvirt.faults import is_libvirt, of_libvirt
 
 _LOOP_LOCK = threading.Lock()
 _LOOP: list[threading.Thread] = []
@@ -137,3 +138,15 @@ def missing(error: ImportError) -> EndpointError:
         details=str(error),
         hint="apt install libvirt-dev pkg-config gcc; pip install 'golden-reference[libvirt]'",
     )
+
+
+def open_first(uri: str) -> Line:
+    """Open a daemon's connection for people. Unreachable, Refused, or what to install."""
+    try:
+        return open_line(uri)
+    except ImportError as error:
+        raise missing(error) from error
+    except Exception as error:
+        if not is_libvirt(error):
+            raise
+        raise of_libvirt(f"connecting to {uri}", error) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from golden.errors import NotAble
 from golden.model import Finding
 from golden.provider import Endpoint, Hypervisor, Scope
 from golden_libvirt.address import parse
@@ -21,7 +20,9 @@ class LibvirtProvider:
             from golden_libvirt.hypervisor import Embedded
 
             return Embedded(address, endpoint, scope)
-        raise NotAble(f"{endpoint.url} cannot be worked with yet", hint="qemu:///embed needs no daemon")
+        from golden_libvirt.daemon import Daemon
+
+        return Daemon(address, endpoint, scope)
 
     def diagnose(self, endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
         """What is wrong or slow there."""

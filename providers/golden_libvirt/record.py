@@ -103,7 +103,7 @@ def load(folder: Path) -> Record | None:
     path = folder / "machine.json"
     try:
         data = json.loads(path.read_text("utf-8"))
-        return _restored(data)
+        return from_json(data)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -115,7 +115,8 @@ def mark_of(data: dict[str, Any]) -> Mark:
     return Mark(Role(data["role"]), data["job"], data["reference"], data["installation"])
 
 
-def _restored(data: dict[str, Any]) -> Record:
+def from_json(data: dict[str, Any]) -> Record:
+    """A record out of JSON; KeyError, TypeError or ValueError where it is none."""
     return Record(
         name=data["name"],
         mark=mark_of(data["mark"]),

@@ -1,0 +1,371 @@
+"""A libvirt daemon, here or behind SSH, as one of golden's hypervisors: machines are its own, disks its volumes."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from golden.errors import BadName, Conflict, NotAble, NotFound
+from golden.guest.communicator import Communicator
+from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
+from golden.nbd import NbdDisk
+from golden.provider import Abilities, Endpoint, Marked, Scope
+from golden_libvirt import connection, definition, intake, marking, picture
+from golden_libvirt.address import Address
+from golden_libvirt.agent import AgentLine
+from golden_libvirt.faults import NO_DOMAIN, code_of, translated
+from golden_libvirt.naming import checked
+from golden_libvirt.pool import Pool
+from golden_libvirt.reading import can_read, definition_bytes, hashes, opened, stamps
+from golden_libvirt.record import Disk, Record
+from golden_libvirt.volume_images import VolumeImages
+
+EXTRAS = (("nvram", f"{definition.NVRAM}"), ("kernel", definition.KERNEL), ("initrd", definition.INITRD))
+
+
+class Daemon:
+    """An endpoint ``qemu:///system``, ``qemu:///session`` or ``qemu+ssh://host/system``."""
+
+    def __init__(self, address: Address, endpoint: Endpoint, scope: Scope) -> None:
+        """Connects. Unreachable or Refused with libvirt's words, NotFound where the storage pool is not there."""
+        self._address = address
+        self._options = endpoint.options
+        self._scope = scope
+        self._open: connection.Line | None = None
+        self.pool = self._pool()
+        self.images = VolumeImages(lambda: self.line, lambda: self.pool, remote=address.remote)
+        self._abilities = self._ask_abilities()
+
+    @property
+    def line(self) -> connection.Line:
+        """The open connection; opened again after it was lost."""
+        if self._open is None or self._open.lost or not self._open.native.isAlive():
+            if self._open is not None:
+                self._open.close()
+            self._open = connection.open_first(self._address.uri)
+            self.pool = self._pool()
+        return self._open
+
+    def _pool(self) -> Pool:
+        if self._open is None:
+            self._open = connection.open_first(self._address.uri)
+        wanted = self._options.get("pool")
+        if wanted:
+            return Pool(self._open, wanted)
+        try:
+            return Pool(self._open, "golden")
+        except NotFound as error:
+            with suppress(NotFound):
+                return Pool(self._open, "default")
+            raise error from None
+
+    def _ask_abilities(self) -> Abilities:
+        with translated("asking libvirt what it can do"):
+            networks = tuple(network.name() for network in self.line.native.listAllNetworks(0) if network.isActive())
+        if self._address.uri.endswith("/session"):
+            networks = ("user", *networks)
+        can_open = not self._address.remote and can_read(self.pool.folder)
+        return Abilities(
+            linked_clone=True,
+            work_outlives_client=True,
+            open_disk=can_open,
+            console_picture=True,
+            forms=("qcow2",),
+            networks=networks,
+        )
+
+    @property
+    def abilities(self) -> Abilities:
+        """Networks and reading rights are asked of the endpoint."""
+        return self._abilities
+
+    def examine(self, origin: Origin) -> Candidate:
+        """A machine of libvirt's, or a file here."""
+        return intake.look(self.line, origin, remote=self._address.remote).candidate(origin)
+
+    def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
+        """The daemon copies its own volumes; files of this computer are uploaded."""
+        if in_place:
+            raise NotAble(
+                f"{self._address.uri} cannot adopt in place", hint="leave --in-place out, or use qemu:///embed"
+            )
+        found = intake.look(self.line, origin, remote=self._address.remote)
+        errors = [problem.sentence for problem in found.problems if problem.severity == "error"]
+        if errors:
+            raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
+        self._must_be_free(checked(name))
+        entry = Record(name, mark, str(uuid.uuid4()))
+        order = intake.Intake(self.line, self.pool, self._scope, self._options.get("virt_type"))
+        domain, extras = order.definition(entry, origin, found)
+        disks = tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(len(found.disks)))
+        entry = self._begin(entry.but(disks=disks), domain, extras=tuple(extras))
+        for disk, source, info in zip(disks, found.disks, found.infos, strict=True):
+            order.take(disk.file, source, info, is_theirs=origin.kind == "machine")
+        for extra, path in extras.items():
+            order.take_extra(f"{name}.{extra}", path)
+        return self._finish(entry)
+
+    def _must_be_free(self, name: str) -> None:
+        if self._native(name) is not None:
+            raise Conflict(f"a machine named {name} is there already")
+
+    def _begin(self, entry: Record, domain: ET.Element, extras: tuple[str, ...]) -> Record:
+        """Define the machine, not settled, before any of its disks is there."""
+        folder = self.pool.folder
+        for element, disk in zip(definition.disks_of(domain), entry.disks, strict=True):
+            definition.point(element, f"{folder}/{disk.file}", disk.format)
+        for tag, extra in EXTRAS:
+            boot = domain.find(f"os/{tag}")
+            if boot is not None and extra in extras:
+                boot.text = f"{folder}/{entry.name}.{extra}"
+        marking.put(domain, entry)
+        with translated(f"defining {entry.name}"):
+            self._must_be_free(entry.name)
+            self.line.native.defineXML(ET.tostring(domain, encoding="unicode"))
+        return entry
+
+    def _finish(self, entry: Record) -> Machine:
+        entry = entry.but(settled=True)
+        self._save(entry)
+        return self._shown(entry)
+
+    def _save(self, entry: Record) -> Record:
+        with translated(f"marking {entry.name}"):
+            marking.save(self.line.libvirt, self._got(entry.name), entry)
+        return entry
+
+    def find(self, name: str) -> Machine | None:
+        """Machines of golden's only; somebody else's with that name is not found."""
+        try:
+            entry = self._load(checked(name))
+        except BadName:
+            return None
+        return None if entry is None else self._shown(entry)
+
+    def _native(self, name: str) -> Any:
+        with translated(f"looking for {name}"):
+            try:
+                return self.line.native.lookupByName(name)
+            except self.line.libvirt.libvirtError as error:
+                if code_of(error) != NO_DOMAIN:
+                    raise
+                return None
+
+    def _got(self, name: str) -> Any:
+        native = self._native(name)
+        if native is None:
+            raise NotFound(f"there is no machine {name} on {self._address.uri}")
+        return native
+
+    def _load(self, name: str) -> Record | None:
+        native = self._native(name)
+        if native is None:
+            return None
+        with translated(f"reading golden's mark on {name}"):
+            return marking.load(self.line.libvirt, native)
+
+    def _get(self, name: str) -> Record:
+        entry = self._load(name)
+        if entry is None:
+            raise NotFound(f"there is no machine of golden's named {name} on {self._address.uri}")
+        return entry
+
+    def _is_on(self, name: str) -> bool:
+        native = self._native(name)
+        with translated(f"asking for the power of {name}"):
+            return native is not None and bool(native.isActive())
+
+    def _shown(self, entry: Record) -> Machine:
+        power = Power.ON if self._is_on(entry.name) else Power.OFF
+        return Machine(entry.uuid, entry.name, power, entry.settled, entry.mark, entry.snapshots)
+
+    def _records(self) -> Iterator[Record]:
+        with translated("listing machines"):
+            natives = self.line.native.listAllDomains(0)
+            found = [marking.load(self.line.libvirt, native) for native in natives]
+        yield from (entry for entry in found if entry is not None)
+
+    def list_marked(self) -> tuple[Marked, ...]:
+        """Machines by their metadata, images by the note beside their volume."""
+        machines = [Marked("machine", entry.name, entry.mark) for entry in self._records()]
+        return (*machines, *(Marked("image", name, mark) for name, mark in self.images.marked()))
+
+    def settle(self, machine: Machine) -> Machine | None:
+        """What is half-made is taken away; a volume that the daemon still copies is waited for."""
+        entry = self._load(machine.name)
+        if entry is None:
+            return None
+        if entry.settled:
+            return self._shown(entry)
+        self._remove(entry)
+        return None
+
+    def _remove(self, entry: Record) -> None:
+        native = self._native(entry.name)
+        with translated(f"taking {entry.name} away"):
+            if native is not None and native.isActive():
+                native.destroy()
+            if entry.settled:
+                self._save(entry.but(settled=False))
+            mine = (*(disk.file for disk in entry.disks), *(f"{entry.name}.{extra}" for _, extra in EXTRAS))
+            for volume in mine:
+                self.pool.delete(volume)
+            if native is not None:
+                lib = self.line.libvirt
+                native.undefineFlags(lib.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | lib.VIR_DOMAIN_UNDEFINE_NVRAM)
+            self.line.forget(entry.name)
+
+    def clone(self, name: str, source: Snapshot, mark: Mark, options: CloneOptions) -> Machine:
+        """Volumes with a backing store, or the daemon's own full copies."""
+        parent = self._frozen(source)
+        if options.network is not None and options.network not in self.abilities.networks:
+            known = ", ".join(self.abilities.networks) or "none"
+            raise NotFound(
+                f"{self._address.uri} has no active network {options.network}", hint=f"its networks: {known}"
+            )
+        self._must_be_free(checked(name))
+        disks = tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(len(parent.disks)))
+        entry = Record(name, mark, str(uuid.uuid4()), disks=disks, parent=parent.name if options.linked else "")
+        text = definition_bytes(self.line, self._got(parent.name))
+        domain = definition.clean(definition.parse(text, parent.name), name, entry.uuid, self._options.get("virt_type"))
+        if options.network is not None:
+            definition.connect(domain, options.network)
+        extras = tuple(extra for _, extra in EXTRAS if self.pool.find(f"{parent.name}.{extra}") is not None)
+        entry = self._begin(entry, domain, extras)
+        for below, disk in zip(parent.disks, disks, strict=True):
+            if options.linked:
+                self.pool.make_overlay(disk.file, below.file, below.format)
+            else:
+                self.pool.make_copy(disk.file, self.pool.native_volume(below.file))
+        for extra in extras:
+            self.pool.put_text(f"{name}.{extra}", b"".join(self.pool.pieces(f"{parent.name}.{extra}")))
+        return self._finish(entry)
+
+    def _frozen(self, snapshot: Snapshot) -> Record:
+        entry = self._load(snapshot.machine)
+        if entry is None or snapshot.name not in entry.snapshots:
+            raise NotFound(f"the frozen point {snapshot.name} of {snapshot.machine} is not there", hint="golden doctor")
+        return entry
+
+    def start(self, machine: Machine) -> Machine:
+        """As defined."""
+        entry = self._get(machine.name)
+        if entry.snapshots:
+            raise Conflict(f"{entry.name} is frozen and never started again", hint="start a clone of it")
+        if not entry.settled:
+            raise Conflict(f"{entry.name} is half-made and cannot be started")
+        if not self._is_on(entry.name):
+            with translated(f"starting {entry.name}"):
+                self._got(entry.name).create()
+        return self._shown(entry)
+
+    def stop(self, machine: Machine) -> Machine:
+        """At once."""
+        entry = self._get(machine.name)
+        if self._is_on(entry.name):
+            with translated(f"cutting the power of {entry.name}"):
+                self._got(entry.name).destroy()
+        return self._shown(entry)
+
+    def freeze(self, machine: Machine, name: str) -> Snapshot:
+        """A line in the machine's record; what is frozen is never started or attached again."""
+        entry = self._off(machine, "frozen")
+        if checked(name) not in entry.snapshots:
+            self._save(entry.but(snapshots=(*entry.snapshots, name)))
+        return Snapshot(entry.name, name)
+
+    def _off(self, machine: Machine, what: str) -> Record:
+        entry = self._get(machine.name)
+        if not entry.settled:
+            raise Conflict(f"{entry.name} is half-made and cannot be {what}")
+        if self._is_on(entry.name):
+            raise Conflict(f"{entry.name} is running and cannot be {what}", hint="shut it down first")
+        return entry
+
+    def mark(self, machine: Machine, mark: Mark) -> Machine:
+        """In the machine's metadata."""
+        return self._shown(self._save(self._get(machine.name).but(mark=mark)))
+
+    def destroy(self, machine: Machine) -> None:
+        """With its own volumes; its definition goes last."""
+        entry = self._load(machine.name)
+        if entry is None:
+            return
+        if entry.snapshots:
+            raise Conflict(f"{entry.name} has frozen points: {', '.join(entry.snapshots)}")
+        self._remove(entry)
+
+    def drop_snapshot(self, snapshot: Snapshot) -> None:
+        """Absent is success."""
+        entry = self._load(snapshot.machine)
+        if entry is None or snapshot.name not in entry.snapshots:
+            return
+        left = tuple(name for name in entry.snapshots if name != snapshot.name)
+        children = [other.name for other in self._records() if other.parent == entry.name]
+        if not left and children:
+            raise Conflict(f"{entry.name} cannot be let go: {', '.join(children)} lies on its disks")
+        self._save(entry.but(snapshots=left))
+
+    def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
+        """The daemon flattens each disk into a volume of its own."""
+        entry = self._off(machine, "captured")
+        return self.images.make(checked(name), tuple(disk.file for disk in entry.disks), mark)
+
+    def find_image(self, name: str) -> Artifact | None:
+        """By the note beside its volume."""
+        return self.images.find(checked(name))
+
+    def discard_image(self, artifact: Artifact) -> None:
+        """Absent is success."""
+        self.images.discard(checked(artifact.name))
+
+    def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
+        """Length, time of the last writing and header of each volume, and the hash of the definition."""
+        entry = self._frozen(snapshot)
+        return stamps(self.line, self.pool, entry, self._got(entry.name))
+
+    def digest(self, snapshot: Snapshot) -> tuple[DiskFile, ...]:
+        """Every byte comes over the connection."""
+        entry = self._frozen(snapshot)
+        local = not self._address.remote
+        return hashes(self.line, self.pool, entry, self._got(entry.name), local=local)
+
+    def free_space(self) -> int | None:
+        """Of the storage pool."""
+        return self.pool.free()
+
+    def console_picture(self, machine: Machine) -> bytes:
+        """Over the connection."""
+        entry = self._get(machine.name)
+        if not self._is_on(entry.name):
+            raise NotAble(f"{entry.name} is off, so its screen shows nothing")
+        with translated(f"taking a picture of {entry.name}"):
+            return picture.taken(self.line, entry.name)
+
+    def communicator(self, machine: Machine) -> Communicator:
+        """The QEMU guest agent."""
+        entry = self._get(machine.name)
+        return AgentLine(lambda: self.line, entry.name)
+
+    def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> AbstractContextManager[NbdDisk]:
+        """Where the daemon's files can be read from here; NotAble elsewhere."""
+        if isinstance(thing, Origin):
+            found = intake.look(self.line, thing, remote=self._address.remote)
+            if not found.infos:
+                raise NotFound(f"{thing.where} has no disk that can be read")
+            return opened(str(found.disks[0]), found.infos[0].format, able=True)
+        if isinstance(thing, Artifact):
+            volume = f"{thing.name}.qcow2"
+        else:
+            entry = self._frozen(thing) if isinstance(thing, Snapshot) else self._off(thing, "read")
+            volume = entry.disks[0].file
+        return opened(self.pool.get(volume).path, "qcow2", able=self.abilities.open_disk)
+
+    def close(self) -> None:
+        """The machines go on."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None

@@ -1,0 +1,252 @@
+"""Volumes of one storage pool: the only way to disks on a host whose files are not ours to see."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from xml.etree import ElementTree as ET
+
+from golden.errors import NotFound
+from golden.waiting import Deadline, Waiting
+from golden_libvirt.connection import Line
+from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, code_of, is_libvirt, translated
+
+PIECE = 256 * 1024
+HEADER = 64 * 1024
+BUSY_LIMIT = 600
+"""Seconds that a volume which the daemon is still writing for a killed client is waited for."""
+
+
+class Readable(Protocol):
+    """What an upload is read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes; b"" at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """One volume as the daemon shows it now."""
+
+    name: str
+    path: str
+    """On the daemon's host."""
+    capacity: int
+    """Bytes a guest sees."""
+    length: int
+    """Bytes of the file."""
+    stamp: str
+    """Time of the last writing as the daemon tells it."""
+
+
+class Pool:
+    """One storage pool of one connection."""
+
+    def __init__(self, line: Line, name: str) -> None:
+        """NotFound with a command that makes it where it is not there; started where it is not."""
+        self._line = line
+        self.name = name
+        with translated(f"opening the storage pool {name}"):
+            try:
+                self.native = line.native.storagePoolLookupByName(name)
+            except line.libvirt.libvirtError as error:
+                if code_of(error) != NO_STORAGE_POOL:
+                    raise
+                make = f"virsh pool-create-as {name} dir --target /var/lib/libvirt/{name} --build"
+                raise NotFound(f"there is no storage pool {name}", details=str(error), hint=make) from error
+            if not self.native.isActive():
+                self.native.create(0)
+
+    @property
+    def folder(self) -> str:
+        """Where its volumes lie on the daemon's host."""
+        with translated(f"asking for the folder of the pool {self.name}"):
+            return _xml(self.native.XMLDesc(0)).findtext("target/path", "")
+
+    def free(self) -> int:
+        """Bytes free."""
+        with translated(f"asking for the room in the pool {self.name}"):
+            self.native.refresh(0)
+            return int(self.native.info()[3])
+
+    def names(self) -> tuple[str, ...]:
+        """Every volume, as the folder is now."""
+        with translated(f"listing the pool {self.name}"):
+            self.native.refresh(0)
+            return tuple(sorted(volume.name() for volume in self.native.listAllVolumes(0)))
+
+    def find(self, name: str) -> Volume | None:
+        """One volume; None where there is none."""
+        native = self._find(name)
+        if native is None:
+            return None
+        with translated(f"looking at the volume {name}"):
+            about = _xml(native.XMLDesc(0))
+            length = int(about.findtext("physical") or about.findtext("allocation") or 0)
+            capacity = int(about.findtext("capacity") or 0)
+            return Volume(name, native.path(), capacity, length, about.findtext("target/timestamps/mtime", ""))
+
+    def get(self, name: str) -> Volume:
+        """One volume; NotFound where there is none."""
+        found = self.find(name)
+        if found is None:
+            raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
+        return found
+
+    def make_overlay(self, name: str, backing: str, backing_format: str) -> None:
+        """A qcow2 that holds only differences to another volume of the pool."""
+        below = self.get(backing)
+        text = _volume_xml(name, "qcow2", below.capacity, (below.path, backing_format))
+        with translated(f"making the volume {name}"):
+            self.native.createXML(text, 0)
+
+    def make_copy(self, name: str, source: Any) -> None:
+        """A standalone qcow2 with the content of a volume (libvirt's own object) and its chain; the daemon copies."""
+        with translated(f"copying into the volume {name}"):
+            text = _volume_xml(name, "qcow2", int(source.info()[1]), None)
+            self.native.createXMLFrom(text, source, 0)
+
+    def native_volume(self, name: str) -> Any:
+        """libvirt's own object. NotFound."""
+        native = self._find(name)
+        if native is None:
+            raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
+        return native
+
+    def upload(self, name: str, content: Readable, size: int, volume_format: str, capacity: int) -> str:
+        """A new volume with these bytes; their SHA-256. A volume with that name is Conflict."""
+        digest = hashlib.sha256()
+        with translated(f"uploading {name}"):
+            native = self.native.createXML(_volume_xml(name, volume_format, capacity, None, lazy=True), 0)
+            self._send(native, content, size, digest.update)
+            self.native.refresh(0)
+        return digest.hexdigest()
+
+    def put_text(self, name: str, data: bytes) -> None:
+        """A small raw volume with these bytes, in place of any with that name."""
+        self.delete(name)
+        self.upload(name, io.BytesIO(data), len(data), "raw", len(data))
+
+    def pieces(self, name: str, limit: int = 0) -> Iterator[bytes]:
+        """The volume's file in pieces, from its start; at most ``limit`` bytes, 0 = all."""
+        native = self._find(name)
+        if native is None:
+            raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
+        with translated(f"reading the volume {name}"):
+            stream = self._line.native.newStream(0)
+            native.download(stream, 0, limit, 0)
+            done = False
+            try:
+                while piece := stream.recv(PIECE):
+                    yield piece
+                stream.finish()
+                done = True
+            finally:
+                if not done:
+                    with contextlib.suppress(self._line.libvirt.libvirtError):
+                        stream.abort()
+
+    def sha256(self, name: str) -> str:
+        """The hash of the volume's whole file."""
+        digest = hashlib.sha256()
+        for piece in self.pieces(name):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def stamp(self, name: str) -> str:
+        """The cheap identity of a volume: length, time of the last writing, and the hash of its start."""
+        volume = self.get(name)
+        start = hashlib.sha256(b"".join(self.pieces(name, min(HEADER, volume.length) or 1))).hexdigest()
+        return f"{volume.length}:{volume.stamp}:{start}"
+
+    def delete(self, name: str) -> None:
+        """Absent is success; a volume that the daemon still writes is waited for."""
+
+        def is_gone() -> bool:
+            native = self._find(name)
+            if native is None:
+                return True
+            try:
+                native.delete(0)
+            except self._line.libvirt.libvirtError as error:
+                if "being" in str(error) or "in use" in str(error):  # "is still being allocated", "… in use."
+                    return False
+                raise
+            return True
+
+        with translated(f"deleting the volume {name}"):
+            Waiting(Deadline(BUSY_LIMIT)).until(f"the volume {name} to be let go", is_gone)
+
+    def _send(self, native: Any, content: Readable, size: int, seen: Callable[[bytes], None]) -> None:
+        stream = self._line.native.newStream(0)
+        try:
+            native.upload(stream, 0, size, 0)
+            while piece := content.read(PIECE):
+                seen(piece)
+                sent = 0
+                while sent < len(piece):
+                    sent += stream.send(piece[sent:])
+            stream.finish()
+        except BaseException:
+            with contextlib.suppress(self._line.libvirt.libvirtError):
+                stream.abort()
+            with contextlib.suppress(self._line.libvirt.libvirtError):
+                native.delete(0)
+            raise
+
+    def _find(self, name: str) -> Any:
+        with translated(f"looking for the volume {name}"):
+            try:
+                return self.native.storageVolLookupByName(name)
+            except Exception as error:
+                if not is_libvirt(error) or code_of(error) != NO_STORAGE_VOL:
+                    raise
+            return None
+
+
+def by_path(line: Line, path: str) -> tuple[Any, Any]:
+    """
+    The volume that is a file on the daemon's host, and the pool that was made to see it (None where one had it).
+
+    Whoever asks destroys that pool afterwards; destroying a transient pool leaves its files alone.
+    """
+    with translated(f"looking at {path} on the host"):
+        try:
+            return line.native.storageVolLookupByPath(path), None
+        except line.libvirt.libvirtError as error:
+            if code_of(error) != NO_STORAGE_VOL:
+                raise
+        pool = ET.Element("pool", type="dir")
+        folder = Path(path).parent
+        ET.SubElement(pool, "name").text = f"golden-look-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+        ET.SubElement(ET.SubElement(pool, "target"), "path").text = str(folder)
+        seen = line.native.storagePoolCreateXML(ET.tostring(pool, encoding="unicode"), 0)
+        try:
+            return seen.storageVolLookupByName(Path(path).name), seen
+        except line.libvirt.libvirtError:
+            seen.destroy()
+            raise
+
+
+def _volume_xml(name: str, kind: str, capacity: int, backing: tuple[str, str] | None, *, lazy: bool = False) -> str:
+    volume = ET.Element("volume")
+    ET.SubElement(volume, "name").text = name
+    ET.SubElement(volume, "capacity").text = str(capacity)
+    if lazy:
+        ET.SubElement(volume, "allocation").text = "0"
+    target = ET.SubElement(volume, "target")
+    ET.SubElement(target, "format", type=kind)
+    if backing is not None:
+        below = ET.SubElement(volume, "backingStore")
+        ET.SubElement(below, "path").text = backing[0]
+        ET.SubElement(below, "format", type=backing[1])
+    return ET.tostring(volume, encoding="unicode")
+
+
+def _xml(text: str) -> ET.Element:
+    return ET.fromstring(text)  # noqa: S314 - libvirt's own words

@@ -1,0 +1,75 @@
+"""Looking at what a daemon holds: identities, hashes, and disks where this user may read the daemon's files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from golden.errors import NotAble
+from golden.model import DiskFile, FileStamp
+from golden.nbd import NbdDisk
+from golden_libvirt import definition
+from golden_libvirt.connection import Line
+from golden_libvirt.faults import translated
+from golden_libvirt.pool import Pool
+from golden_libvirt.record import Record
+from golden_libvirt.serving import served
+
+
+def can_read(folder: str) -> bool:
+    """Whether this user may read every file the daemon writes there: its volumes belong to root, mode 0600."""
+    return os.geteuid() == 0 and Path(folder).is_dir()
+
+
+def definition_bytes(line: Line, native: Any) -> bytes:
+    """A machine's own definition, not the running one."""
+    with translated("reading a machine's definition"):
+        flags = line.libvirt.VIR_DOMAIN_XML_INACTIVE | line.libvirt.VIR_DOMAIN_XML_SECURE
+        return str(native.XMLDesc(flags)).encode()
+
+
+def _hardware(line: Line, native: Any) -> bytes:
+    """The definition without metadata: golden's own record changes with every mark."""
+    domain = definition.parse(definition_bytes(line, native), "a definition of libvirt's")
+    for metadata in domain.findall("metadata"):
+        domain.remove(metadata)
+    return ET.tostring(domain)
+
+
+def _volumes(pool: Pool, entry: Record) -> Iterator[tuple[str, str, str]]:
+    for disk in entry.disks:
+        yield disk.file, "disk", disk.format
+    kinds = ((definition.NVRAM, "nvram"), (definition.KERNEL, "definition"), (definition.INITRD, "definition"))
+    for extra, kind in kinds:
+        if pool.find(f"{entry.name}.{extra}") is not None:
+            yield f"{entry.name}.{extra}", kind, "raw"
+
+
+def stamps(line: Line, pool: Pool, entry: Record, native: Any) -> tuple[FileStamp, ...]:
+    """The cheap identity of every volume of a machine and of its definition. NotFound where one is missing."""
+    found = [FileStamp(pool.get(name).path, pool.stamp(name)) for name, _, _ in _volumes(pool, entry)]
+    hardware = hashlib.sha256(_hardware(line, native)).hexdigest()
+    return (*found, FileStamp(f"{entry.name}.xml", hardware))
+
+
+def hashes(line: Line, pool: Pool, entry: Record, native: Any, *, local: bool) -> tuple[DiskFile, ...]:
+    """The same with the hash of every byte."""
+    found = []
+    for name, kind, volume_format in _volumes(pool, entry):
+        volume = pool.get(name)
+        found.append(DiskFile(volume.path, kind, volume_format, volume.length, pool.sha256(name), local))
+    text = _hardware(line, native)
+    own = DiskFile(f"{entry.name}.xml", "definition", "xml", len(text), hashlib.sha256(text).hexdigest(), local=False)
+    return (*found, own)
+
+
+def opened(path: str, disk_format: str, *, able: bool) -> AbstractContextManager[NbdDisk]:
+    """A disk of the daemon's through qemu-nbd. NotAble where its files are not ours to read."""
+    if not able:
+        raise NotAble("the disks of this endpoint cannot be read from here", details=path)
+    return served(Path(path), disk_format)

@@ -1,0 +1,84 @@
+"""Captured images as volumes of a storage pool: the data, and a small note beside it with mark and hash."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from golden.errors import Conflict
+from golden.model import Artifact, Form, Mark, Role
+from golden_libvirt.connection import Line
+from golden_libvirt.pool import Pool
+from golden_libvirt.record import mark_of
+
+_NOTE = ".golden.json"
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeImages:
+    """The images in one pool."""
+
+    line: Callable[[], Line]
+    pool: Callable[[], Pool]
+    remote: bool
+
+    def find(self, name: str) -> Artifact | None:
+        """The image; without forms while it is half-made."""
+        note = self._read(name)
+        if note is None:
+            return None
+        pool = self.pool()
+        forms = []
+        for form in note["forms"]:
+            path = pool.get(form["volume"]).path
+            mine = not self.remote and os.access(path, os.R_OK)
+            url = None if mine else f"libvirt-pool:{pool.name}/{form['volume']}"
+            forms.append(Form("qcow2", path if mine else None, form["size"], form["sha256"], url))
+        return Artifact(name, name, tuple(forms))
+
+    def marked(self) -> Iterator[tuple[str, Mark]]:
+        """Every image with its mark."""
+        for volume in self.pool().names():
+            if volume.endswith(_NOTE):
+                name = volume.removesuffix(_NOTE)
+                note = self._read(name)
+                if note is not None:
+                    yield name, mark_of(note["mark"])
+
+    def make(self, name: str, disks: tuple[str, ...], mark: Mark) -> Artifact:
+        """The daemon copies each disk with its chain into one standalone volume."""
+        pool = self.pool()
+        if self._read(name) is not None:
+            raise Conflict(f"an image named {name} is there already")
+        targets = [f"{name}.qcow2" if number == 0 else f"{name}.disk{number}.qcow2" for number in range(len(disks))]
+        note: dict[str, Any] = {"mark": asdict(mark), "volumes": targets, "forms": []}
+        pool.put_text(name + _NOTE, json.dumps(note).encode())
+        forms = []
+        for disk, target in zip(disks, targets, strict=True):
+            pool.make_copy(target, pool.native_volume(disk))
+            forms.append({"volume": target, "size": pool.get(target).length, "sha256": pool.sha256(target)})
+        pool.put_text(name + _NOTE, json.dumps({**note, "forms": forms}).encode())
+        made = self.find(name)
+        assert made is not None
+        return made
+
+    def discard(self, name: str) -> None:
+        """Data first, the note last."""
+        note = self._read(name)
+        if note is None:
+            return
+        for volume in note["volumes"]:
+            self.pool().delete(volume)
+        self.pool().delete(name + _NOTE)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        pool = self.pool()
+        if pool.find(name + _NOTE) is None:
+            return None
+        try:
+            return dict(json.loads(b"".join(pool.pieces(name + _NOTE)).rstrip(b"\0")))
+        except ValueError:
+            return {"mark": asdict(Mark(Role.IMAGE, "", "", "")), "volumes": [f"{name}.qcow2"], "forms": []}
