@@ -32,8 +32,13 @@ def open_hypervisor(endpoint: Endpoint, scope: Scope) -> Hypervisor:
 
 def open_library(endpoint: Endpoint, scope: Scope, base: Path) -> Library:
     """Connect to a library."""
-    factory: LibraryFactory = _first("golden.libraries", endpoint, "library")
-    return factory.open(endpoint, scope, base)
+    return library_factory(endpoint).open(endpoint, scope, base)
+
+
+def library_factory(endpoint: Endpoint) -> LibraryFactory:
+    """Whoever opens the library's URL; the same errors as ``provider``."""
+    found: LibraryFactory = _first("golden.libraries", endpoint, "library")
+    return found
 
 
 @cache

@@ -127,3 +127,39 @@ def _job(project: Project, found: JobRecord) -> dict[str, Any]:
         "ended": found.ended,
         "problem": found.problem,
     }
+
+
+def only_name(target: Target) -> str:
+    """The reference of an address that may name nothing within it. UsageError otherwise."""
+    if target.selector:
+        raise UsageError(f"this takes a whole reference: {target.reference}, without @{target.selector}")
+    return target.reference
+
+
+def prune_told(reference: str, versions: tuple[Version, ...], images: tuple[Image, ...]) -> dict[str, Any]:
+    """What a prune would take, with sizes in bytes."""
+    gone = [{"number": one.number, "size": sum(disk.size for disk in one.disks)} for one in versions]
+    old = [{"number": one.number, "size": sum(form.size for form in one.artifact.forms)} for one in images]
+    return {"reference": reference, "versions": gone, "images": old, "size": sum(one["size"] for one in gone + old)}
+
+
+def assert_opens(noun: str, name: str, url: str) -> None:
+    """Somebody opens URLs like this one. BadConfig or NotAble otherwise; nothing is connected to."""
+    from golden import plugins
+    from golden.provider import Endpoint
+
+    place = Endpoint(name, url)
+    if noun == "endpoint":
+        plugins.provider(place)
+    else:
+        plugins.library_factory(place)
+
+
+def selftest(project: Project, endpoint: str, where: str, os_name: str, watcher: Watcher) -> tuple[Any, ...]:
+    """Every promise of the provider contract, tried on an endpoint with a small machine of the user's."""
+    from golden.app.orders import origin_of
+    from golden.testing.contract import run_contract
+    from golden.testing.endpoint_bench import EndpointBench
+
+    place = project.settings.endpoint(endpoint)
+    return run_contract(EndpointBench(place, project.settings.state, origin_of(where, os=os_name), os_name), watcher)

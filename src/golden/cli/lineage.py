@@ -48,16 +48,15 @@ def _tree(talk: Talk, data: Data) -> Iterator[str]:
     while open_branches:
         version, stem, is_last = open_branches.pop()
         children = below.get(version["number"], [])
-        yield f"{stem}{'└─' if is_last else '├─'} {_headline(talk, version, reference['head'])}"
+        straight = len(children) == 1 and is_last
+        goes_on = straight or not is_last
+        yield f"{stem}{'├─' if goes_on else '└─'} {_headline(talk, version, reference['head'])}"
         # A lone line of descent is drawn straight down; only a fork moves to the right.
-        inner = stem + ("   " if is_last else "│  ")
-        rail = inner + ("│  " if children else "   ")
+        inner = stem + ("│  " if goes_on else "   ")
+        rail = inner + ("│  " if children and not straight else "   ")
         for line in _remarks(talk, version, data):
             yield f"{rail}{line}"
-        if len(children) == 1 and is_last:
-            open_branches.append((children[0], stem, True))
-        else:
-            open_branches += _branches(children, inner)
+        open_branches += _branches(children, stem if straight else inner)
 
 
 def _branches(versions: list[Data], stem: str) -> list[tuple[Data, str, bool]]:

@@ -35,6 +35,9 @@ class Steps(Protocol):
     def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
         """A step is over; ``recorded`` when an earlier process had done it."""
 
+    def rest(self) -> None:
+        """Nothing goes on now: leave the terminal to others."""
+
 
 @contextmanager
 def shown(talk: Talk) -> Iterator[Steps]:
@@ -68,6 +71,9 @@ class QuietSteps:
     def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
         """Show nothing."""
 
+    def rest(self) -> None:
+        """Nothing to leave."""
+
 
 class PlainSteps:
     """A line a step, and one for each thing that is waited for; nothing is said twice."""
@@ -94,6 +100,9 @@ class PlainSteps:
     def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
         """The step with its time."""
         self._say(_ended(name, seconds, recorded=recorded))
+
+    def rest(self) -> None:
+        """Nothing to leave: lines are whole."""
 
     def _once(self, line: str) -> None:
         if line != self._said:
@@ -134,6 +143,9 @@ class JsonSteps:
         """Kind ``step.ended``; seconds."""
         self._event("step.ended", step=name, seconds=round(seconds, 3), recorded=recorded)
 
+    def rest(self) -> None:
+        """Nothing to leave: lines are whole."""
+
     def _event(self, kind: str, **data: Any) -> None:
         with suppress(BrokenPipeError):
             self._talk.event(kind, data)
@@ -156,7 +168,7 @@ class LiveSteps:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop()
+        self.rest()
 
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
         """``waiting for X  12 s of 60 min``."""
@@ -178,7 +190,7 @@ class LiveSteps:
 
     def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
         """Leave a line with a check mark."""
-        self._stop()
+        self.rest()
         if self._console is not None:
             line = _ended(name, seconds, recorded=recorded)
             self._console.print(f"[green]✓[/green] {_escaped(line)}")
@@ -208,7 +220,8 @@ class LiveSteps:
             self._live = Live(self, console=self._console, refresh_per_second=8, transient=True)
             self._live.start()
 
-    def _stop(self) -> None:
+    def rest(self) -> None:
+        """Take the live line away."""
         if self._live is not None:
             self._live.stop()
             self._live = None
