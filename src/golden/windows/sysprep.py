@@ -26,7 +26,7 @@ from golden.windows.sysprep_log import History, history, verdict
 FOLDER = f"{SYSTEM32}\\Sysprep"
 PROGRAM = f"{FOLDER}\\sysprep.exe"
 PANTHER = f"{FOLDER}\\Panther"
-ANSWERS = f"{FOLDER}\\golden-unattend.xml"
+ANSWERS = f"{FOLDER}\\unattend.xml"
 """Where the answer file lies: it must outlive the run folder, since the first boot of the image reads it."""
 LOGS = ("setupact.log", "setuperr.log")
 TASK = "golden-sysprep"

@@ -186,8 +186,14 @@ def _failure(run: Run) -> SysprepVerdict:
         package_or_dll=named.split("_")[0] if row.id.startswith("appx") else where or named,
         usable=usable and row.id != "invalid-state",
         fix=row.fix,
-        evidence_line=line.text,
+        evidence_line=_evidence(run, line) if row.generic else line.text,
     )
+
+
+def _evidence(run: Run, line: Line) -> str:
+    """Where only the failing part is known: the first error with a bracket code as well."""
+    first = next((error for error in run.errors if error.code), line)
+    return line.text if first is line else f"{first.text}\n{line.text}"
 
 
 def _cause(run: Run) -> tuple[Signature | None, Line | None]:

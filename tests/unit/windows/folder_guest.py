@@ -13,7 +13,7 @@ from golden.errors import GuestError
 from golden.guest.communicator import Exit, Traits
 from golden.waiting import Deadline
 
-PROGRAMS = Path(os.environ.get("STANDIN") or Path(golden.__file__).parent / "demo" / "standin")
+PROGRAMS = Path(golden.__file__).parent / "demo" / "standin"
 
 
 class FolderGuest:
@@ -72,6 +72,10 @@ class FolderGuest:
                 file.write(data)
         except FileNotFoundError as error:
             raise GuestError(f"no folder for {path}") from error
+
+    def running(self) -> list[subprocess.Popen[bytes]]:
+        """Programs that have not ended."""
+        return [process for process in self._running.values() if process.poll() is None]
 
     def close(self) -> None:
         """Nothing to let go of."""

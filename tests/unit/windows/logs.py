@@ -1,4 +1,5 @@
 """Sysprep logs in the published shape (docs/facts: windows 1.2, 3.1)."""
+# ruff: noqa: E501 -- log lines are kept as they were published
 
 from __future__ import annotations
 

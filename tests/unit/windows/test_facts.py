@@ -75,7 +75,7 @@ def test_windows_11_is_called_windows_11(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("windows", "state"),
     [
-        (disks.Windows(True and "IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", 2, "oobe\\windeploy.exe", 7, True, logs.SUCCESS),
+        (disks.Windows("IMAGE_STATE_GENERALIZE_RESEAL_TO_OOBE", 2, "oobe\\windeploy.exe", 7, True, logs.SUCCESS),
          GuestState.SEALED),
         (disks.Windows(tag=True, log=logs.SUCCESS), GuestState.DEPLOYED),
         (disks.Windows(log=logs.APPX_FAILURE.decode().encode("utf-16")), GuestState.FAILED_EARLY),

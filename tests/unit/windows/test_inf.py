@@ -161,7 +161,8 @@ def test_copied_infs_are_bundled_with_all_they_name(folder: Path) -> None:
     (folder / "example.inf").write_text(
         NET.replace("CopyFiles = Drivers_Copy", "CopyFiles = Drivers_Copy\nCopyINF = more.inf")
     )
-    more = '[Version]\nSignature="$Windows NT$"\nCatalogFile=more.cat\n[I]\nCopyINF=example.inf\n[SourceDisksFiles]\nmore.sys=1\n'
+    more = '[Version]\nSignature="$Windows NT$"\nCatalogFile=more.cat\n[I]\nCopyINF=example.inf\n'
+    more += "[SourceDisksFiles]\nmore.sys=1\n"
     (folder / "more.inf").write_text(more)
     (folder / "more.sys").touch()
     with pytest.raises(NotFound, match=r"more\.cat"):

@@ -1,4 +1,5 @@
 """What sysprep's own log tells."""
+# ruff: noqa: E501 -- log lines are kept as they were published
 
 from __future__ import annotations
 
