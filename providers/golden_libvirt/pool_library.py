@@ -42,6 +42,15 @@ class PoolLibrary:
         """By its note."""
         return next((found for found in self.list() if found.key == key), None)
 
+    def settle(self, key: str) -> Publication | None:
+        """A volume without its note was cut off."""
+        found = self.find(key)
+        if found is None:
+            for name in self._pool.names():
+                if name.removesuffix(_NOTE).endswith(f"-{_short(key)}.qcow2"):
+                    self._pool.delete(name)
+        return found
+
     def list(self) -> tuple[Publication, ...]:
         """By the notes; whose volume is gone is not finished."""
         names = self._pool.names()
@@ -54,7 +63,7 @@ class PoolLibrary:
             raise PolicyRefused(f"a storage pool takes qcow2 images, not {form.format} sealed {image.seal}")
         if (found := self.find(key)) is not None:
             return found
-        volume = f"{image.reference}-i{image.number}-{sha256(key.encode()).hexdigest()[:8]}.qcow2"
+        volume = f"{image.reference}-i{image.number}-{_short(key)}.qcow2"
         self._pool.delete(volume)
         with content as file:
             start = file.read(32)
@@ -116,6 +125,11 @@ class PoolLibrary:
             return Publication(**{**data, "library": self._library})
         except (ValueError, TypeError):  # cut off while it was written
             return None
+
+
+def _short(key: str) -> str:
+    """What tells volumes of different keys apart."""
+    return sha256(key.encode()).hexdigest()[:8]
 
 
 class _Again:

@@ -1,0 +1,67 @@
+"""A libvirt daemon of our own for the tests that need one, and a storage pool in a folder that QEMU may enter."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from golden.waiting import Deadline, Waiting
+from golden_libvirt import connection
+
+SOCKET = Path("/run/libvirt/libvirt-sock")
+
+
+@contextmanager
+def daemon() -> Iterator[None]:
+    """The system's daemon where it runs, else our own until the end; a skip that says why where neither can be."""
+    if _answers():
+        yield
+        return
+    if os.geteuid() != 0:
+        pytest.skip("no libvirtd runs, and only root can start one")
+    if shutil.which("libvirtd") is None or shutil.which("virtlogd") is None:
+        pytest.skip("libvirtd is not installed (apt install libvirt-daemon-system)")
+    children = [subprocess.Popen([program], stderr=subprocess.DEVNULL) for program in ("virtlogd", "libvirtd")]
+    try:
+        Waiting(Deadline(30), tick=0.2).until("libvirtd to answer", _answers)
+        yield
+    finally:
+        for child in reversed(children):
+            child.terminate()
+            child.wait(20)
+
+
+def _answers() -> bool:
+    if not SOCKET.exists():
+        return False
+    libvirt = connection.load()
+    try:
+        libvirt.open("qemu:///system").close()
+    except libvirt.libvirtError:
+        return False
+    return True
+
+
+@contextmanager
+def pool() -> Iterator[str]:
+    """A new storage pool's name; its folder and what is left in it go at the end."""
+    name = f"golden-test-{secrets.token_hex(3)}"
+    folder = Path("/var/lib/libvirt") / name
+    folder.mkdir(mode=0o711)
+    line = connection.open_first("qemu:///system")
+    try:
+        xml = f"<pool type='dir'><name>{name}</name><target><path>{folder}</path></target></pool>"
+        native = line.native.storagePoolCreateXML(xml, 0)
+        yield name
+        with suppress(line.libvirt.libvirtError):
+            native.destroy()
+    finally:
+        line.close()
+        shutil.rmtree(folder, ignore_errors=True)
