@@ -7,6 +7,7 @@ resumes or cancels. Everything both need is on disk, as it is for a user.
 
 from __future__ import annotations
 
+import gc as gc_module
 import os
 import shutil
 import traceback
@@ -91,7 +92,7 @@ def publish(project: Project) -> Any:
 
 
 def prune(project: Project) -> Any:
-    versions, images = prune_plan(project, "ref", 1, Silent())
+    versions, images = prune_plan(project, "ref", 0, Silent())
     order = PruneOrder("ref", tuple(v.number for v in versions), tuple(i.number for i in images))
     return run.start(project, "prune", order, run.Manner())
 
@@ -128,8 +129,10 @@ ACTS: dict[str, Callable[[Project], Any]] = {
 def child(home: Home, act: str, die_at: int = 0) -> tuple[int, int]:
     """Run an act in a process of its own: (exit status, checkpoints it passed)."""
     read_end, write_end = os.pipe()
+    gc_module.freeze()  # A child that never collects copies no page of its parent's.
     pid = os.fork()
     if pid == 0:
+        gc_module.disable()
         seen = 0
 
         def checkpoint(_label: str) -> None:

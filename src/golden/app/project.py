@@ -169,15 +169,18 @@ def ssh_communicator(reference: str, guest: dict[str, str], base: Path) -> Commu
     """SSH into the guest of a reference, as golden.toml describes it."""
     if guest["communicator"] != "ssh":
         raise BadConfig(f"references.{reference}.guest: communicator is agent or ssh, not {guest['communicator']!r}")
-    from golden.guest.ssh import SshCommunicator
+    from golden.guest.ssh import SshAddress
+    from golden.linux.ssh import linux_over_ssh
 
     if missing := [key for key in ("host", "user", "known_hosts") if key not in guest]:
         raise BadConfig(f"references.{reference}.guest: communicator ssh also needs {', '.join(missing)}")
-    return SshCommunicator(
-        guest["host"],
-        port=int(guest.get("port", "22")),
-        user=guest["user"],
-        key_file=base / Path(guest["key_file"]).expanduser() if "key_file" in guest else None,
-        password=secret(guest, "password", base),
-        known_hosts=base / Path(guest["known_hosts"]).expanduser(),
+    return linux_over_ssh(
+        SshAddress(
+            guest["host"],
+            guest["user"],
+            base / Path(guest["known_hosts"]).expanduser(),
+            port=int(guest.get("port", "22")),
+            key_file=base / Path(guest["key_file"]).expanduser() if "key_file" in guest else None,
+            password=secret(guest, "password", base) or None,
+        )
     )

@@ -28,8 +28,7 @@ def inside(shop: Shop, machine: Machine, reference: str, deadline: Deadline) -> 
         shop.watcher.doing("waiting for the guest to answer")
         session = _session(shop, machine, reference, family).open(deadline)
         yield session
-        session.close(deadline)
-        session.shut_down()
+        session.close(deadline, shut_down=True)
         shop.watcher.doing("waiting for the guest to switch itself off")
         _wait_until_off(shop, machine, deadline)
     except (TimedOut, GuestSilent) as error:
