@@ -64,8 +64,9 @@ class Batch:
         text = re.fullmatch(r"@?echo\s([^<>|&%]*)", body, re.IGNORECASE)
         if text:  # much output, quickly
             block = f"{text[1]}\r\n".encode()
-            for start in range(0, len(numbers), 1024):
-                self.world.out.write(block * min(1024, len(numbers) - start))
+            step = max(1, (1 << 20) // len(block))
+            for start in range(0, len(numbers), step):
+                self.world.out.write(block * min(step, len(numbers) - start))
             self.world.out.flush()
             return 0
         for number in numbers:
