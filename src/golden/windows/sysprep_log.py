@@ -108,6 +108,8 @@ def history(log: Log) -> History:
     for line in lines(log):
         if _BEGINNING in line.text:
             run, runs = Run(started=line.time), runs + 1
+        elif not line.message.strip("= "):
+            continue  # the frame around the words above, whose first line belongs to no run
         elif run is None:
             run, runs = Run(started=line.time), 1  # a log that was cut at its start
         _note(run, line)

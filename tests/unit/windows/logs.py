@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-BEGIN = "Info       [0x0f004d] SYSPRP ===          Beginning of a new sysprep run          ==="
+BEGIN = "Info       SYSPRP ===          Beginning of a new sysprep run          ==="
 GOOD_END = (
     r"Info       [0x0f0080] SYSPRP FCreateTagFile:Successfully created tag file C:\Windows\System32\Sysprep\Sysprep_succeeded.tag",
     "Info       [0x0f0052] SYSPRP ProcessShutdown:Successfully called InitiateSystemShutdownEx to shutdown the computer",
@@ -38,7 +38,13 @@ def run(
     asked = [
         f"Info       [0x0f003d] SYSPRP ParseCommands:Found supported command line option '{name}'" for name in switches
     ]
-    head = [BEGIN, "Info       [0x0f0048] SYSPRP ValidatePrivileges:User has required privileges to sysprep machine"]
+    frame = "Info       SYSPRP " + "=" * 56
+    head = [
+        frame,
+        BEGIN,
+        frame,
+        "Info       [0x0f0048] SYSPRP ValidatePrivileges:User has required privileges to sysprep machine",
+    ]
     return "".join(f"{day} 15:17:23, {line}\r\n" for line in (*head, *asked, *lines)).encode()
 
 
