@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Annotated, Any
 
 from golden.app import reading
 from golden.cli import open_project
-from golden.cli.options import Address
 from golden.cli.talk import Talk
 from golden.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    import typer
+
+    from golden.cli.options import Address
 
 
 def promote(

@@ -85,4 +85,6 @@ def columns(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(
 
 def width(text: str) -> int:
     """How many places a text takes, colors not counted."""
+    if "\x1b" not in text:
+        return len(text)
     return len(re.sub(r"\x1b\[[0-9;]*m", "", text))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from golden.app import reading
 from golden.cli import open_project
@@ -17,9 +15,7 @@ from golden.errors import GoldenError, UsageError
 
 if TYPE_CHECKING:
     from golden.app.project import Project
-
-Job = Annotated[str | None, typer.Argument(metavar="[JOB]", show_default=False)]
-All = Annotated[bool, typer.Option("--all", help="Every one.")]
+    from golden.cli.options import All, Job
 
 
 def jobs(talk: Talk, every: All = False) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from golden.app import reading
 from golden.cli import open_project
 from golden.cli.human import age, columns, moment, size
-from golden.cli.options import Address
 from golden.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from golden.cli.options import Address
 
 Data = dict[str, Any]
 

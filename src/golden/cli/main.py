@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from golden.cli import signals
+from golden.cli import shortcut, signals
 from golden.cli.talk import Talk
 from golden.errors import GoldenError, UsageError
 
@@ -29,6 +29,10 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line: its exit code. Everything that can go wrong is told here, once."""
     talk = Talk.guessed(arguments)
     try:
+        _assert_text(arguments)
+        if (act := shortcut.found(arguments)) is not None:
+            act()
+            return 0
         return _invoke(list(arguments))
     except GoldenError as error:
         talk.fail(error)
@@ -47,7 +51,6 @@ def _invoke(arguments: list[str]) -> int:
 
     from golden.cli.verbs import program
 
-    _assert_text(arguments)
     command = program()
     try:
         with command.make_context("golden", arguments or ["--help"]) as context:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from golden.cli import options
 from golden.cli.talk import Talk
 
 Output = Literal["text", "json", "jsonl"]
@@ -39,7 +40,9 @@ def common() -> list[inspect.Parameter]:
 
 def verb(act: Callable[..., None]) -> Callable[..., None]:
     """A command from a function whose first parameter is how to talk; the rest are its options and arguments."""
-    own = list(inspect.signature(act, eval_str=True).parameters.values())[1:]
+    # Modules of reading commands name their options' types without loading them; here they are looked up.
+    names = {**vars(options), **act.__globals__}
+    own = list(inspect.signature(act, globals=names, eval_str=True).parameters.values())[1:]
     shared = common()
 
     @wraps(act)

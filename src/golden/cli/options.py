@@ -17,3 +17,5 @@ Address = Annotated[
     str | None,
     typer.Argument(metavar="[REF[@vN|@iN|@CHANNEL]]", help="Nothing means the only reference.", show_default=False),
 ]
+Job = Annotated[str | None, typer.Argument(metavar="[JOB]", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="Every one.")]

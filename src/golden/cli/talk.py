@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -115,6 +114,8 @@ class Talk:
         return _painted(text, looks, here=not self.plain and _is_terminal(sys.stderr))
 
     def _json(self, envelope: dict[str, Any]) -> None:
+        import json  # Not wanted for text.
+
         indent = 2 if self.output == "json" else None
         # ASCII only: a console that knows few letters must not spoil what a program reads.
         print(json.dumps(envelope, indent=indent), file=_out(), flush=True)
