@@ -8,6 +8,7 @@ there: the lineage grows by one version and one image.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -105,17 +106,23 @@ def _adopt(guest: Any) -> list[str]:
 
 def _golden(folder: Path, say: Say, *arguments: str) -> None:
     """Run one command as a user would, and show it; its own words reach the user."""
-    shown = " ".join(a if len(a) < 60 else f"…/{Path(a).name}" for a in arguments)
+    shown = " ".join(_shown(argument) for argument in arguments)
     say(f"\n$ golden {shown}")
-    ran = subprocess.run([sys.executable, "-m", "golden.cli.main", *arguments], cwd=folder, check=False)
+    ran = subprocess.run([sys.executable, "-m", "golden", *arguments], cwd=folder, check=False)
     if ran.returncode:
         problem = GoldenError(f"golden {arguments[0]} ended with exit code {ran.returncode}", hint="golden doctor")
         problem.exit_code = ran.returncode if ran.returncode > 0 else 1
         raise problem
 
 
+def _shown(argument: str) -> str:
+    if len(argument) > 40 and "/" in argument:
+        return f"…/{Path(argument).name}"
+    return shlex.quote(argument)
+
+
 def _asked(folder: Path, *arguments: str) -> Any:
-    argv = [sys.executable, "-m", "golden.cli.main", *arguments, "-o", "json"]
+    argv = [sys.executable, "-m", "golden", *arguments, "-o", "json"]
     ran = subprocess.run(argv, cwd=folder, check=True, capture_output=True)
     return json.loads(ran.stdout)["data"]
 
