@@ -247,7 +247,7 @@ class Embedded:
             return
         state = self.store.folder(entry.name) / "tpm"
         state.mkdir(mode=0o700, exist_ok=True)
-        link = root.path / "lib/libvirt/swtpm" / entry.uuid
+        link = root.path / "lib/swtpm" / entry.uuid
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
         link.symlink_to(folder / "tpm")
