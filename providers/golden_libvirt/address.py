@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from golden.errors import BadConfig
 
+SSH_OPTIONS = {"keyfile", "known_hosts", "known_hosts_verify", "no_tty", "no_verify", "socket", "mode", "proxy"}
+"""Of libvirt's URI options those that choose keys and sockets; ``command`` and ``netcat`` would run programs."""
 EXAMPLES = "qemu:///embed, qemu:///embed?root=/short/folder, qemu:///system, qemu:///session, qemu+ssh://host/system"
 
 
@@ -39,7 +42,10 @@ def parse(url: str) -> Address:
         return Address(url, embedded=False)
     if parts.scheme == "qemu+ssh" and parts.hostname and parts.path in ("/system", "/session"):
         if parts.password or parts.netloc.startswith("-") or (parts.username or "").startswith("-"):
-            raise _bad(url, "the host or user name in it cannot be")
+            raise _bad(url, "the host or user name in it cannot be, and passwords do not belong there")
+        unknown = sorted(set(query) - SSH_OPTIONS)
+        if unknown:
+            raise _bad(url, f"golden does not pass on the option {unknown[0]!r}")
         return Address(url, embedded=False, remote=True)
     raise _bad(url, "it names no libvirt that golden knows")
 
@@ -54,4 +60,5 @@ def _embedded(url: str, query: dict[str, str]) -> Address:
 
 
 def _bad(url: str, why: str) -> BadConfig:
+    url = re.sub(r":[^:@/]*@", ":***@", url)
     return BadConfig(f"the URL {url!r} cannot be opened: {why}", hint=f"one of: {EXAMPLES}")

@@ -147,6 +147,8 @@ def _clean_media(devices: ET.Element) -> None:
         kind = disk.get("device", "disk")
         if kind in ("floppy", "lun"):
             devices.remove(disk)
+        for source in disk.findall("source"):
+            _drop(source, "seclabel")
         for tag in ("backingStore", "auth", "encryption", "mirror", "transient"):
             _drop(disk, tag)
         if kind == "cdrom":

@@ -1,0 +1,187 @@
+"""What is looked at before a machine or disk is adopted, with real disk files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from golden.errors import Conflict, GoldenError, NotFound
+from golden.model import CloneOptions, Mark, Origin, Role, Snapshot
+from golden.provider import Endpoint, Hypervisor, Scope
+from golden_libvirt import PROVIDER
+from golden_libvirt.tools import disk_info
+
+MARK = Mark(Role.VERSION, "job", "reference", "installation")
+
+
+def make(path: Path, kind: str = "qcow2", *options: str) -> Path:
+    """A disk of 16 MiB."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", kind, *options, str(path), "16M"], check=True)
+    return path
+
+
+@pytest.fixture
+def hypervisor(tmp_path: Path) -> Hypervisor:
+    """The embedded driver, which these tests never open."""
+    options = {"virt_type": "qemu"}
+    return PROVIDER.open(Endpoint("here", "qemu:///embed", options), Scope("job", tmp_path / "state"))
+
+
+def errors(hypervisor: Hypervisor, origin: Origin) -> list[str]:
+    """Ids of what forbids adopting."""
+    return [problem.id for problem in hypervisor.examine(origin).problems if problem.severity == "error"]
+
+
+@pytest.mark.parametrize("kind", ["qcow2", "raw", "vmdk", "vhdx"])
+def test_a_disk_of_any_format_is_adopted_as_a_copy(hypervisor: Hypervisor, tmp_path: Path, kind: str) -> None:
+    """qcow2, raw, vmdk and vhdx become a disk of the same size in the store; the user's file stays as it is."""
+    disk = make(tmp_path / f"theirs.{kind}", kind)
+    before = disk.read_bytes()
+    origin = Origin("disk", str(disk), firmware="bios")
+    assert errors(hypervisor, origin) == []
+    hypervisor.adopt("v1", origin, MARK, in_place=False)
+    point = hypervisor.freeze(hypervisor.find("v1"), "v1")  # type: ignore[arg-type]
+    with hypervisor.open_disk(point) as copy:
+        assert copy.size == 16 << 20
+    assert disk.read_bytes() == before
+
+
+def test_a_backing_chain_an_encrypted_and_a_broken_disk_are_named(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """Each has its own finding, and adopting it all the same is refused."""
+    make(tmp_path / "base.qcow2")
+    chain = make(tmp_path / "chain.qcow2", "qcow2", "-b", "base.qcow2", "-F", "qcow2")
+    secret = ("--object", "secret,id=s,data=x", "-o", "encrypt.format=luks,encrypt.key-secret=s")
+    locked = make(tmp_path / "locked.qcow2", "qcow2", *secret)
+    broken = tmp_path / "broken.qcow2"
+    broken.write_bytes((tmp_path / "base.qcow2").read_bytes()[:40])
+    empty = tmp_path / "empty.img"
+    empty.touch()
+    wanted = {chain: "backing-chain", locked: "encrypted-disk", broken: "disk-unreadable", empty: "empty-disk"}
+    for disk, finding in wanted.items():
+        origin = Origin("disk", str(disk), firmware="bios")
+        assert finding in errors(hypervisor, origin), disk.name
+        with pytest.raises(Conflict):
+            hypervisor.adopt("no", origin, MARK, in_place=False)
+        assert hypervisor.find("no") is None
+
+
+def test_a_disk_that_another_program_has_open_is_named(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A disk that something may be writing is not copied."""
+    disk = make(tmp_path / "busy.qcow2")
+    argv = ["qemu-io", "-f", "qcow2", str(disk)]
+    user = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert user.stdout is not None
+        user.stdout.read(1)  # its prompt: the disk is open
+        assert errors(hypervisor, Origin("disk", str(disk))) == ["disk-in-use"]
+    finally:
+        user.communicate(b"quit\n")
+
+
+def test_a_name_with_any_character_is_only_a_name(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A disk in a folder whose name holds quotes, colons, XML, newlines and bytes that are no UTF-8 is adopted."""
+    folder = tmp_path / os.fsdecode(b"a 'b' \"c\" <d>&e;\n,f:g=h json:{ \xff")
+    folder.mkdir()
+    disk = make(folder / "x,y.qcow2")
+    origin = Origin("disk", str(disk), firmware="bios")
+    assert errors(hypervisor, origin) == []
+    for name, in_place in (("copied", False), ("linked", True)):
+        machine = hypervisor.adopt(name, origin, MARK, in_place=in_place)
+        point = hypervisor.freeze(machine, "v1")
+        clone = hypervisor.clone(f"{name}-clone", point, MARK, CloneOptions())
+        with hypervisor.open_disk(clone) as source:
+            assert source.size == 16 << 20
+
+
+def test_a_disk_in_place_is_frozen_let_go_and_never_deleted(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """In place the user's own file becomes read-only while it is a version, and is theirs again afterwards."""
+    disk = make(tmp_path / "theirs.qcow2")
+    disk.chmod(0o640)
+    machine = hypervisor.adopt("v1", Origin("disk", str(disk), firmware="bios"), MARK, in_place=True)
+    point = hypervisor.freeze(machine, "v1")
+    assert disk.stat().st_mode & 0o777 == 0o440
+    hypervisor.drop_snapshot(point)
+    hypervisor.destroy(machine)
+    assert disk.stat().st_mode & 0o777 == 0o640
+    assert disk_info(disk).virtual_size == 16 << 20
+
+
+def test_any_write_to_a_frozen_file_changes_its_identity(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A frozen disk that somebody writes to, even without changing its size, has another stamp."""
+    origin = Origin("disk", str(make(tmp_path / "d.raw", "raw")), firmware="bios")
+    point = hypervisor.freeze(hypervisor.adopt("v1", origin, MARK, in_place=False), "v1")
+    before = hypervisor.identity(point)
+    assert hypervisor.identity(point) == before
+    disk = Path(before[0].path)
+    assert disk.stat().st_mode & 0o222 == 0
+    disk.chmod(0o600)
+    with disk.open("r+b") as file:
+        file.seek(disk.stat().st_size - 1)
+        file.write(b"x")
+    assert [stamp.path for stamp in hypervisor.identity(point) if stamp not in before] == [str(disk)]
+    disk.unlink()
+    with pytest.raises(NotFound):
+        hypervisor.identity(point)
+
+
+def test_disks_that_lie_on_each_other_can_move_together(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """The backing path is relative and its format is written down."""
+    origin = Origin("disk", str(make(tmp_path / "d.qcow2")), firmware="bios")
+    point = hypervisor.freeze(hypervisor.adopt("v1", origin, MARK, in_place=False), "v1")
+    hypervisor.clone("c1", point, MARK, CloneOptions())
+    (tmp_path / "state").rename(tmp_path / "moved")
+    info = disk_info(tmp_path / "moved/libvirt/store/c1/disk0.qcow2")
+    assert info.backing == "../v1/disk0.qcow2"
+    moved = PROVIDER.open(Endpoint("here", "qemu:///embed"), Scope("job", tmp_path / "moved"))
+    with moved.open_disk(moved.find("c1")) as source:  # type: ignore[arg-type]
+        assert source.read_at(0, 512) == bytes(512)
+    assert moved.identity(Snapshot("v1", "v1"))
+
+
+def test_the_firmware_is_read_from_the_partition_table(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A GPT with an EFI system partition boots by UEFI, anything else by BIOS."""
+    esp = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
+    gpt = bytearray(16 << 20)
+    gpt[512:520] = b"EFI PART"
+    gpt[512 + 72 : 512 + 88] = (2).to_bytes(8, "little") + (128).to_bytes(4, "little") + (128).to_bytes(4, "little")
+    (tmp_path / "plain.raw").write_bytes(gpt)
+    gpt[1024 : 1024 + 16] = esp
+    (tmp_path / "uefi.raw").write_bytes(gpt)
+    for stem, is_uefi in (("plain", False), ("uefi", True)):
+        machine = hypervisor.adopt(stem, Origin("disk", str(tmp_path / f"{stem}.raw")), MARK, in_place=False)
+        kinds = {file.kind for file in hypervisor.digest(hypervisor.freeze(machine, "v1"))}
+        assert ("nvram" in kinds) is is_uefi
+
+
+def test_the_embedded_driver_has_no_machines_to_adopt(hypervisor: Hypervisor) -> None:
+    """Asking for a machine by name says what to give instead."""
+    with pytest.raises(NotFound) as refused:
+        hypervisor.examine(Origin("machine", "theirs"))
+    assert "--disk" in (refused.value.hint or "")
+
+
+def test_a_record_that_is_torn_is_an_error_with_its_path(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A machine whose record cannot be read is said, not passed over."""
+    folder = tmp_path / "state/libvirt/store/torn"
+    folder.mkdir(parents=True)
+    (folder / "machine.json").write_text('{"name": "to')
+    with pytest.raises(GoldenError) as refused:
+        hypervisor.find("torn")
+    assert str(folder) in refused.value.brief
+
+
+def test_looking_imports_no_libvirt(tmp_path: Path) -> None:
+    """Finding, listing, freezing and reading go without libvirt: only a running machine needs it."""
+    program = (
+        "import sys; from pathlib import Path; from golden.provider import Endpoint, Scope\n"
+        "from golden_libvirt import PROVIDER\n"
+        "opened = PROVIDER.open(Endpoint('here', 'qemu:///embed'), Scope('look', Path(sys.argv[1])))\n"
+        "opened.find('x'); opened.list_marked(); opened.free_space(); opened.close()\n"
+        "sys.exit('libvirt' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert ended.returncode == 0
