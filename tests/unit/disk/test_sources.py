@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from golden.disk.cache import Cached, Stream
-from golden.disk.nbd import NbdSource
 from golden.disk.raw import Memory, RawFile
 from golden.errors import EndpointError, NotFound, Unreachable
+from golden.nbd import connected
 from golden.waiting import Deadline, Waiting
 
 DATA = random.Random(7).randbytes(300_000)
@@ -89,7 +89,7 @@ def served(tmp_path: Path) -> Iterator[Path]:
 
 def test_an_nbd_export_reads_as_the_disk_behind_it(served: Path) -> None:
     """Any part of an export reads as the same part of the disk, to its end and not beyond."""
-    with NbdSource(served, "disk") as source:
+    with connected(served, "disk") as source:
         assert source.size == 512 * 500
         assert source.read_at(0, 512 * 500) == DATA[: 512 * 500]
         assert source.read_at(1001, 4097) == DATA[1001:5098]
@@ -98,10 +98,10 @@ def test_an_nbd_export_reads_as_the_disk_behind_it(served: Path) -> None:
 
 def test_an_unknown_export_and_a_missing_server_are_told_apart(served: Path, tmp_path: Path) -> None:
     """No such export is the server's no; nobody there is Unreachable."""
-    with pytest.raises(EndpointError, match="no such export"):
-        NbdSource(served, "other")
-    with pytest.raises(Unreachable, match="no NBD server"):
-        NbdSource(tmp_path / "nobody")
+    with pytest.raises(EndpointError, match="refuses the disk"), connected(served, "other"):
+        pass
+    with pytest.raises(Unreachable, match="reaching the disk server"), connected(tmp_path / "nobody"):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -126,8 +126,8 @@ def test_a_server_that_speaks_nonsense_is_an_endpoint_error(words: bytes) -> Non
     thread = threading.Thread(target=answer)
     thread.start()
     began = time.monotonic()
-    with pytest.raises(EndpointError):
-        NbdSource(listener.getsockname(), "disk", limit=5)
+    with pytest.raises(EndpointError), connected(listener.getsockname(), "disk", timeout=5):
+        pass
     assert time.monotonic() - began < 4
     thread.join()
     listener.close()
