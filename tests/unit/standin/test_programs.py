@@ -205,7 +205,8 @@ def test_a_task_goes_on_after_its_starter(folder: Folder) -> None:
 
 def test_a_registry_file_is_imported_and_deleted(folder: Folder) -> None:
     """reg import writes text, numbers and bytes; reg delete takes them away."""
-    text = 'Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Acme\\A]\n"T"="a\\\\b"\n"N"=dword:0000000a\n'
+    text = "Windows Registry Editor Version 5.00\n\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Acme\\A]\n"
+    text += '"T"="a\\\\b"\n"N"=dword:0000000a\n'
     assert folder.run("reg.exe", "import", folder.write("C:\\a.reg", text)).code == 0
     said = folder.run("reg.exe", "query", "HKLM\\SOFTWARE\\Acme\\A").out
     assert "T    REG_SZ    a\\b" in said

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -100,7 +99,7 @@ def _inputs(kernel: Kernel) -> list[str]:
     """All that decides what is built: our files, golden's shipped scripts, packages, kernel."""
     files = [p for folder in (HERE, SCRIPTS) for p in sorted(folder.rglob("*")) if p.suffix in _KINDS and p.is_file()]
     ours = [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in files]
-    return [*ours, versions(), kernel.version, str(os.stat(kernel.image).st_size)]
+    return [*ours, versions(), kernel.version, str(kernel.image.stat().st_size)]
 
 
 _KINDS = (".py", ".c", ".sh", ".ps1")

@@ -1,4 +1,4 @@
-"""The guest's disk: a partition table, an EFI system partition and an NTFS volume; no root, no mount, no loop device."""
+"""The guest's disk: a partition table, an EFI system partition and an NTFS volume, made without root or mounts."""
 
 from __future__ import annotations
 

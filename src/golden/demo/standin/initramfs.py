@@ -10,7 +10,8 @@ from golden.demo.standin.kernel import Kernel, modules_in_order
 from golden.demo.standin.tools import PYTHON, call, libraries
 
 HERE = Path(__file__).parent
-APPLETS = ["sh", "cat", "cp", "cut", "dd", "echo", "grep", "insmod", "kill", "ls", "mkdir", "mkfifo", "mount", "poweroff", "reboot", "sleep", "sync", "umount", "usleep", "acpid", "ps"]
+APPLETS = ("sh", "cat", "cp", "cut", "dd", "echo", "grep", "insmod", "kill", "mkdir", "mkfifo", "mount", "poweroff",
+           "reboot", "sleep", "sync", "umount", "usleep")  # fmt: skip
 
 OS_RELEASE = b"""NAME="Microsoft Windows"
 ID=mswindows
@@ -75,13 +76,13 @@ def write_initramfs(kernel: Kernel, work: Path, target: Path) -> None:
     for source, path, options in (
         ("client.c", "bin/client", ["-static"]),
         ("volume_flag.c", "bin/volume_flag", ["-static"]),
+        ("power_button.c", "bin/power_button", ["-static"]),
         ("shim.c", "lib/shim.so", ["-shared", "-fPIC"]),
     ):
         built = work / Path(path).name
         call(["gcc", "-O2", "-Wall", *options, "-o", built, HERE / "guest" / source])
         archive.add(path, built.read_bytes(), 0o100755)
     archive.link("sbin/shutdown", "/bin/client")
-    archive.add("etc/acpi/PWRF/00000080", b"#!/bin/sh\nexec /sbin/shutdown -P +0\n", 0o100755)
     archive.add("etc/os-release", OS_RELEASE)
     _add_python(archive, work / "python")
     modules = modules_in_order(kernel)

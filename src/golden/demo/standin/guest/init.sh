@@ -46,7 +46,7 @@ fi
 start_agent() { LD_PRELOAD=/lib/shim.so qemu-ga -m virtio-serial -p "$agent" -t /run </dev/null & }
 python3 -I -S -B /lib/standin/server.pyc 3<&- &
 [ -n "$agent" ] && start_agent
-[ -c /dev/input/event0 ] && acpid -f -c /etc/acpi -p /run/acpid.pid 3<&- >/dev/null 2>&1 &
+power_button 3<&- &
 
 read -r action <&3
 echo "stand-in: $action"

@@ -41,7 +41,7 @@ def main(out: Path, programs: Path, server: Path, scripts: Path) -> None:
     """Import everything once and copy what that loaded."""
     sys.dont_write_bytecode = True
     sys.path[:0] = [str(programs.parent), "/usr/lib/python3/dist-packages"]
-    import programs as package
+    package = __import__("programs")
 
     for name in MORE:
         __import__(name)

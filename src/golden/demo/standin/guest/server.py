@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-from programs import boot, run  # type: ignore[import-not-found]
+from programs import boot, run  # type: ignore[import-not-found]  # noqa: E402
 
 ROOT = Path("/mnt/c")
 MACHINE = Path("/run/machine")

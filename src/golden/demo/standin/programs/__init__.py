@@ -7,6 +7,6 @@ imports nothing of golden's: ``python3 -m programs --root FOLDER [--machine FOLD
 
 from __future__ import annotations
 
-from programs.start import boot, run
+from .start import boot, run
 
 __all__ = ["boot", "run"]

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from programs import boot, run
+from . import boot, run
 
 
 def main() -> int:

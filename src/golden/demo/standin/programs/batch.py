@@ -1,9 +1,10 @@
 """
 A small subset of cmd.exe's language; anything beyond it fails loudly.
 
-``@echo off``, ``rem``, ``::``, ``echo``, ``set NAME=VALUE``, ``mkdir``, ``rmdir``, ``copy``, ``move``, ``del``, ``type``,
-``cd``, ``exit [/b] N``, ``call FILE``, ``if [not] exist PATH …``, ``if [not] errorlevel N …``, ``for /L %%i in (a,b,c)
-do …``, programs of the stand-in, other batch files; ``> >> 2> 2>> 2>&1 >&2`` and ``nul``; ``%1 … %9 %* %~1 %~dp0 %NAME%``.
+``@echo off``, ``rem``, ``::``, ``echo``, ``set NAME=VALUE``, ``mkdir``, ``rmdir``, ``copy``, ``move``, ``del``,
+``type``, ``cd``, ``exit [/b] N``, ``call FILE``, ``if [not] exist PATH …``, ``if [not] errorlevel N …``,
+``for /L %%i in (a,b,c) do …``, programs of the stand-in, other batch files; ``> >> 2> 2>> 2>&1 >&2`` and ``nul``;
+``%1 … %9 %* %~1 %~dp0 %NAME%``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from programs.world import Stop, Unknown, World
+from .world import Stop, Unknown, World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class Batch:
         return self._program(words)
 
     def _program(self, words: list[str]) -> int:
-        from programs.start import execute
+        from .start import execute
 
         found = self.world.find_program(words[0])
         if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from programs.world import Unknown, World
+from .world import Unknown, World
 
 FILE_NOT_FOUND = 0x80070002
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from programs import batch
-from programs.world import Unknown, World
+from . import batch
+from .world import Unknown, World
 
 
 def main(world: World, arguments: list[str]) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from programs.batch import pause
-from programs.world import Unknown, World
+from .batch import pause
+from .world import Unknown, World
 
 
 def main(world: World, arguments: list[str]) -> int:

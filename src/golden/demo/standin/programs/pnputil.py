@@ -1,4 +1,4 @@
-"""pnputil.exe: /add-driver INF /install, /enum-drivers, /delete-driver oemN.inf on the driver store and its hive keys."""
+"""pnputil.exe: /add-driver INF /install, /enum-drivers, /delete-driver on the driver store and its hive keys."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import shutil
 import struct
 from pathlib import Path
 
-from programs.registry import Hive, registry_of
-from programs.world import Unknown, World
+from .registry import Hive, Value, registry_of
+from .world import Unknown, World
 
 STORE = "C:\\Windows\\System32\\DriverStore\\FileRepository"
 INVALID_INF = 0xE0000100  # ERROR_EXPECTED_SECTION_NAME and its like
@@ -102,18 +102,16 @@ def _add(world: World, name: str, *, install: bool) -> int:
     if not path.is_file():
         return _failed(world, "The system cannot find the file specified.", NOT_FOUND)
     if isinstance(fault, int) and fault not in (NO_MORE_ITEMS, 3010):
-        return _failed(world, f"Failed to add driver package: error {fault:#x}", fault)
+        return _failed(world, f"error {fault:#x}", fault)
     try:
         inf = Inf.read(path)
     except ValueError:
-        return _failed(world, "Failed to add driver package: The style of the INF is different than what was requested.",
-                       INVALID_INF)  # fmt: skip
+        return _failed(world, "The style of the INF is different than what was requested.", INVALID_INF)
     base = world.windows(path.parent)
     wanted = [*inf.files(), *([inf.catalog] if inf.catalog else [])]
     missing = [file for file in wanted if not world.path(f"{base}\\{file}").is_file()]
     if missing:
-        return _failed(world, f"Failed to add driver package: The system cannot find the file specified. ({missing[0]})",
-                       NOT_FOUND)  # fmt: skip
+        return _failed(world, f"The system cannot find the file specified. ({missing[0]})", NOT_FOUND)
     published = _publish(world, inf, [(file, world.path(f"{base}\\{file}")) for file in wanted], name)
     world.say("Driver package added successfully.", f"Published Name:         {published}")
     if fault == NO_MORE_ITEMS:
@@ -127,7 +125,7 @@ def _add(world: World, name: str, *, install: bool) -> int:
 
 
 def _failed(world: World, text: str, code: int) -> int:
-    world.say(text, "", "Total driver packages:  1", "Added driver packages:  0")
+    world.say(f"Failed to add driver package: {text}", "", "Total driver packages:  1", "Added driver packages:  0")
     return code
 
 
@@ -150,11 +148,12 @@ def _publish(world: World, inf: Inf, files: list[tuple[str, Path]], origin: str)
             shutil.copyfile(source, target)
         shutil.copyfile(inf.path, world.path(f"C:\\Windows\\INF\\{published}"))
         key = f"DriverDatabase\\DriverPackages\\{package}"
-        for value, data in {
+        about: dict[str, Value] = {
             "": published, "InfName": inf.path.name, "Provider": inf.value("provider"), "Catalog": inf.catalog,
             "OemPath": world.full(origin).rsplit("\\", 1)[0], "SignerName": "", "SignerScore": 0x80000000,
             "StatusFlags": 18, "Version": _version(inf),
-        }.items():  # fmt: skip
+        }  # fmt: skip
+        for value, data in about.items():
             system.set(key, value, data)
         system.set(f"DriverDatabase\\DriverInfFiles\\{published}", "", [package])
         system.set(f"DriverDatabase\\DriverInfFiles\\{published}", "Active", package)
@@ -200,9 +199,10 @@ def _enumerate(world: World) -> int:
     with registry_of(world.root, world.machine).open("SYSTEM") as system:
         for published, package in _packages(system):
             key = f"DriverDatabase\\DriverPackages\\{package}"
-            world.say(f"Published Name:     {published}", f"Original Name:      {system.get(key, 'InfName')}",
-                      f"Provider Name:      {system.get(key, 'Provider')}",
-                      f"Signer Name:        {system.get(key, 'SignerName') or 'Unknown'}", "")  # fmt: skip
+            about = {name: str(system.get(key, name) or "Unknown") for name in ("InfName", "Provider", "SignerName")}
+            world.say(f"Published Name:     {published}", f"Original Name:      {about['InfName']}",
+                      f"Provider Name:      {about['Provider']}",
+                      f"Signer Name:        {about['SignerName']}", "")  # fmt: skip
     return 0
 
 

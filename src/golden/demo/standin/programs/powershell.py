@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from programs import ps1, shipped
-from programs.world import Unknown, World
+from . import ps1, shipped
+from .world import Unknown, World
 
 WITH_VALUE = ("-executionpolicy", "-version", "-windowstyle", "-outputformat", "-inputformat")
 ALONE = ("-noprofile", "-noninteractive", "-nologo", "-mta", "-sta")

@@ -17,8 +17,8 @@ import shutil
 import time
 from collections.abc import Callable
 
-from programs import registry
-from programs.world import Stop, Unknown, World
+from . import registry
+from .world import Stop, Unknown, World
 
 _WORD = re.compile(r"""'((?:[^']|'')*)'|"((?:[^"`]|`.|"")*)"|([^\s'"]+)""")
 _KINDS = {"string": registry.SZ, "dword": registry.DWORD, "qword": registry.QWORD, "expandstring": registry.EXPAND_SZ}
@@ -70,7 +70,8 @@ class _Script:
             raise Unknown(f"the PowerShell command {words[0]}")
 
     def _words(self, text: str) -> list[str]:
-        words, glued = [], 0
+        glued = 0
+        words: list[str] = []
         for match in _WORD.finditer(text):
             if match[1] is not None:
                 word = match[1].replace("''", "'")
@@ -97,7 +98,7 @@ class _Script:
         return re.sub(r"\$(args\[\d+\]|\w+)", value, text)
 
     def _program(self, words: list[str]) -> None:
-        from programs.start import execute
+        from .start import execute
 
         self.values["lastexitcode"] = str(execute(self.world, words))
 

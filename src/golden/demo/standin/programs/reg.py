@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from programs import registry
-from programs.world import Unknown, World
+from . import registry
+from .world import Unknown, World
 
 KINDS = {
     "REG_SZ": registry.SZ, "REG_EXPAND_SZ": registry.EXPAND_SZ, "REG_DWORD": registry.DWORD,
@@ -55,13 +55,13 @@ def _query(world: World, rest: list[str]) -> int:
         whole = f"HKEY_LOCAL_MACHINE\\{hive}" + (f"\\{key}" if key else "")
         world.say("", whole)
         for name, kind, value in values:
-            world.say(f"    {name or '(Default)'}    {NAMES.get(kind, kind)}    {_shown(kind, value)}")
+            world.say(f"    {name or '(Default)'}    {NAMES.get(kind, kind)}    {_shown(value)}")
         if wanted is None:
             world.say("", *(f"{whole}\\{child}" for child in opened.children(key)))
     return 0
 
 
-def _shown(kind: int, value: registry.Value) -> str:
+def _shown(value: registry.Value) -> str:
     if isinstance(value, int):
         return f"{value:#x}"
     if isinstance(value, list):

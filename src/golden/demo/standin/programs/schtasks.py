@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from programs.batch import split
-from programs.shipped import start_detached
-from programs.world import Unknown, World
+from .batch import split
+from .shipped import start_detached
+from .world import Unknown, World
 
 FOLDER = "C:\\Windows\\System32\\Tasks"
 WITH_VALUE = ("/tn", "/tr", "/sc", "/st", "/sd", "/ru", "/rp", "/rl", "/fo", "/d")

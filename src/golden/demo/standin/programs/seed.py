@@ -13,7 +13,7 @@ import struct
 import sys
 from pathlib import Path
 
-from programs.registry import EXPAND_SZ, QWORD, Registry, blank_hive, registry_of
+from .registry import EXPAND_SZ, QWORD, Registry, Value, blank_hive, registry_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,22 @@ if TYPE_CHECKING:
 VERSION = "1"
 PRODUCT = "Windows Server 2022 Standard (golden stand-in)"
 COMPUTER = "WIN-GOLDEN2022"
-STUBS = ["cmd.exe", "kernel32.dll", "ntdll.dll", "ntoskrnl.exe", "pnputil.exe", "shutdown.exe", "reg.exe", "schtasks.exe", "certutil.exe", "timeout.exe", "ping.exe", "Sysprep/sysprep.exe", "WindowsPowerShell/v1.0/powershell.exe", "oobe/windeploy.exe"]
+STUBS = [
+    "cmd.exe",
+    "kernel32.dll",
+    "ntdll.dll",
+    "ntoskrnl.exe",
+    "pnputil.exe",
+    "shutdown.exe",
+    "reg.exe",
+    "schtasks.exe",
+    "certutil.exe",
+    "timeout.exe",
+    "ping.exe",
+    "Sysprep/sysprep.exe",
+    "WindowsPowerShell/v1.0/powershell.exe",
+    "oobe/windeploy.exe",
+]
 FOLDERS = (
     "Program Files", "Program Files (x86)", "ProgramData", "Users/Public", "Users/Default", "Users/Administrator",
     "Windows/INF", "Windows/Temp", "Windows/Panther", "Windows/Setup/State", "Windows/Logs/CBS", "Windows/Logs/DISM",
@@ -64,13 +79,15 @@ def seed(tree: Path, machine: Path, order: dict[str, Any]) -> None:
 def _software(registry: Registry) -> None:
     with registry.open("SOFTWARE", write=True) as hive:
         version = "Microsoft\\Windows NT\\CurrentVersion"
-        for name, value in {
-            "ProductName": PRODUCT, "EditionID": "ServerStandard", "InstallationType": "Server", "SystemRoot": "C:\\Windows",
+        about: dict[str, Value] = {
+            "ProductName": PRODUCT, "EditionID": "ServerStandard", "InstallationType": "Server",
+            "SystemRoot": "C:\\Windows",
             "CurrentVersion": "6.3", "CurrentMajorVersionNumber": 10, "CurrentMinorVersionNumber": 0,
             "CurrentBuild": "20348", "CurrentBuildNumber": "20348", "UBR": 2113, "DisplayVersion": "21H2",
             "BuildLab": "20348.fe_release.210507-1500", "BuildBranch": "fe_release", "RegisteredOwner": "golden",
             "InstallDate": 1700000000, "ProductId": "00454-10000-00001-AA000",
-        }.items():  # fmt: skip
+        }  # fmt: skip
+        for name, value in about.items():
             hive.set(version, name, value)
         hive.set(f"{version}\\SoftwareProtectionPlatform", "SkipRearm", 0)
         hive.set("Microsoft\\Windows\\CurrentVersion\\Setup\\State", "ImageState", "IMAGE_STATE_COMPLETE")
@@ -133,9 +150,19 @@ def set_machine_sid(registry: Registry, numbers: tuple[int, int, int]) -> None:
         hive.set("Policy\\PolAcDmS", "", bytes([1, 4, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0]) + sid, 0)
 
 
+_SYSPREP: dict[str, tuple[str, str | None]] = {
+    "SEALED": ("/oobe", None),
+    "DEPLOYED": ("/oobe", None),
+    "SEALED_AUDIT": ("/audit", None),
+    "BROKEN": ("/oobe", "half"),
+    "FAILED_EARLY": ("/oobe", "appx"),
+}
+"""How sysprep is run to reach a state, and what goes wrong meanwhile."""
+
+
 def bring_to(state: str, tree: Path, machine: Path) -> None:
     """From VIRGIN to ``state`` by running what would have brought it there."""
-    from programs import boot, run
+    from . import boot, run
 
     def sysprep(*more: str, fault: str | None = None) -> None:
         if fault:
@@ -146,14 +173,9 @@ def bring_to(state: str, tree: Path, machine: Path) -> None:
             (machine / "faults.json").unlink()
         print(f"sysprep ended with {code}")
 
-    if state in ("SEALED", "DEPLOYED"):
-        sysprep("/oobe")
-    elif state == "SEALED_AUDIT":
-        sysprep("/audit")
-    elif state == "BROKEN":
-        sysprep("/oobe", fault="half")
-    elif state == "FAILED_EARLY":
-        sysprep("/oobe", fault="appx")
+    if state in _SYSPREP:
+        goal, fault = _SYSPREP[state]
+        sysprep(goal, fault=fault)
     elif state == "UNKNOWN":
         with registry_of(tree, machine).open("SYSTEM", write=True) as hive:
             hive.set("Setup", "SetupType", 1)

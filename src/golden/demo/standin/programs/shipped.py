@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from programs.registry import registry_of
-from programs.world import Unknown, World
+from .registry import registry_of
+from .world import Unknown, World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TABLE = HERE / "shipped.json"
 """SHA-256 -> name, made when the guest is built; on the host the scripts themselves are read."""
+
+ORDER_TAKEN = 17
+"""What launch.ps1 ends with where another launcher has the order."""
 
 Handler = Callable[[World, dict[str, str]], int]
 
@@ -55,9 +58,17 @@ def _answer(world: World, given: dict[str, str], answer: dict[str, Any]) -> int:
 
 
 def _launch(world: World, given: dict[str, str]) -> int:
-    from programs.start import NOT_FOUND, execute
+    from .start import NOT_FOUND, execute
 
-    order = json.loads(world.path(given["order"]).read_text(encoding="utf-8-sig"))
+    asked = world.path(given["order"])
+    taken = asked.with_name(asked.name + ".taken")
+    try:
+        asked.rename(taken)
+    except FileNotFoundError:
+        return ORDER_TAKEN
+    order = json.loads(taken.read_text(encoding="utf-8-sig"))
+    place = world.path(order["code"])
+    place.with_name(place.name + ".pid").write_text(str(os.getpid()))
     env = {**world.env, **{str(k): str(v) for k, v in order["env"].items()}}
     with world.path(order["out"]).open("wb") as out, world.path(order["err"]).open("wb") as err:
         inner = World.new(world.root, world.machine, env, order["cwd"], (out, err))
@@ -67,9 +78,9 @@ def _launch(world: World, given: dict[str, str]) -> int:
         else:
             code = execute(inner, [str(word) for word in order["argv"]]) & 0xFFFFFFFF
     code -= (code >> 31) << 32
-    place = world.path(order["code"])
+    sizes = {key: world.path(order[key]).stat().st_size for key in ("out", "err")}
     beside = place.with_name(place.name + ".new")
-    beside.write_text(str(code))
+    beside.write_text(json.dumps({"code": code, **sizes}))
     beside.replace(place)
     return 0
 
@@ -98,6 +109,8 @@ def _probe(world: World, given: dict[str, str]) -> int:
         }
     answer["tag"] = world.path("C:\\Windows\\System32\\Sysprep\\Sysprep_succeeded.tag").is_file()
     answer["sysprep_running"] = is_running(world, "sysprep")
+    if (process := _parameters(world, given).get("process")) is not None:
+        answer["running"] = Path(f"/proc/{process}").exists()
     return _answer(world, given, answer)
 
 
@@ -116,7 +129,7 @@ def _start_as_admin(world: World, given: dict[str, str]) -> int:
 
 def start_detached(world: World, argv: list[str], code_file: str | None = None) -> None:
     """Start a program that goes on after its starter has ended, as a scheduled task does."""
-    from programs.start import execute
+    from .start import execute
 
     if os.fork():
         return

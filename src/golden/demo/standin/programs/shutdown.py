@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import time
 
-from programs.world import Unknown, World
+from .world import Unknown, World
 
 
 def main(world: World, arguments: list[str]) -> int:
     """Ask the machine for power off or a restart; returns at once, as the real one does."""
-    action, wait, rest = "", 0, list(arguments)
-    while rest:
-        word = rest.pop(0).lower().replace("-", "/", 1)
-        if word in ("/s", "/p", "/sg", "/h", "/P".lower()):
-            action = action or "off"
-        elif word in ("/r", "/g"):
-            action = "reboot"
-        elif word == "/t":
-            wait = int(rest.pop(0))
-        elif word in ("/c", "/d"):
-            rest.pop(0)
-        elif word == "/a":
-            world.complain("Unable to abort the system shutdown because no shutdown was in progress.(1116)")
-            return 1116
-        elif word not in ("/f", "+0", "hypervisor initiated shutdown"):
-            raise Unknown(f"the shutdown switch {word}")
+    if "/a" in (word.lower() for word in arguments):
+        world.complain("Unable to abort the system shutdown because no shutdown was in progress.(1116)")
+        return 1116
+    action, wait = _parsed(arguments)
     if not action:
         raise Unknown("shutdown without /s or /r")
     if world.fault("shutdown") == "never":
@@ -33,3 +21,20 @@ def main(world: World, arguments: list[str]) -> int:
         time.sleep(wait)
     world.power(action)
     return 0
+
+
+def _parsed(arguments: list[str]) -> tuple[str, int]:
+    action, wait, rest = "", 0, list(arguments)
+    while rest:
+        word = rest.pop(0).lower().replace("-", "/", 1)
+        if word in ("/s", "/p", "/sg", "/h"):
+            action = action or "off"
+        elif word in ("/r", "/g"):
+            action = "reboot"
+        elif word == "/t":
+            wait = int(rest.pop(0))
+        elif word in ("/c", "/d"):
+            rest.pop(0)
+        elif word not in ("/f", "+0", "hypervisor initiated shutdown"):
+            raise Unknown(f"the shutdown switch {word}")
+    return action, wait

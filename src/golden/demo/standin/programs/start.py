@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from programs.world import Stop, Unknown, World
+from .world import Stop, Unknown, World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ def _programs() -> dict[str, Callable[[World, list[str]], int]]:
     found: dict[str, Callable[[World, list[str]], int]] = {}
     for name in MODULES:
         try:
-            found[name] = import_module(f"programs.{name}").main
+            found[name] = import_module(f"{__package__}.{name}").main
         except ModuleNotFoundError as missing:
-            if missing.name != f"programs.{name}":
+            if missing.name != f"{__package__}.{name}":
                 raise
     return found
 
@@ -41,7 +41,7 @@ def boot(root: Path, *, machine: Path | None = None) -> None:
 
         (world.machine / "boot_id").write_text(str(uuid.uuid4()))
     try:
-        windeploy = import_module("programs.windeploy")
+        windeploy = import_module(f"{__package__}.windeploy")
     except ModuleNotFoundError:
         return
     windeploy.at_boot(world)
@@ -77,9 +77,10 @@ def execute(world: World, argv: list[str]) -> int:
     if name.endswith((".cmd", ".bat")):
         name, argv = "cmd", ["cmd.exe", "/c", *argv]
     program = PROGRAMS.get(name.removesuffix(".exe"))
+    if program is None:
+        world.complain(str(Unknown(f"the program {argv[0]}")))
+        return 1
     try:
-        if program is None:
-            raise Unknown(f"the program {argv[0]}")
         return program(world, argv[1:])
     except Stop as stop:
         return stop.code

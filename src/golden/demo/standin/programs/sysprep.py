@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from programs import sysprep_faults
-from programs.registry import registry_of
-from programs.shipped import is_running
-from programs.sysprep_log import Failed, Log, now
-from programs.world import World
+from . import sysprep_faults
+from .registry import registry_of
+from .shipped import is_running
+from .sysprep_log import Failed, Log, now
+from .world import World
 
 SYSPREP = "C:\\Windows\\System32\\Sysprep"
 TAG = SYSPREP + "\\Sysprep_succeeded.tag"
@@ -86,7 +86,7 @@ def _begin(world: World, log: Log, arguments: list[str]) -> Wanted | None:
 def _parse(log: Log, arguments: list[str]) -> Wanted | None:
     switches, unattend, mode = [], None, None
     for argument in arguments:
-        name, _, value = argument.replace("-", "/", 1).lstrip("/").partition(":")
+        name, _, value = argument.lstrip("-/").partition(":")
         name = name.upper()
         if name == "UNATTEND" and value:
             unattend = value.strip('"')
@@ -130,9 +130,9 @@ def _answer_file(world: World, log: Log, wanted: Wanted) -> None:
 
     path = world.path(wanted.unattend)
     try:
-        root = ElementTree.fromstring(path.read_bytes()).tag
+        root = ElementTree.fromstring(path.read_bytes()).tag  # noqa: S314 -- the guest is thrown away
     except (OSError, ElementTree.ParseError) as error:
-        log.error("0x0f0052", f"WinMain:The answer file {wanted.unattend} cannot be used: {error}")
+        log.error("0x0f0052", f"WinMain:The answer file {wanted.unattend} cannot be used: {error}")  # noqa: TRY400
         raise Failed("cleanup", "DeserializeAnswerFile", "unattend.dll", 0x80070002, 0x2, running=False) from error
     if not root.endswith("unattend"):
         log.error("0x0f0052", f"WinMain:The file {wanted.unattend} is no answer file, its root is <{root}>")

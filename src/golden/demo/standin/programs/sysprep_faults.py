@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from programs.sysprep_log import Failed, Log
+from .sysprep_log import Failed, Log
 
 PACKAGE = "Microsoft.WidgetsPlatformRuntime_1.6.9.0_x64__8wekyb3d8bbwe"
 
@@ -11,17 +11,18 @@ def validate(log: Log, section: str, fault: object) -> None:
     """Raise Failed where the fault belongs to the validation of this section."""
     if section == "cleanup":
         if fault == "reserved-storage":
-            log.error(None, "Sysprep_Clean_Validate_Opk: Audit mode cannot be turned on if reserved storage is in use. "
-                      "An update or servicing operation may be using reserved storage.; hr = 0x800F0975")  # fmt: skip
+            log.error(None, "Sysprep_Clean_Validate_Opk: Audit mode cannot be turned on if reserved storage "
+                      "is in use. An update or servicing operation may be using reserved storage.; hr = 0x800F0975")  # fmt: skip
             raise Failed(section, "Sysprep_Clean_Validate_Opk", "spopk.dll", 0x80070975, 0x975, running=False)
         if fault == "update-reboot":
-            log.error(None, "Sysprep_Clean_Validate_Opk: There are one or more Windows updates that require a reboot. "
-                      "To run Sysprep, reboot the computer and restart the application. [gle=0x000036b7]")  # fmt: skip
+            log.error(None, "Sysprep_Clean_Validate_Opk: There are one or more Windows updates that require a "
+                      "reboot. To run Sysprep, reboot the computer and restart the application. "
+                      "[gle=0x000036b7]")  # fmt: skip
             raise Failed(section, "Sysprep_Clean_Validate_Opk", "spopk.dll", 0x8007139F, 0x139F, running=False)
         return
     if fault == "bitlocker":
-        log.error("0x0f0036", "BitLocker-Sysprep: BitLocker is on for the OS volume. Turn BitLocker off to run Sysprep. "
-                  "(0x80310039)")  # fmt: skip
+        log.error("0x0f0036", "BitLocker-Sysprep: BitLocker is on for the OS volume. Turn BitLocker off to run "
+                  "Sysprep. (0x80310039)")  # fmt: skip
         raise Failed(section, "ValidateBitLockerState", "BdeSysprep.dll", 0x80310039, 0x80310039, running=False)
     if fault == "appx":
         log.error(None, f"Package {PACKAGE} was installed for a user, but not provisioned for all users. This package "

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
-from programs.world import World
+from .world import World
 
+_HALTED = "An error occurred while running registry sysprep DLLs, halting sysprep execution."
 PANTHER = "C:\\Windows\\System32\\Sysprep\\Panther"
 
 
@@ -51,19 +52,20 @@ class Log:
 
     def chain(self, failed: Failed) -> None:
         """The lines that always follow a provider's failure (docs/facts: windows 3.1)."""
-        verb, act = ("Execute", "processing") if failed.running else ("Validate", "pre-validate")
-        code = f"{failed.code:#x}"
+        verb, doing, act = (
+            ("Execute", "executing", "processing") if failed.running else ("Validate", "validating", "pre-validate")
+        )
+        ended = f"dwRet = {failed.code:#x}"
+        actions = f"C:\\Windows\\System32\\Sysprep\\ActionFiles\\{failed.section.title()}.xml"
         if failed.entry:
-            self.error("0x0f0082", f"ActionPlatform::LaunchModule: Failure occurred while executing '{failed.entry}' "
-                       f"from C:\\Windows\\System32\\{failed.dll}; dwRet = {code}")  # fmt: skip
-            self.error(None, f"SysprepSession::{verb}: Error in {'executing' if failed.running else 'validating'} actions "
-                       f"from C:\\Windows\\System32\\Sysprep\\ActionFiles\\{failed.section.title()}.xml; dwRet = {code}")  # fmt: skip
-            self.error(None, f"RunPlatformActions:Failed while {'executing' if failed.running else 'validating'} Sysprep "
-                       f"session actions; dwRet = {code}")  # fmt: skip
-            self.error("0x0f0070", "RunDlls:An error occurred while running registry sysprep DLLs, halting sysprep "
-                       f"execution. dwRet = {code}")  # fmt: skip
-        self.error("0x0f00a8" if failed.running else "0x0f00d8", f"WinMain:Hit failure while {act} sysprep "
-                   f"{failed.section} internal providers; hr = {failed.result:#x}")  # fmt: skip
+            place = f"'{failed.entry}' from C:\\Windows\\System32\\{failed.dll}"
+            module = f"ActionPlatform::LaunchModule: Failure occurred while executing {place}; {ended}"
+            self.error("0x0f0082", module)
+            self.error(None, f"SysprepSession::{verb}: Error in {doing} actions from {actions}; {ended}")
+            self.error(None, f"RunPlatformActions:Failed while {doing} Sysprep session actions; {ended}")
+            self.error("0x0f0070", f"RunDlls:{_HALTED} {ended}")
+        last = f"WinMain:Hit failure while {act} sysprep {failed.section} internal providers; hr = {failed.result:#x}"
+        self.error("0x0f00a8" if failed.running else "0x0f00d8", last)
 
     def _write(self, level: str, code: str | None, text: str) -> None:
         mark = f"[{code}] " if code else " " * 11

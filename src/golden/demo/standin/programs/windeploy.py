@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from programs.registry import registry_of
-from programs.seed import set_computer_name, set_machine_sid
-from programs.world import World
+from .registry import registry_of
+from .seed import set_computer_name, set_machine_sid
+from .world import World
 
 
 def at_boot(world: World) -> None:
