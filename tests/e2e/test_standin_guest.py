@@ -88,7 +88,8 @@ class Rig:
 
     def run(self, *argv: str, seconds: float = 30) -> tuple[int, str, str]:
         """Exit code, output and errors of a program in the guest."""
-        pid = self.ask("guest-exec", path=argv[0], arg=list(argv[1:]), **{"capture-output": True})["pid"]
+        order: dict[str, Any] = {"path": argv[0], "arg": list(argv[1:]), "capture-output": True}
+        pid = self.ask("guest-exec", **order)["pid"]
 
         def ended() -> Any:
             status = self.ask("guest-exec-status", pid=pid)
@@ -103,7 +104,8 @@ class Rig:
         handle = self.ask("guest-file-open", path=path, mode="wb")
         for at in range(0, len(data), 1 << 20):
             piece = base64.b64encode(data[at : at + (1 << 20)]).decode()
-            self.ask("guest-file-write", handle=handle, **{"buf-b64": piece})
+            order: dict[str, Any] = {"handle": handle, "buf-b64": piece}
+            self.ask("guest-file-write", **order)
         self.ask("guest-file-close", handle=handle)
 
     def read(self, path: str) -> bytes:

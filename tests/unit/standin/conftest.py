@@ -54,7 +54,7 @@ class Folder:
         started = self.plain(*POWERSHELL, "C:\\Windows\\Temp\\launch.ps1", "-Order", "C:\\Windows\\Temp\\order.json")
         assert started.returncode == 0, started.stderr
         return Ran(
-            int((temp / "run.code").read_text()),
+            int(json.loads((temp / "run.code").read_text())["code"]),
             (temp / "run.out").read_bytes().decode(),
             (temp / "run.err").read_bytes().decode(),
         )

@@ -12,7 +12,8 @@ def validate(log: Log, section: str, fault: object) -> None:
     if section == "cleanup":
         if fault == "reserved-storage":
             log.error(None, "Sysprep_Clean_Validate_Opk: Audit mode cannot be turned on if reserved storage "
-                      "is in use. An update or servicing operation may be using reserved storage.; hr = 0x800F0975")  # fmt: skip
+                      "is in use. An update or servicing operation may be using reserved storage.; "
+                      "hr = 0x800F0975")  # fmt: skip
             raise Failed(section, "Sysprep_Clean_Validate_Opk", "spopk.dll", 0x80070975, 0x975, running=False)
         if fault == "update-reboot":
             log.error(None, "Sysprep_Clean_Validate_Opk: There are one or more Windows updates that require a "
