@@ -61,7 +61,7 @@ def _invoke(arguments: list[str]) -> int:
         raise KeyboardInterrupt from None
     except Exception as error:
         if isinstance(error, _parser_errors()):
-            raise _usage(error) from error
+            raise _usage(error, arguments) from error
         raise
     return 0
 
@@ -73,9 +73,12 @@ def _parser_errors() -> tuple[type[Exception], ...]:
     return tuple(kind for kind in typer.BadParameter.__mro__ if hasattr(kind, "format_message"))
 
 
-def _usage(error: Any) -> UsageError:
+def _usage(error: Any, arguments: list[str]) -> UsageError:
+    from golden.cli.verbs import VERBS
+
     context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "golden"
+    verb = next((one for one in arguments if one in VERBS), "")
+    path = context.command_path if context is not None else f"golden {verb}".strip()
     words = str(error.format_message()).strip().rstrip(".")
     return UsageError(words[:1].lower() + words[1:], hint=f"{path} --help")
 

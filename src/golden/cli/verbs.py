@@ -29,7 +29,7 @@ VERBS: dict[str, Entry] = {
     "adopt": Entry("adopt", "Take a machine that exists as version 1 of a reference.", "Making"),
     "update": Entry("update", "Apply drivers, scripts and files in a clone: the next version.", "Making"),
     "capture": Entry("capture", "Make a generalized, proved image from a version.", "Making"),
-    "publish": Entry("publish", "Put an image into libraries.", "Making"),
+    "publish": Entry("capture", "Put an image into libraries.", "Making"),
     "promote": Entry("channels", "Point a channel (dev, stable, prod) at an image.", "Making"),
     "rollback": Entry("channels", "Step back: a channel, or the version the next update starts from.", "Making"),
     "status": Entry("overview", "Every reference, its numbers, and jobs that are not over."),

@@ -1,0 +1,274 @@
+"""Bad input: named in a sentence, with the exit code that is documented, and never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Golden
+    from tests.cli.lab import Lab
+
+WRONG = [
+    # what was typed, exit code, id, a word of the sentence
+    (("show", "nosuch"), 13, "not-found", "no reference 'nosuch'"),
+    (("log", "nosuch"), 13, "not-found", "no reference"),
+    (("update", "nosuch", "--add", "a.inf"), 13, "not-found", "no reference"),
+    (("capture", "nosuch"), 13, "not-found", "no reference"),
+    (("verify", "nosuch"), 13, "not-found", "no reference"),
+    (("prune", "nosuch"), 13, "not-found", "no reference"),
+    (("show", "ref@v9"), 13, "not-found", "no version v9"),
+    (("show", "ref@v99999999999999999999999"), 13, "not-found", "no version"),
+    (("update", "ref@v0", "--add", "a.inf"), 13, "not-found", "no version v0"),
+    (("capture", "--version", "7"), 13, "not-found", "no version v7"),
+    (("capture", "ref@v1", "--version", "2"), 2, "usage", "different things"),
+    (("show", "ref@i3"), 13, "not-found", "no image i3"),
+    (("publish", "ref@i3", "--to", "shelf"), 13, "not-found", "no image i3"),
+    (("resolve", "ref@prod"), 13, "not-found", "no channel 'prod'"),
+    (("resolve", "ref"), 13, "not-found", "no image yet"),
+    (("rollback", "ref"), 2, "usage", "first version"),
+    (("rollback", "ref", "--to", "v5"), 13, "not-found", "no version v5"),
+    (("rollback", "ref", "--to", "x"), 2, "usage", "--to"),
+    (("rollback", "ref", "--channel", "prod"), 13, "not-found", "no channel"),
+    (("promote", "ref@i1"), 13, "not-found", "no image i1"),
+    (("capture", "--to", "nosuch"), 13, "not-found", "no library 'nosuch'"),
+    (("library", "remove", "nosuch"), 13, "not-found", "no library"),
+    (("adopt", "two", "--from", "base", "--endpoint", "nosuch"), 13, "not-found", "no endpoint 'nosuch'"),
+    (("endpoint", "check", "nosuch"), 13, "not-found", "no endpoint"),
+    (("endpoint", "remove", "nosuch"), 13, "not-found", "no endpoint"),
+    (("selftest", "nosuch", "--from", "base"), 13, "not-found", "no endpoint"),
+    (("endpoint", "add", "here", "memory:/x"), 9, "conflict", "already"),
+    (("endpoint", "add", "rack", "nosuch:/x"), 2, "bad-config", "no endpoint is opened"),
+    (("library", "add", "rack", "nosuch:/x"), 2, "bad-config", "no library is opened"),
+    (("adopt", "ref", "--from", "base", "--os", "memory"), 9, "conflict", "already"),
+    (("adopt", "two", "--from", "nosuch", "--os", "memory"), 13, "not-found", "no machine"),
+    (("adopt", "two", "--from", "nosuch.qcow2"), 13, "not-found", "no file"),
+    (("adopt", "two", "--from", "running", "--os", "memory"), 4, "checks-failed", "running"),
+    (("adopt", "two", "--from", "sealed", "--os", "memory"), 4, "guest-unfit", "SEALED"),
+    (("adopt", "two", "--from", "old", "--os", "memory"), 4, "guest-unfit", "generalized before"),
+    (("adopt", "two", "--from", "base", "--os", "dos"), 2, "usage", "'dos'"),
+    (("adopt", "two", "--from", "base", "--firmware", "coreboot"), 2, "usage", "bios or uefi"),
+    (("adopt", "two", "--from", "base", "--cpus", "none"), 2, "usage", "cpus"),
+    (("adopt", "two"), 2, "usage", "--from"),
+    (("update", "ref"), 2, "usage", "nothing to change"),
+    (("update", "--add", "missing.inf"), 13, "not-found", "missing.inf"),
+    (("update", "--add", "empty.inf"), 2, "usage", "empty"),
+    (("update", "--add", "a.txt"), 2, "usage", "drivers are added by their .inf"),
+    (("update", "--add", "a.ps1"), 2, "usage", "is a script"),
+    (("update", "--run", "a.inf"), 2, "usage", ".memory scripts only"),
+    (("update", "--copy", "a.inf"), 2, "usage", "SOURCE:DESTINATION"),
+    (("update", "--copy", "missing:/x"), 13, "not-found", "missing"),
+    (("update", "--playbook", "missing.toml"), 13, "not-found", "missing.toml"),
+    (("update", "--add", "a.inf", "--network", "mars"), 13, "not-found", "no network 'mars'"),
+    (("update", "--add", "a.inf", "--timeout", "soon"), 2, "usage", "'soon' is no time"),
+    (("update", "--add", "a.inf", "--timeout", "0"), 2, "usage", "is no time"),
+    (("update", "--add", "a.inf", "--on-error", "weep"), 2, "usage", "cleanup, keep, ask"),
+    (("update", "--add", "a.inf", "--on-error", "ask"), 2, "usage", "terminal"),
+    (("update", "--add", "fails.inf"), 5, "change-failed", "fails.inf"),
+    (("capture", "--seal", "wax"), 2, "usage", "'wax'"),
+    (("capture", "--answer-file", "missing.xml"), 13, "not-found", "answer file"),
+    (("capture", "--answer-file", "a.inf", "--seal", "none"), 2, "usage", "--answer-file"),
+    (("capture", "--timeout", "1e9"), 2, "usage", "is no time"),
+    (("resume", "jnosuch"), 13, "not-found", "no job 'jnosuch'"),
+    (("cancel", "jnosuch", "-y"), 13, "not-found", "no job"),
+    (("resume", "jnosuch", "--all"), 2, "usage", "not both"),
+    (("logs", "jnosuch"), 13, "not-found", "no job"),
+    (("prune", "--keep", "0"), 2, "usage", "keep"),
+    (("prune", "ref@v1"), 2, "usage", "whole reference"),
+    (("demo", "--provider", "nosuch", "somewhere"), 2, "not-able", "nosuch"),
+    (("statsu",), 2, "usage", "no command 'statsu'"),
+    (("endpoint", "ad"), 2, "usage", "no such command"),
+    (("status", "--frob"), 2, "usage", "no such option: --frob"),
+    (("status", "ref"), 2, "usage", "unexpected extra argument"),
+    (("log", "ref", "ref"), 2, "usage", "unexpected extra argument"),
+    (("show", "ref@"), 2, "usage", "ends with an @"),
+]
+
+ODD_NAMES = [
+    "../ref",
+    "a/b",
+    "a\\b",
+    "a'b",
+    'a"b',
+    "a\nb",
+    "<ref/>",
+    "&amp;",
+    "$(id)",
+    "`id`",
+    "a;b",
+    "a b",
+    "a|b",
+    "*",
+    "",
+    ".",
+    "..",
+    "Ref",
+    "ré",
+    "x" * 64,
+    "x" * 5000,
+    "-x",
+]
+
+
+@pytest.mark.parametrize(("typed", "code", "id_", "words"), WRONG, ids=lambda value: str(value)[:40])
+def test_bad_input_is_named(ref: Lab, golden: Golden, typed: tuple[str, ...], code: int, id_: str, words: str) -> None:
+    """Whatever is wrong with a command line has its exit code, its id and its sentence; nothing else is on stdout."""
+    told = golden(*typed, "-o", "json", "-q")
+    assert (told.code, told.error["id"], told.error["exit_code"]) == (code, id_, code)
+    assert words in " ".join([told.error["brief"], told.error["details"] or "", *told.error.get("notes", ())])
+    assert "\n" not in told.error["brief"]
+
+
+def test_a_bad_name_leaves_nothing_behind(ref: Lab, golden: Golden) -> None:
+    """Refused commands leave no version, job or file behind."""
+    before = golden("log", "-o", "json").data
+    for typed in (
+        ("update", "--add", "missing.inf"),
+        ("capture", "--to", "nosuch"),
+        ("update", "ref@v9", "--add", "x.inf"),
+    ):
+        assert golden(*typed).code != 0
+    assert golden("log", "-o", "json").data == before
+    assert golden("status", "-o", "json").data["jobs"] == []
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: repr(name[:12]))
+def test_odd_names_are_refused(ref: Lab, golden: Golden, name: str) -> None:
+    """Path separators, quotes, newlines, XML and shell characters are in no name of a reference, channel or place."""
+    attempts = [
+        ("adopt", "--from", "base", "--os", "memory", "--", name),
+        ("promote", "ref", f"--channel={name}"),
+        ("endpoint", "add", "--", name, "memory:/x"),
+        ("library", "add", "--", name, "dir:x"),
+    ]
+    for typed in attempts:
+        ran = golden("-o", "json", *typed)
+        assert ran.error["id"] in ("bad-name", "not-found", "usage"), typed
+    for verb in ("log", "show", "resolve", "capture", "verify"):
+        # Nothing at all means the only reference.
+        assert golden(verb, "--", name or "@").code in (2, 13)
+    assert golden("list").out == "ref\n"
+    assert (ref.path / "golden.toml").read_text().count("[") == 2
+
+
+def test_the_nearest_name_is_offered(ref: Lab, golden: Golden) -> None:
+    """A slip of the pen is told with what may have been meant."""
+    assert "did you mean ref?" in golden("show", "rev").err
+    assert "golden status" in golden("statsu").err
+    assert "did you mean shelf?" in golden("capture", "--to", "shelv").err
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[endpoints.here\n", ":1:16"),
+        ("\n\n[endpoints.here]\nurl = qemu\n", ":4:7"),
+        ('[endpoints.here]\nurl = "memory:/x"\n[defaults]\n  endpont = "here"\n', ":4:3"),
+        ('[endpoints.here]\npassword = "x"\nurl = "memory:/x"\n', ":2:1"),
+        ("[endpoints]\nhere = 3\n", ":2:1"),
+    ],
+)
+def test_a_broken_project_file_is_told_by_line_and_column(lab: Lab, golden: Golden, text: str, place: str) -> None:
+    """An error in golden.toml names the file, the line and the column."""
+    lab.write("golden.toml", text)
+    for verb in ("status", "log", "doctor", "update"):
+        told = golden(verb, "-o", "json")
+        assert told.code == 2
+        assert told.error["id"] == "bad-config"
+        assert f"golden.toml{place}" in told.error["brief"]
+
+
+def test_a_file_in_the_place_of_the_state_folder(lab: Lab, golden: Golden) -> None:
+    """A state folder that cannot be one is told, by commands that read and by commands that write."""
+    lab.write(".golden", "a file")
+    for typed in (("status",), ("log", "ref"), ("doctor",), ("adopt", "ref", "--from", "base", "--os", "memory")):
+        told = golden(*typed, "-o", "json")
+        assert (told.code, told.error["id"]) == (10, "state-unusable")
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere: permissions do not bind it"
+)
+def test_a_state_folder_without_write_permission(ref: Lab, golden: Golden) -> None:
+    """Without the right to write, reading still works and writing says which file and whose right."""
+    state = ref.path / ".golden"
+    golden("status")
+    for path in (*state.glob("golden.db*"), state):
+        path.chmod(0o500)
+    try:
+        assert golden("status").code == 0
+        assert golden("update", "--add", "a.inf").code == 10
+    finally:
+        state.chmod(0o700)
+
+
+def test_a_newer_schema_is_refused(ref: Lab, golden: Golden) -> None:
+    """A database of a newer golden is neither read nor written."""
+    with sqlite3.connect(ref.path / ".golden/golden.db") as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    for typed in (("status",), ("log",), ("update", "--add", "a.inf"), ("doctor",)):
+        told = golden(*typed, "-o", "json")
+        assert (told.code, told.error["id"]) == (9, "newer-schema")
+
+
+def test_a_damaged_database_is_told(ref: Lab, golden: Golden) -> None:
+    """A torn database is named, with what to do; no command shows a traceback."""
+    for file in (ref.path / ".golden").glob("golden.db*"):
+        file.write_bytes(b"this is no database, " * 500)
+    for typed in (("status",), ("log",), ("update", "--add", "a.inf"), ("jobs",), ("logs",), ("resume",), ("doctor",)):
+        told = golden(*typed, "-o", "json")
+        assert (told.code, told.error["id"]) == (10, "state-unusable")
+        assert "golden.db" in told.error["brief"]
+
+
+def test_an_endpoint_that_is_gone(ref: Lab, golden: Golden) -> None:
+    """Nobody answering there is exit 10; commands that only read go on working."""
+    (ref.path / "world").rename(ref.path / "elsewhere")
+    assert golden("update", "--add", "a.inf").code == 10
+    assert golden("capture").code == 10
+    assert golden("status").code == 0
+    assert golden("log").code == 0
+    assert golden("doctor").code == 4
+
+
+def test_an_empty_place_tells_what_to_type(lab: Lab, golden: Golden) -> None:
+    """With nothing adopted, reading commands succeed or say so, and tell how to begin."""
+    status = golden("status")
+    assert (status.code, status.out) == (0, "")
+    assert "golden adopt" in status.err
+    for verb in ("log", "show", "update", "capture", "verify", "prune", "logs"):
+        ran = golden(verb, *(("--add", "a.inf") if verb == "update" else ()))
+        assert ran.code == 13
+        assert "golden adopt" in ran.err
+    assert golden("jobs").code == 0
+    assert golden("doctor").code == 0
+    assert not (lab.path / ".golden").exists()
+
+
+def test_outside_any_project_golden_is_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
+    """Without golden.toml, status and the lists work with golden's defaults."""
+    monkeypatch.chdir(tmp_path)
+    assert golden("status", "-o", "json").data == {"references": [], "jobs": []}
+    assert golden("endpoint", "list").code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_project_named_by_the_environment_must_be_there(lab: Lab) -> None:
+    """GOLDEN_PROJECT that names no project is told, not ignored."""
+    ran = lab.process("status", env={"GOLDEN_PROJECT": str(lab.path.parent / "nowhere"), "GOLDEN_OUTPUT": "json"})
+    assert ran.code == 13
+    assert json.loads(ran.out)["error"]["id"] == "not-found"
+
+
+def test_an_option_without_its_value_is_told(ref: Lab, golden: Golden) -> None:
+    """The parser's own errors have the same shape as all others."""
+    told = golden("-o", "json", "update", "--add")
+    assert (told.code, told.error["id"]) == (2, "usage")
+    assert "requires an argument" in told.error["brief"]
+    assert told.error["hint"] == "golden update --help"

@@ -1,0 +1,225 @@
+"""golden's main job by its own commands, and the shapes that programs read."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Golden
+    from tests.cli.lab import Lab
+
+
+def test_an_update_makes_the_next_version(ref: Lab, golden: Golden) -> None:
+    """`golden update --add` in a project with one reference makes v2, says so on stdout and what to type next."""
+    ran = golden("update", "--add", "a.inf", "-m", "first")
+    assert ran.code == 0
+    assert "ref@v2" in ran.out
+    assert "golden capture ref" in ran.err
+    version = golden("show", "ref@v2", "-o", "json").data
+    assert (version["number"], version["parent"], version["state"]) == (2, 1, "VIRGIN")
+    assert version["message"] == "first"
+    assert len(version["digest"]) == 64
+    assert version["created"]
+    assert [disk["path"] for disk in version["disks"]]
+
+
+def test_changes_are_applied_in_the_order_typed(ref: Lab, golden: Golden) -> None:
+    """Changes of different kinds keep the order in which their options came."""
+    typed = ("--copy", "b.inf:/x", "--add", "a.inf", "--run", "run.memory", "--add=c.inf", "--copy=d.inf:/y")
+    made = golden("update", *typed, "-o", "json").data
+    names = [(change["kind"], change["name"]) for change in made["changes"]]
+    wanted = [("file", "b.inf"), ("driver", "a.inf"), ("script", "run.memory"), ("driver", "c.inf"), ("file", "d.inf")]
+    assert names == wanted
+
+
+def test_a_dry_run_tells_numbers_and_does_nothing(ref: Lab, golden: Golden) -> None:
+    """`--dry-run` prints clone kind, space, free bytes and steps, and leaves no version, job or payload."""
+    plan = golden("update", "--add", "a.inf", "--dry-run", "-o", "json").data
+    assert (plan["clone"], plan["base"], plan["result"]) == ("linked", "ref@v1", "ref@v2")
+    assert 0 < plan["space"] < plan["free"]
+    assert "driver a.inf" in plan["steps"]
+    assert golden("capture", "--dry-run", "-o", "json").data["result"] == "ref@i1"
+    assert "Nothing was done." in golden("adopt", "two", "--from", "base", "--os", "memory", "-n").out
+    assert [v["number"] for v in golden("log", "-o", "json").data["versions"]] == [1]
+    assert len(golden("jobs", "--all", "-o", "json").data["jobs"]) == 1
+
+
+def test_a_captured_image_is_told_with_its_proof(imaged: Lab, golden: Golden) -> None:
+    """An image carries number, version, seal, forms, proof and publications; the reference stays VIRGIN."""
+    image = golden("show", "ref@i1", "-o", "json").data
+    assert (image["number"], image["version"], image["seal"], image["state"]) == (1, 2, "sysprep", "SEALED")
+    (form,) = image["forms"]
+    assert form["size"] > 0
+    assert len(form["sha256"]) == 64
+    assert form["path"].startswith("/")
+    assert image["proof"]["signals"]
+    assert [p["library"] for p in image["publications"]] == ["shelf"]
+    assert golden("show", "ref", "-o", "json").data["state"] == "VIRGIN"
+
+
+def test_status_tells_references_and_jobs(imaged: Lab, golden: Golden) -> None:
+    """`golden status -o json` is one envelope with references and jobs."""
+    data = golden("status", "-o", "json").data
+    (reference,) = data["references"]
+    assert (reference["name"], reference["head"], reference["channels"]) == ("ref", 2, {"stable": 1})
+    assert data["jobs"] == []
+    assert "ref" in golden("status").out
+    assert golden("list").out == "ref\n"
+
+
+def test_log_draws_versions_images_and_channels(imaged: Lab, golden: Golden) -> None:
+    """`golden log` draws the lineage with its images and the channels on them, forks moved to the right."""
+    assert golden("update", "ref@v1", "--add", "b.inf").code == 0
+    lines = golden("log", "ref").out.splitlines()
+    assert lines[1].startswith("└─ v1  VIRGIN")
+    assert lines[2].startswith("   ├─ v2  VIRGIN")
+    assert any("◆ i1  SEALED" in line and "[stable]" in line and "in shelf" in line for line in lines)
+    assert any(line.startswith("   └─ v3 head") for line in lines)
+    data = golden("log", "-o", "json").data
+    assert [version["number"] for version in data["versions"]] == [1, 2, 3]
+    assert [image["number"] for image in data["images"]] == [1]
+
+
+def test_a_guest_generalized_before_stays_visible(lab: Lab, golden: Golden) -> None:
+    """What --accept-deployed took is told by adopt, log and show for ever."""
+    refused = golden("adopt", "chain", "--from", "old", "--os", "memory")
+    assert refused.code == 4
+    assert "--accept-deployed" in refused.err
+    assert golden("adopt", "chain", "--from", "old", "--os", "memory", "--accept-deployed").code == 0
+    assert "adopted although generalized before" in golden("log", "chain").out
+    assert "adopted although generalized before" in golden("show", "chain").out
+
+
+def test_resolve_prints_the_place_and_nothing_else(imaged: Lab, golden: Golden) -> None:
+    """`golden resolve ref@stable` is one line that a script can use as it is."""
+    ran = golden("resolve", "ref@stable")
+    assert ran.err == ""
+    assert ran.out.splitlines() == [golden("resolve", "ref@stable", "-o", "json").data["resolved"]]
+    assert ran.out.startswith("/")
+
+
+def test_channels_and_heads_step_back(imaged: Lab, golden: Golden) -> None:
+    """rollback moves a channel to the image before, and the head to its parent; later versions stay."""
+    assert golden("update", "--add", "b.inf").code == 0
+    assert golden("capture").code == 0
+    assert golden("promote", "ref", "--channel", "stable", "-o", "json").data["image"] == 2
+    assert golden("rollback", "ref", "--channel", "stable", "-o", "json").data["image"] == 1
+    assert golden("rollback", "ref", "-o", "json").data["head"] == 2
+    assert golden("rollback", "ref", "--to", "v1", "-o", "json").data["head"] == 1
+    assert [v["number"] for v in golden("log", "-o", "json").data["versions"]] == [1, 2, 3]
+
+
+def test_verify_doctor_and_gc_find_nothing_wrong(imaged: Lab, golden: Golden) -> None:
+    """After good work verify --deep, doctor and gc have nothing to say."""
+    assert golden("verify", "--deep").code == 0
+    doctor = golden("doctor")
+    assert (doctor.code, doctor.out) == (0, "nothing is wrong\n")
+    assert golden("gc", "-o", "json").data["found"] == []
+
+
+def test_doctor_and_verify_tell_of_tampering(imaged: Lab, golden: Golden) -> None:
+    """A frozen file changed behind golden's back is named: doctor exits 4, verify and update 9."""
+    machine = golden("show", "ref@v2", "-o", "json").data["snapshot"]["machine"]
+    imaged.world.tamper(machine)
+    doctor = golden("doctor", "-o", "json")
+    assert doctor.code == 4
+    assert [finding["id"] for finding in doctor.data["findings"]] == ["tampered"]
+    assert golden("verify", "-o", "json").error["id"] == "tampered"
+    assert golden("update", "--add", "b.inf").code == 9
+
+
+def test_prune_shows_asks_and_takes(ref: Lab, golden: Golden) -> None:
+    """prune shows what would go; nobody to ask is refused with exit 2 and --yes takes it."""
+    for name in ("a.inf", "b.inf", "c.inf"):
+        assert golden("update", "ref@v1", "--add", name).code == 0
+    shown = golden("prune", "--keep", "1", "--dry-run", "-o", "json").data
+    assert [one["number"] for one in shown["versions"]] == [3, 2]
+    refused = golden("prune", "--keep", "1")
+    assert refused.code == 2
+    assert "ref@v2" in refused.err
+    assert golden("prune", "--keep", "1", "-y").code == 0
+    assert [v["number"] for v in golden("log", "-o", "json").data["versions"]] == [1, 4]
+
+
+def test_logs_tell_what_a_job_did(ref: Lab, golden: Golden) -> None:
+    """`golden logs` shows the newest job: its steps, its problem and the files it kept."""
+    failed = golden("update", "--add", "fails.inf", "-o", "json")
+    assert failed.code == 5
+    job = failed.error["job"]
+    ran = golden("logs")
+    assert ran.code == 0
+    assert job in ran.out
+    assert "change-failed" in ran.out
+    data = golden("logs", job, "-o", "json").data
+    assert data["state"] == "failed"
+    assert any(entry["name"] == "changes" for entry in data["entries"])
+    assert "change-failed" not in golden("logs", golden("jobs", "--all", "-o", "json").data["jobs"][0]["id"]).out
+
+
+def test_what_failed_may_be_kept_and_cancelled(ref: Lab, golden: Golden) -> None:
+    """--on-error keep leaves the clone and an open job; status says what to type; cancel takes it away."""
+    failed = golden("update", "--add", "fails.inf", "--on-error", "keep")
+    assert failed.code == 5
+    status = golden("status", "-o", "json").data
+    (job,) = status["jobs"]
+    assert f"golden cancel {job['id']}" in golden("status").out
+    assert f"golden resume {job['id']}" in failed.err
+    assert golden("update", "--add", "a.inf").code == 9
+    assert golden("doctor").code == 4
+    assert golden("cancel").code == 2  # Nobody to ask.
+    assert golden("cancel", "-y").code == 0
+    assert golden("status", "-o", "json").data["jobs"] == []
+    assert golden("doctor").code == 0
+
+
+@pytest.mark.parametrize("verb", ["resume", "cancel"])
+def test_nothing_to_resume_or_cancel_is_success(lab: Lab, golden: Golden, verb: str) -> None:
+    """With no job that waits, resume and cancel end with 0, before and after anything was adopted."""
+    assert golden(verb).code == 0
+    golden("adopt", "ref", "--from", "base", "--os", "memory")
+    assert golden(verb, "--all", "-y").code == 0
+    assert json.loads(golden(verb, "-o", "json").out)["data"]["jobs"] == []
+    over = golden("jobs", "--all", "-o", "json").data["jobs"][0]["id"]
+    assert golden("cancel", over, "-y").code == 0
+
+
+def test_init_writes_a_project_once(lab: Lab, golden: Golden) -> None:
+    """init writes a golden.toml that golden can read, and never over one that is there."""
+    assert golden("init", "new", "--endpoint", "qemu:///system").code == 0
+    text = (lab.path / "new/golden.toml").read_text()
+    assert 'url = "qemu:///system"' in text
+    again = golden("init", "new")
+    assert again.code == 9
+    assert (lab.path / "new/golden.toml").read_text() == text
+    listed = lab.process("endpoint", "list", "-o", "json", env={"GOLDEN_PROJECT": str(lab.path / "new")})
+    assert listed.data["endpoints"][0]["url"] == "qemu:///system"
+
+
+def test_places_are_written_with_comments_kept(imaged: Lab, golden: Golden) -> None:
+    """endpoint and library add and remove edit golden.toml and leave comments and other tables alone."""
+    before = (imaged.path / "golden.toml").read_text()
+    assert golden("endpoint", "add", "rack", f"memory:{imaged.path}/nowhere").code == 0
+    assert golden("library", "add", "second", "dir:second").code == 0
+    names = [one["name"] for one in golden("library", "list", "-o", "json").data["libraries"]]
+    assert names == ["shelf", "second"]
+    assert golden("endpoint", "check", "rack").code == 4
+    assert golden("endpoint", "check", "here").code == 0
+    assert "# where images go" in (imaged.path / "golden.toml").read_text()
+    assert golden("endpoint", "remove", "rack").code == 0
+    assert golden("library", "remove", "second").code == 0
+    after = (imaged.path / "golden.toml").read_text()
+    assert [line for line in after.splitlines() if line] == [line for line in before.splitlines() if line]
+    assert golden("endpoint", "remove", "here").code == 9
+    assert golden("library", "remove", "shelf").code == 9
+
+
+def test_an_endpoint_can_be_tried(lab: Lab, golden: Golden) -> None:
+    """`golden selftest` runs every promise of the provider contract and leaves nothing there."""
+    ran = golden("selftest", "here", "--from", "base", "--os", "memory", "-o", "json", "-q")
+    assert ran.code == 0
+    assert all(promise["kept"] for promise in ran.data["promises"])
+    assert len(ran.data["promises"]) > 10
+    assert lab.world.read()["machines"] == {}

@@ -1,0 +1,127 @@
+"""Stopping: Ctrl-C and SIGTERM unwind, kill -9 can be taken up again, and two writers do not meet."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import Golden
+    from tests.cli.lab import Lab
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals are sent to processes here")
+
+
+def hanging(lab: Lab, *more: str) -> subprocess.Popen[str]:
+    """An update that never ends, once its change has begun in the guest."""
+    process = lab.begin("update", "--add", "hangs.inf", *more)
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit and process.poll() is None:
+        if any(machine["power"] == "on" and machine["programs"] for machine in lab.world.read()["machines"].values()):
+            return process
+        time.sleep(0.05)  # A test may wait for another process to get there.
+    raise AssertionError(f"the update did not begin: {process.communicate(timeout=5)}")
+
+
+def clones(lab: Lab) -> list[str]:
+    return [name for name, machine in lab.world.read()["machines"].items() if not machine["snapshots"]]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_unwinds_in_order(ref: Lab, golden: Golden, number: signal.Signals, code: int) -> None:
+    """Ctrl-C and SIGTERM take away what the job made, end it, and tell so; nothing waits to be resumed."""
+    process = hanging(ref)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "golden: stopped by" in err
+    assert "Traceback" not in out + err
+    assert clones(ref) == []
+    assert golden("status", "-o", "json").data["jobs"] == []
+    assert golden("doctor").code == 0
+
+
+def test_a_signal_is_told_to_programs(ref: Lab) -> None:
+    """With -o json a stopped command prints the error envelope and nothing else."""
+    process = hanging(ref, "-o", "json", "-q")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    from tests.cli.lab import Ran
+
+    error = Ran(process.returncode, out, err).error
+    assert (error["id"], error["exit_code"], process.returncode) == ("interrupted", 143, 143)
+
+
+@pytest.mark.parametrize("act", ["resume", "cancel"])
+def test_a_killed_update_can_be_taken_up_at_once(ref: Lab, golden: Golden, act: str) -> None:
+    """After kill -9, status names the job and what to type; resume or cancel work at once and leave nothing."""
+    process = hanging(ref, "--timeout", "2")
+    process.kill()
+    process.communicate(timeout=30)
+    assert clones(ref) != []
+    (job,) = golden("status", "-o", "json").data["jobs"]
+    assert not job["running"]
+    assert f"golden resume {job['id']}" in golden("status").out
+    assert golden("update", "--add", "a.inf", "-o", "json").error["id"] == "conflict"
+    assert golden("doctor").code == 4
+    begun = time.monotonic()
+    ran = golden(act, "-y")
+    assert ran.code == (11 if act == "resume" else 0)
+    assert time.monotonic() - begun < 12
+    assert clones(ref) == []
+    assert golden("doctor").code == 0
+    assert golden("update", "--add", "a.inf").code == 0
+
+
+def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> None:
+    """The second update of a reference is refused with who holds it; status shows the first running."""
+    process = hanging(ref)
+    try:
+        told = golden("update", "--add", "a.inf", "-o", "json")
+        assert (told.code, told.error["id"]) == (9, "job-busy")
+        assert str(process.pid) in told.error["brief"]
+        (job,) = golden("status", "-o", "json").data["jobs"]
+        assert job["running"]
+        assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+        assert golden("doctor").code == 0
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+def test_a_second_signal_leaves_at_once(ref: Lab, golden: Golden, until: Callable[[Callable[[], bool]], None]) -> None:
+    """While the first Ctrl-C still unwinds, a second one ends golden at once and says how to go on."""
+    from golden.testing.memory import Fault
+
+    ref.world.add_faults(Fault("destroy", nth=0, action="delay", seconds=20))
+    process = hanging(ref)
+    process.send_signal(signal.SIGINT)
+    until(lambda: any(fault["seen"] for fault in ref.world.read()["faults"]))
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert time.monotonic() - begun < 5
+    assert process.returncode == 130
+    assert "golden resume" in err
+    ref.world.clear_faults()
+    assert golden("cancel", "-y").code == 0
+    assert golden("doctor").code == 0
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], bool]], None]:
+    """Wait for another process to get somewhere."""
+
+    def wait(condition: Callable[[], bool]) -> None:
+        limit = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+
+    return wait
