@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -60,7 +61,9 @@ def call(argv: Sequence[str | Path], *, cwd: Path | None = None, stdin: bytes | 
 def versions() -> str:
     """Names and versions of the installed packages, one a line: part of the cache's key."""
     names = sorted({name for value in PACKAGES.values() for name in value.split()})
-    return call(["dpkg-query", "-W", *names, "libc6", "libglib2.0-0", "libpython3.11-stdlib"])
+    known = call(["dpkg-query", "-W", *names, "libc6"])
+    files = [Path(os.path.realpath(name)) for name in PACKAGES]
+    return known + "\n".join(f"{path} {path.stat().st_size} {int(path.stat().st_mtime)}" for path in files)
 
 
 def libraries(program: Path) -> list[Path]:
