@@ -38,9 +38,7 @@ class Library(Protocol):
     def list(self) -> tuple[Publication, ...]:
         """Every finished publication of golden's here, retired ones included."""
 
-    def publish(
-        self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str
-    ) -> Publication:
+    def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:
         """
         Put the form there under ``key`` and return when the whole of it is there. The same key again is the same
         publication. A publish that was cut off leaves nothing that looks finished; the next one replaces it.

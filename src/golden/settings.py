@@ -131,12 +131,12 @@ def _settings(file: Path | None, base: Path, data: dict[str, Any], text: str) ->
         guests[name] = reader.table(table, "guest", _TABLES["guest"], path)
         if "endpoint" in table:
             reference_endpoints[name] = reader.text(path, "endpoint", table["endpoint"])
-    for path, name in [
-        ("defaults", defaults.get("endpoint")),
-        *((f"references.{n}", e) for n, e in reference_endpoints.items()),
-    ]:
-        if name is not None and name not in endpoints:
-            raise reader.wrong(path, "endpoint", f"there is no endpoint {name!r}; there are: {', '.join(endpoints)}")
+    named = {f"references.{name}": endpoint for name, endpoint in reference_endpoints.items()}
+    named |= {"defaults": defaults["endpoint"]} if "endpoint" in defaults else {}
+    for path, endpoint in named.items():
+        if endpoint not in endpoints:
+            known = ", ".join(endpoints)
+            raise reader.wrong(path, "endpoint", f"there is no endpoint {endpoint!r}; there are: {known}")
     if (library := defaults.get("library")) is not None and library not in libraries:
         raise reader.wrong("defaults", "library", f"there is no library {library!r}")
     place = base / Path(state).expanduser()

@@ -87,8 +87,8 @@ class Catalog:
                 (*row, version.message, size, json.dumps(encode(version))),
             ).rowcount
             if added:
-                values = (version.number, version.number, version.reference)
-                execute("UPDATE reference SET head = ?, last_version = max(last_version, ?) WHERE name = ?", values)
+                newest = (version.number, version.number, version.reference)
+                execute("UPDATE reference SET head = ?, last_version = max(last_version, ?) WHERE name = ?", newest)
         there = self.version(*key)
         if there.snapshot != version.snapshot:
             raise Conflict(f"{version.reference}@v{version.number} exists already, made by another job")

@@ -75,9 +75,7 @@ class Following(Generic[T]):
         # A program that the guest's shutdown killed has an exit code too.
         if self.vitals().restarted:
             raise self._restart()
-        raise GuestError(
-            f"{self.what}: what golden started in the guest ended with code {code} and left no result"
-        )
+        raise GuestError(f"{self.what}: what golden started in the guest ended with code {code} and left no result")
 
     def _lost(self) -> T | None:
         now = time.monotonic()
