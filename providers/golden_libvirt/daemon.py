@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -18,9 +19,10 @@ from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.faults import NO_DOMAIN, code_of, translated
 from golden_libvirt.naming import checked
-from golden_libvirt.pool import Pool
-from golden_libvirt.reading import can_read, definition_bytes, hashes, opened, stamps
+from golden_libvirt.pool import Pool, choose
+from golden_libvirt.reading import can_read, definition_bytes, hashes, stamps
 from golden_libvirt.record import Disk, Record
+from golden_libvirt.serving import served
 from golden_libvirt.volume_images import VolumeImages
 
 EXTRAS = (("nvram", f"{definition.NVRAM}"), ("kernel", definition.KERNEL), ("initrd", definition.INITRD))
@@ -52,15 +54,7 @@ class Daemon:
     def _pool(self) -> Pool:
         if self._open is None:
             self._open = connection.open_first(self._address.uri)
-        wanted = self._options.get("pool")
-        if wanted:
-            return Pool(self._open, wanted)
-        try:
-            return Pool(self._open, "golden")
-        except NotFound as error:
-            with suppress(NotFound):
-                return Pool(self._open, "default")
-            raise error from None
+        return choose(self._open, self._options.get("pool"))
 
     def _ask_abilities(self) -> Abilities:
         with translated("asking libvirt what it can do"):
@@ -352,17 +346,19 @@ class Daemon:
 
     def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> AbstractContextManager[NbdDisk]:
         """Where the daemon's files can be read from here; NotAble elsewhere."""
+        if not self.abilities.open_disk:
+            raise NotAble(f"disks cannot be read from outside on {self._address.uri}", hint="run golden on that host")
         if isinstance(thing, Origin):
             found = intake.look(self.line, thing, remote=self._address.remote)
             if not found.infos:
                 raise NotFound(f"{thing.where} has no disk that can be read")
-            return opened(str(found.disks[0]), found.infos[0].format, able=True)
+            return served(found.disks[0], found.infos[0].format)
         if isinstance(thing, Artifact):
             volume = f"{thing.name}.qcow2"
         else:
             entry = self._frozen(thing) if isinstance(thing, Snapshot) else self._off(thing, "read")
             volume = entry.disks[0].file
-        return opened(self.pool.get(volume).path, "qcow2", able=self.abilities.open_disk)
+        return served(Path(self.pool.get(volume).path), "qcow2")
 
     def close(self) -> None:
         """The machines go on."""

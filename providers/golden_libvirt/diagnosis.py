@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from golden.errors import GoldenError
 from golden.model import Finding, Severity
 from golden.provider import Endpoint, Scope
-from golden_libvirt import embedded, kvm, origins
+from golden_libvirt import connection, embedded, kvm, origins
 from golden_libvirt.address import Address, parse
+from golden_libvirt.pool import choose
 from golden_libvirt.store import Store
 
 
@@ -22,7 +23,24 @@ def diagnose(endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
         found.extend(_processor(endpoint, scope))
     if address.embedded:
         found.extend(_folders(address, scope))
+    elif not any(finding.id == "libvirt-python" for finding in found):
+        found.extend(_daemon(address, endpoint))
     return tuple(found)
+
+
+def _daemon(address: Address, endpoint: Endpoint) -> Iterator[Finding]:
+    try:
+        line = connection.open_first(address.uri)
+    except GoldenError as error:
+        fix = "systemctl start libvirtd (without systemd: virtlogd -d; libvirtd -d)"
+        yield Finding("libvirt-daemon", Severity.ERROR, error.brief, error.details or "", error.hint or fix)
+        return
+    try:
+        choose(line, endpoint.options.get("pool"))
+    except GoldenError as error:
+        yield Finding("storage-pool", Severity.ERROR, error.brief, error.details or "", error.hint or "")
+    finally:
+        line.close()
 
 
 def _programs(address: Address) -> Iterator[Finding]:

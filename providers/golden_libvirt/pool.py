@@ -209,6 +209,18 @@ class Pool:
             return None
 
 
+def choose(line: Line, wanted: str | None) -> Pool:
+    """The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it."""
+    if wanted:
+        return Pool(line, wanted)
+    try:
+        return Pool(line, "golden")
+    except NotFound as error:
+        with contextlib.suppress(NotFound):
+            return Pool(line, "default")
+        raise error from None
+
+
 def by_path(line: Line, path: str) -> tuple[Any, Any]:
     """
     The volume that is a file on the daemon's host, and the pool that was made to see it (None where one had it).

@@ -1,24 +1,20 @@
-"""Looking at what a daemon holds: identities, hashes, and disks where this user may read the daemon's files."""
+"""Looking at what a daemon holds: identities, hashes, definitions."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden.errors import NotAble
 from golden.model import DiskFile, FileStamp
-from golden.nbd import NbdDisk
 from golden_libvirt import definition
 from golden_libvirt.connection import Line
 from golden_libvirt.faults import translated
 from golden_libvirt.pool import Pool
 from golden_libvirt.record import Record
-from golden_libvirt.serving import served
 
 
 def can_read(folder: str) -> bool:
@@ -66,10 +62,3 @@ def hashes(line: Line, pool: Pool, entry: Record, native: Any, *, local: bool) -
     text = _hardware(line, native)
     own = DiskFile(f"{entry.name}.xml", "definition", "xml", len(text), hashlib.sha256(text).hexdigest(), local=False)
     return (*found, own)
-
-
-def opened(path: str, disk_format: str, *, able: bool) -> AbstractContextManager[NbdDisk]:
-    """A disk of the daemon's through qemu-nbd. NotAble where its files are not ours to read."""
-    if not able:
-        raise NotAble("the disks of this endpoint cannot be read from here", details=path)
-    return served(Path(path), disk_format)

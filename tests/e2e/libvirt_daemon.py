@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +37,37 @@ def daemon() -> Iterator[None]:
         for child in reversed(children):
             child.terminate()
             child.wait(20)
+
+
+@contextmanager
+def ssh(folder: Path) -> Iterator[str]:
+    """An SSH server of our own on this computer; the URL of its libvirt, as another host's would be."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can start an SSH server that root can log in to")
+    server = shutil.which("sshd", path="/usr/sbin:/usr/bin")
+    if server is None or shutil.which("virt-ssh-helper") is None:
+        pytest.skip("sshd or virt-ssh-helper is not installed (apt install openssh-server libvirt-daemon)")
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = ("StrictModes=no", "PidFile=none", "UsePAM=no", "PermitRootLogin=yes", "ListenAddress=127.0.0.1")
+    options = [f"-o{setting}" for setting in (*settings, f"AuthorizedKeysFile={folder}/user.pub")]
+    argv = [server, "-D", "-e", "-p", str(port), "-h", str(folder / "host"), *options]
+    child = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
+    try:
+        Waiting(Deadline(20), tick=0.1).until("sshd to listen", lambda: _listens(port))
+        yield f"qemu+ssh://root@127.0.0.1:{port}/system?keyfile={folder}/user&no_verify=1&no_tty=1"
+    finally:
+        child.terminate()
+        child.wait(20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _answers() -> bool:

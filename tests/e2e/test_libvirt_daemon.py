@@ -1,8 +1,9 @@
-"""A libvirt daemon keeps every promise of the provider contract, with its disks as volumes of a storage pool."""
+"""A libvirt daemon, here and behind SSH, keeps every promise of the provider contract; its disks are volumes of a pool."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from golden.provider import Endpoint, Hypervisor, Scope
 from golden.testing.contract import Ground, Promise, promises
 from golden.windows.dialect import WindowsDialect
 from golden_libvirt import PROVIDER
-from tests.e2e.libvirt_daemon import daemon, pool
+from tests.e2e.libvirt_daemon import daemon, pool, ssh
 from tests.e2e.libvirt_standin import cache, standin_origin
 
 pytestmark = pytest.mark.slow
@@ -28,13 +29,14 @@ class DaemonBench:
     state: Path
     standin: StandIn
     pool: str
+    url: str
     name: str = "libvirt daemon"
     patience: float = 90
     dialect: Dialect = field(default_factory=WindowsDialect)
 
     def open(self) -> Hypervisor:
         """One more connection."""
-        endpoint = Endpoint("here", "qemu:///system", {"pool": self.pool})
+        endpoint = Endpoint("here", self.url, {"pool": self.pool})
         return PROVIDER.open(endpoint, Scope("selftest", self.state))
 
     def origin(self) -> Origin:
@@ -46,11 +48,16 @@ class DaemonBench:
         return ("cmd.exe", "/c", f"exit {code}")
 
 
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+@pytest.fixture(scope="module", params=["here", "behind SSH"])
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """One storage pool for all promises."""
-    with daemon(), pool() as name:
-        ground = Ground(DaemonBench(tmp_path_factory.mktemp("state"), build(cache()), name))
+    with ExitStack() as stack:
+        stack.enter_context(daemon())
+        name = stack.enter_context(pool())
+        url = "qemu:///system"
+        if request.param != "here":
+            url = stack.enter_context(ssh(tmp_path_factory.mktemp("keys")))
+        ground = Ground(DaemonBench(tmp_path_factory.mktemp("state"), build(cache()), name, url))
         yield ground
         assert ground.clear() == ()
 
