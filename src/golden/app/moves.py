@@ -92,7 +92,14 @@ def job_log(project: Project, job: str | None) -> dict[str, Any]:
         job = every[-1].id
     found = record(project.database, job)
     lines = [{"attempt": e.attempt, "kind": e.kind, "name": e.name, "at": e.at} for e in entries(project.database, job)]
-    return {**_job(project, found), "order": plain(found.order), "entries": lines, "logs": kept_logs(project, job)}
+    kept = {"entries": lines, "notes": notes(project, job), "logs": kept_logs(project, job)}
+    return {**_job(project, found), "order": plain(found.order), **kept}
+
+
+def notes(project: Project, job: str) -> list[str]:
+    """What changes remarked when they were applied, e.g. that a driver is staged and no device of it is present."""
+    said = [e.value for e in entries(project.database, job) if e.kind == "done" and e.name == "changes"]
+    return [str(note) for note in (said[-1] or ())] if said else []
 
 
 def kept_logs(project: Project, job: str) -> list[dict[str, Any]]:

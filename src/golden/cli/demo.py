@@ -39,6 +39,7 @@ def demo(
             talk.say(line)
 
         tour.run(folder, provider, steps, say)
+    talk.tell("demo", {"path": str(folder.absolute()), "provider": provider}, ())
 
 
 def selftest(

@@ -37,7 +37,7 @@ def age(moment: str | None, now: datetime | None = None) -> str:
 
 def seconds(value: float) -> str:
     """A duration: ``0.4 s``, ``12 s``, ``3 min 5 s``, ``1 h 2 min``."""
-    if value < 10:
+    if value < 10 and isinstance(value, float):
         return f"{value:.1f} s"
     if value < 120:
         return f"{value:.0f} s"

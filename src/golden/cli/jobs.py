@@ -167,6 +167,7 @@ def _record(talk: Talk, data: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {line}" for line in (problem["details"] or "").splitlines())
         if problem["hint"]:
             yield f"hint: {problem['hint']}"
+    yield from data["notes"]
     yield ""
     for line in columns([(moment(e["at"]), f"#{e['attempt']}", e["kind"], e["name"]) for e in data["entries"]]):
         yield f"  {line}"

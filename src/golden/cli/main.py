@@ -15,13 +15,14 @@ from golden.errors import GoldenError, UsageError
 def main() -> None:
     """The console script."""
     signals.listen()
-    code = run(sys.argv[1:])
     try:
+        code = run(sys.argv[1:])
         sys.stdout.flush()
         sys.stderr.flush()
     except OSError:
-        _be_quiet()
-    # Threads of a hypervisor's library must not keep a command that is over; everything has been closed by now.
+        code = _be_quiet()
+    except KeyboardInterrupt as stop:  # Between the end of the command and the end of the process.
+        code = signals.code(stop)
     sys.exit(code)
 
 
@@ -40,8 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt as stop:
         return signals.told(stop, talk)
     except BrokenPipeError:
-        _be_quiet()
-        return 0
+        return _be_quiet()
     except Exception as error:  # noqa: BLE001  the last line of defense: a traceback goes to a file
         return _unexpected(error, talk)
 
@@ -106,7 +106,8 @@ def _unexpected(error: Exception, talk: Talk) -> int:
     return known.exit_code
 
 
-def _be_quiet() -> None:
-    """Whoever read our output has gone; say no more, not even at exit."""
+def _be_quiet() -> int:
+    """Whoever read our output has gone; say no more, not even at exit. 0: they had what they wanted."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
+    return 0

@@ -33,14 +33,18 @@ def listen() -> None:
 
 def told(stop: KeyboardInterrupt, talk: Talk) -> int:
     """Say what the stop came to; 130 or 143."""
-    number = stop.number if isinstance(stop, Stopped) else signal.SIGINT
-    by = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    by = "SIGTERM" if isinstance(stop, Stopped) and stop.number != signal.SIGINT else "Ctrl-C"
     problem = _Stop(f"stopped by {by}", hint="golden status tells whether a job waits to be resumed")
-    problem.exit_code = 128 + number
+    problem.exit_code = code(stop)
     for note in getattr(stop, "__notes__", ()):
         problem.add_note(note)
     talk.fail(problem)
     return problem.exit_code
+
+
+def code(stop: KeyboardInterrupt) -> int:
+    """128 and the signal's number."""
+    return 128 + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
 
 
 class _Stop(GoldenError):

@@ -85,7 +85,7 @@ class PlainSteps:
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
         """Said once, when the wait is long enough to wonder."""
         if elapsed >= 5:
-            self._once(f"  waiting for {what} (at most {seconds(limit)})")
+            self._once(f"  waiting for {what} (at most {seconds(round(limit))})")
 
     def doing(self, what: str) -> None:
         """A part of a step begins."""
@@ -172,7 +172,7 @@ class LiveSteps:
 
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
         """``waiting for X  12 s of 60 min``."""
-        self._show(f"waiting for {what}  {seconds(elapsed)} of {seconds(limit)}")
+        self._show(f"waiting for {what}  {seconds(round(elapsed))} of {seconds(round(limit))}")
 
     def doing(self, what: str) -> None:
         """A part of a step begins."""

@@ -47,7 +47,7 @@ def update(
     work.keeping(talk, on_error)
     limit = duration(timeout, 3600)
     with open_project.writing() as project:
-        from golden.app import orders
+        from golden.app import moves, orders
 
         target = open_project.target(project, reference)
         wish = orders.UpdateWish(wanted, message, full, network, limit)
@@ -58,8 +58,9 @@ def update(
             return
         orders.keep_payloads(project, plan.sources)
         job, version, took = work.do(talk, project, "update", order, on_error)
-    told = _told(version)
-    talk.tell("version", {**told, "job": job, "seconds": round(took, 3)}, _lines(talk, version, plan, took))
+        told = {**moves.version_told(version), "job": job, "seconds": round(took, 3)}
+        told |= {"notes": moves.notes(project, job), "findings": moves.told_plainly(plan.findings)}
+    talk.tell("version", told, _lines(talk, version, plan, told))
     talk.say("", f"next: golden capture {version.reference} makes a deployable image of it")
 
 
@@ -95,18 +96,13 @@ def _kind(name: str) -> str:
     )
 
 
-def _told(version: Any) -> dict[str, Any]:
-    from golden.app.reading import version_told
-    from golden.codec import plain
-
-    return version_told(plain(version))
-
-
-def _lines(talk: Talk, version: Any, plan: Any, took: float) -> Iterator[str]:
+def _lines(talk: Talk, version: Any, plan: Any, told: dict[str, Any]) -> Iterator[str]:
     name = f"{version.reference}@v{version.number}"
-    yield f"{talk.paint(name, 'green', 'bold')}  {version.facts.state}, made from {plan.base} in {work.took(took)}"
+    took = work.took(told["seconds"])
+    yield f"{talk.paint(name, 'green', 'bold')}  {version.facts.state}, made from {plan.base} in {took}"
     for change in version.changes:
         yield f"  + {change.kind} {change.name}"
+    yield from (f"    {note}" for note in told["notes"])
     yield "  proved on the powered-off disk"
     yield f"  {size(sum(disk.size for disk in version.disks))}, digest {version.digest[:16]}"
 
