@@ -1,4 +1,4 @@
-"""A libvirt daemon, here and behind SSH, keeps every promise of the provider contract; its disks are volumes of a pool."""
+"""A libvirt daemon, here and behind SSH, keeps every promise of the provider contract, on volumes of a storage pool."""
 
 from __future__ import annotations
 
