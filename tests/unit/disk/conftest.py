@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import disks
 import pytest
+
+from tests.unit.disk import disks
 
 
 @pytest.fixture(scope="session")

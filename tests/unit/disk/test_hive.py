@@ -6,7 +6,6 @@ import io
 import struct
 from pathlib import Path
 
-import disks
 import pyregf
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from golden.disk.damage import Damaged
 from golden.disk.hive import Hive
 from golden.disk.raw import Memory
 from golden.errors import GoldenError
+from tests.unit.disk import disks
 
 MANY = {f"Key {number}": disks.key({"n": ("dword", number)}) for number in range(1500)}
 

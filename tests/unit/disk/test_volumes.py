@@ -5,12 +5,12 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-import disks
 import pytest
 
 from golden.disk.damage import Damaged
 from golden.disk.raw import Memory, RawFile
 from golden.disk.volumes import file_system, layout
+from tests.unit.disk import disks
 
 
 def test_a_gpt_disk_shows_its_volumes_with_types_and_file_systems(windows_disk: Path) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sshd import SSHD, Line, Sshd, free_port, make_key
 
 from golden.errors import BadConfig, GuestError, GuestSilent, NotAble, NotFound, Refused
 from golden.guest.communicator import Exit, LineLost
@@ -20,6 +19,7 @@ from golden.guest.session import Session
 from golden.guest.ssh import SshAddress, SshCommunicator, far_shell
 from golden.linux.dialect import SCRIPTS, LinuxDialect, encode_lines
 from golden.waiting import Deadline, Waiting
+from tests.unit.guest.sshd import SSHD, Line, Sshd, free_port, make_key
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="needs Debian's openssh-server")
 

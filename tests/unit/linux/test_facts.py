@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from disks import MACHINE_ID, disk, elf, tree
 
 from golden.disk.raw import Memory, RawFile
 from golden.linux.facts import read_facts
 from golden.model import GuestFacts, GuestState
+from tests.unit.linux.disks import MACHINE_ID, disk, elf, tree
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from disks import MACHINE_ID, disk, elf, tree
 
 from golden.disk.raw import RawFile
 from golden.errors import ChangeFailed, GuestUnfit, NotFound, ProofFailed, UsageError
@@ -20,6 +19,7 @@ from golden.linux.family import LinuxFamily
 from golden.model import GuestFacts, GuestState
 from golden.testing.local import LocalCommunicator
 from golden.waiting import Deadline
+from tests.unit.linux.disks import MACHINE_ID, disk, elf, tree
 
 FAMILY = LinuxFamily()
 VIRGIN = GuestFacts(os="linux", state=GuestState.VIRGIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.unit.standin.conftest import Folder
 
 QUIET = ("/generalize", "/oobe", "/quiet", "/quit")

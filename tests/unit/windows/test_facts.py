@@ -6,8 +6,6 @@ import struct
 import time
 from pathlib import Path
 
-import disks
-import logs
 import pytest
 
 from golden.disk.raw import Memory, RawFile
@@ -15,6 +13,8 @@ from golden.disk.source import BlockSource
 from golden.errors import EndpointError
 from golden.model import Driver, GuestFacts, GuestState
 from golden.windows.facts import read_facts
+from tests.unit.disk import disks
+from tests.unit.windows import logs
 
 
 def facts(path: Path) -> GuestFacts:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import disks
 import pytest
-from folder_guest import FolderGuest
-from test_inf import NET, package
 
 from golden.disk.raw import Memory, RawFile
 from golden.errors import (
@@ -25,6 +22,9 @@ from golden.guest.session import Session
 from golden.model import GuestFacts, GuestState
 from golden.waiting import Deadline
 from golden.windows.family import WindowsFamily
+from tests.unit.disk import disks
+from tests.unit.windows.folder_guest import FolderGuest
+from tests.unit.windows.test_inf import NET, package
 
 FAMILY: Family = WindowsFamily()
 FACTS = GuestFacts("windows", GuestState.VIRGIN, build="20348", architecture="x86_64", stand_in=True)

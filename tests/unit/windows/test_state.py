@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import logs
 import pytest
 
 from golden.model import GuestState
 from golden.windows.state import COMPLETE, TO_AUDIT, TO_OOBE, UNDEPLOYABLE, Evidence, decide, from_probe
 from golden.windows.sysprep_log import history
+from tests.unit.windows import logs
 
 VIRGIN = Evidence(False, COMPLETE, 0, "", 7, None)
 SEALED = Evidence(True, TO_OOBE, 2, "oobe\\windeploy.exe", 7, history(logs.SUCCESS))

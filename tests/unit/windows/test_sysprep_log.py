@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import logs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from golden.errors import NotFound
 from golden.windows.sysprep_log import history, verdict
 from golden.windows.sysprep_signatures import CAUSES
+from tests.unit.windows import logs
 
 
 def test_success_is_the_tag_file_and_error_lines_of_good_runs_do_not_matter() -> None:
