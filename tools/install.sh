@@ -7,9 +7,9 @@ set -eu
 what=${1:-demo}
 cd "$(dirname "$0")/.."
 
-demo="python3-venv python3-dev gcc pkg-config libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu qemu-system-x86
- qemu-utils ntfs-3g wimtools fdisk dosfstools busybox-static qemu-guest-agent python3-hivex kmod cpio linux-image-cloud-amd64"
-test="libvirt-daemon-system openssh-server swtpm swtpm-tools ovmf"
+demo="python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu
+ qemu-system-x86 qemu-utils ntfs-3g wimtools fdisk mtools busybox-static qemu-guest-agent python3-hivex"
+test="libvirt-daemon-system openssh-server openssh-client swtpm swtpm-tools ovmf e2fsprogs util-linux"
 packages=$demo
 [ "$what" = test ] && packages="$demo $test"
 
@@ -31,8 +31,7 @@ if [ -n "$missing" ]; then
         fi
     fi
     echo "installing Debian packages:$missing"
-    # A kernel's own boot loader hooks are not wanted: only its files are read.
-    export DEBIAN_FRONTEND=noninteractive
+    # The stand-in's kernel is not installed: only its files are wanted, and golden fetches the package for itself.
     $run apt-get -qq update
     $run env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null
 fi
