@@ -118,7 +118,9 @@ class Database:
         try:
             db.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:
-            if "unable to open" not in str(error):
+            log = self.path.with_name(f"{FILE}-wal")
+            unread = log.exists() and log.stat().st_size > 0  # What it holds would not be seen.
+            if unread or not any(words in str(error) for words in ("unable to open", "readonly")):
                 raise
             # A folder that may not be written has no place for WAL's shared memory; nobody can be writing there.
             db = sqlite3.connect(
