@@ -35,7 +35,7 @@ from golden_libvirt.images import Images
 from golden_libvirt.naming import checked
 from golden_libvirt.record import Disk, Record
 from golden_libvirt.serving import served
-from golden_libvirt.store import Store, free_space, need_room
+from golden_libvirt.store import Store, clear_unclaimed, free_space, need_room
 
 
 class Embedded:
@@ -142,7 +142,10 @@ class Embedded:
             entry = self.store.load(checked(name))
         except BadName:
             return None
-        return None if entry is None else self._shown(entry)
+        if entry is None:
+            clear_unclaimed(self.store.path, name)
+            return None
+        return self._shown(entry)
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if embedded.running(entry.root, entry.name) else Power.OFF

@@ -14,7 +14,7 @@ from golden.errors import Conflict, StateUnusable
 from golden.model import Artifact, Form, Mark
 from golden_libvirt.faults import translated
 from golden_libvirt.record import Maker, mark_of, sync_folder, write_json
-from golden_libvirt.store import sha256
+from golden_libvirt.store import clear_unclaimed, sha256
 from golden_libvirt.tools import convert
 
 
@@ -28,6 +28,7 @@ class Images:
         """The image; without forms while it is half-made."""
         folder = self.path / name
         if not folder.is_dir():
+            clear_unclaimed(self.path, name)
             return None
         data = self._read(folder)
         forms = tuple(Form("qcow2", str(folder / f["file"]), f["size"], f["sha256"]) for f in data.get("forms", ()))

@@ -194,6 +194,14 @@ class Store:
             )
 
 
+def clear_unclaimed(path: Path, name: str) -> None:
+    """Take away what processes that were killed in the middle of claiming a name left; live ones are let be."""
+    for left in path.glob(f".{name}.*"):
+        pid = left.name.rpartition(".")[2]
+        if pid.isdigit() and record.started(int(pid)) is None:
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def stamp(path: Path) -> str:
     """The cheap identity of one file. The device number is left out: it may change with every boot."""
     about = path.stat()
