@@ -29,7 +29,7 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
 @given(verb=st.sampled_from(HARMLESS), words=st.lists(WORDS, max_size=5))
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW, derandomize=True)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW, derandomize=True)
 def test_nothing_that_is_typed_shows_a_traceback(
     ref: Lab, capsys: pytest.CaptureFixture[str], verb: str, words: list[str]
 ) -> None:

@@ -223,3 +223,15 @@ def test_an_endpoint_can_be_tried(lab: Lab, golden: Golden) -> None:
     assert all(promise["kept"] for promise in ran.data["promises"])
     assert len(ran.data["promises"]) > 10
     assert lab.world.read()["machines"] == {}
+
+
+def test_a_playbook_takes_its_place_among_the_options(ref: Lab, golden: Golden) -> None:
+    """--playbook stands for its changes, in its order, at the place where it was typed."""
+    changes = (("driver", "b.inf", ""), ("script", "run.memory", ""), ("file", "c.inf", 'destination = "/c"\n'))
+    text = "".join(f'[[change]]\nkind = "{k}"\nsource = "{s}"\n{more}' for k, s, more in changes)
+    ref.write("p.toml", text)
+    made = golden("update", "--copy", "d.inf:/d", "--playbook", "p.toml", "--add", "a.inf", "-o", "json").data
+    names = [change["name"].partition(" ")[0] for change in made["changes"]]
+    assert names == ["d.inf", "b.inf", "run.memory", "c.inf", "a.inf"]
+    ref.write("p.toml", '[[change]]\nkind = "drivr"\nsource = "a.inf"\n')
+    assert golden("update", "--playbook", "p.toml", "-o", "json").error["id"] == "bad-config"
