@@ -19,6 +19,8 @@ import pytest
 
 from tests.crash.bench import DIED, Home, child, copied, seed, troubles
 
+pytestmark = pytest.mark.slow
+
 BEFORE: dict[str, tuple[str, ...]] = {
     "adopt": (),
     "update": ("adopt",),
