@@ -235,3 +235,24 @@ def test_a_playbook_takes_its_place_among_the_options(ref: Lab, golden: Golden) 
     assert names == ["d.inf", "b.inf", "run.memory", "c.inf", "a.inf"]
     ref.write("p.toml", '[[change]]\nkind = "drivr"\nsource = "a.inf"\n')
     assert golden("update", "--playbook", "p.toml", "-o", "json").error["id"] == "bad-config"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'endpoints = { here = { url = "memory:/y" } } # kept\n',
+        '# kept\nendpoints.here.url = "memory:/y"\n',
+        '[defaults]\nendpoint = "here"  # kept\n[endpoints]\nhere = { url = "memory:/y", extra = "x" }\n',
+    ],
+)
+def test_places_are_added_to_any_way_of_writing_them(lab: Lab, golden: Golden, text: str) -> None:
+    """However golden.toml writes its tables, one can be added and taken out, and comments stay."""
+    lab.write("golden.toml", text)
+    assert golden("endpoint", "add", "rack", "memory:/x").code == 0
+    listed = golden("endpoint", "list", "-o", "json").data["endpoints"]
+    assert [one["name"] for one in listed] == (["here", "rack"] if text else ["rack"])
+    assert golden("endpoint", "remove", "rack").code == 0
+    left = (lab.path / "golden.toml").read_text()
+    assert ("# kept" in left) is ("# kept" in text)
+    assert "rack" not in left

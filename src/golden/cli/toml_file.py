@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Table
+from tomlkit.items import InlineTable
 
 from golden.errors import BadConfig
 from golden.settings import FILE, Settings, read
@@ -16,12 +16,16 @@ from golden.settings import FILE, Settings, read
 def add(settings: Settings, group: str, name: str, url: str) -> Path:
     """Write a table ``[group.name]`` with a URL at the end of its group: the file. BadConfig where it cannot be."""
     file = settings.file or settings.base / FILE
-    document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
-    if group not in document:
-        document[group] = tomlkit.table(is_super_table=True)
-    table = tomlkit.table()
-    table["url"] = url
-    document[group][name] = table
+    try:
+        document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+        if group not in document:
+            document[group] = tomlkit.table(is_super_table=True)
+        tables = document[group]
+        table = tomlkit.inline_table() if isinstance(tables, InlineTable) else tomlkit.table()
+        table["url"] = url
+        tables[name] = table
+    except (TOMLKitError, ValueError, TypeError) as error:
+        raise BadConfig(f"{file}: [{group}.{name}] cannot be added: {error}", hint="edit it by hand") from error
     return _write(file, tomlkit.dumps(document))
 
 
@@ -30,10 +34,8 @@ def remove(settings: Settings, group: str, name: str) -> Path:
     file = settings.file or settings.base / FILE
     try:
         document = tomlkit.parse(file.read_text(encoding="utf-8"))
-        tables = document[group]
-        if isinstance(tables, Table) or hasattr(tables, "pop"):
-            tables.pop(name)
-    except (TOMLKitError, KeyError) as error:
+        del document[group][name]
+    except (TOMLKitError, KeyError, ValueError, TypeError) as error:
         raise BadConfig(f"{file}: [{group}.{name}] cannot be taken out: {error}", hint="edit it by hand") from error
     return _write(file, tomlkit.dumps(document))
 
