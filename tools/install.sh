@@ -7,9 +7,9 @@ set -eu
 what=${1:-demo}
 cd "$(dirname "$0")/.."
 
-demo="python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev libvirt-daemon libvirt-daemon-driver-qemu
- qemu-system-x86 qemu-utils ntfs-3g wimtools fdisk mtools busybox-static qemu-guest-agent python3-hivex"
-test="libvirt-daemon-system openssh-server openssh-client swtpm swtpm-tools ovmf e2fsprogs util-linux"
+demo="python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev libvirt-daemon-system
+ libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils ntfs-3g wimtools fdisk mtools busybox-static qemu-guest-agent python3-hivex"
+test="openssh-server openssh-client swtpm swtpm-tools ovmf e2fsprogs util-linux"
 packages=$demo
 [ "$what" = test ] && packages="$demo $test"
 

@@ -52,6 +52,10 @@ def translated(wanted: str) -> Iterator[None]:
 def of_libvirt(wanted: str, error: BaseException) -> GoldenError:
     """The golden error for one of libvirt's."""
     code, words = code_of(error), str(error)
+    if "Failed to parse user" in words:
+        # As root, libvirt wants the account its package makes, even where its configuration names another one.
+        hint = "install Debian's libvirt-daemon-system (libvirt-daemon-driver-qemu elsewhere), or run golden as a user"
+        return EndpointError(f"{wanted} did not work: libvirt's own account is missing", details=words, hint=hint)
     if code in _ABSENT:
         return NotFound(f"{wanted}: libvirt does not know it", details=words)
     if code in _THERE or "already exists" in words:
