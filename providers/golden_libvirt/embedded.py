@@ -26,7 +26,12 @@ PATIENCE = 15
 """Seconds that a dying process is given to let go of its root."""
 MOST_ROOT = 108 - 54
 """Longest root in bytes: QEMU's monitor socket lies 53 bytes below it and must stay under 108 (unix(7))."""
-_CONFIGURATION = 'user = "+{user}"\ngroup = "+{group}"\ndynamic_ownership = 0\nstdio_handler = "file"\n{swtpm}'
+_CONFIGURATION = (
+    'user = "+{user}"\ngroup = "+{group}"\ndynamic_ownership = 0\n'
+    'stdio_handler = "file"\n'  # Else libvirt wants its log daemon.
+    "namespaces = []\n"  # A private /dev needs rights that root in a container or a chroot does not have.
+    "{swtpm}"
+)
 
 
 @dataclass(frozen=True, slots=True)
