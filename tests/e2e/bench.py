@@ -105,7 +105,7 @@ class Going:
         self.process.wait()
 
     def end(self, seconds: float = 180) -> Ran:
-        """Wait for its end."""
+        """Wait for its end; nobody is ever shown a traceback."""
 
         def ended() -> bool:
             with suppress(OSError, IndexError):
@@ -119,7 +119,10 @@ class Going:
             self.process.kill()
         for reader in self._readers:
             reader.join(10)
-        return Ran(self.process.wait(), "\n".join(self._out), "\n".join(self.lines))
+        ran = Ran(self.process.wait(), "\n".join(self._out), "\n".join(self.lines))
+        assert "Traceback" not in ran.out + ran.err, ran.said
+        assert "bug in golden" not in ran.out + ran.err, ran.said
+        return ran
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,12 @@ class Desk:
         )  # fmt: skip
 
     def golden(self, *arguments: str, seconds: float = 180) -> Ran:
-        """golden to its end; nobody is ever shown a traceback."""
-        ran = self.begin(*arguments).end(seconds)
-        assert "Traceback" not in ran.out + ran.err, ran.said
-        assert "bug in golden" not in ran.out + ran.err, ran.said
-        return ran
+        """golden to its end."""
+        return self.begin(*arguments).end(seconds)
+
+    def fails(self, code: int, *arguments: str, saying: tuple[str, ...]) -> Ran:
+        """golden with this exit code, and words that say what was met and what to do next."""
+        return failed(self.golden(*arguments), code, saying)
 
     def does(self, *arguments: str) -> Ran:
         """golden with success."""
@@ -179,8 +183,8 @@ class Desk:
         return []
 
     def entries(self) -> list[str]:
-        """The newest job's journal as "kind name" with what every job has of its own left out."""
-        sql = "SELECT kind, name, job FROM entry WHERE job = (SELECT id FROM job ORDER BY rowid DESC LIMIT 1)"
+        """The open job's journal as "kind name" with what every job has of its own left out."""
+        sql = "SELECT kind, name, job FROM entry WHERE job = (SELECT id FROM job WHERE state = 'open')"
         return [
             f"{kind} {name.removeprefix(f'golden-{job}-')}" for kind, name, job in self.rows(f"{sql} ORDER BY serial")
         ]
@@ -238,6 +242,15 @@ def desk(folder: Path, faults: Mapping[str, object] | None = None) -> Desk:
     standin = guest(DiskOrder(faults=dict(faults or {})))
     made.does("adopt", "win2022", "--from", str(standin.disk), *boot_options(standin))
     return made
+
+
+def failed(ran: Ran, code: int, saying: tuple[str, ...]) -> Ran:
+    """It ended with this exit code, one sentence, these words, and a line that says what to type next."""
+    assert ran.code == code, ran.said
+    assert [line for line in ran.err.splitlines() if line.startswith("golden: ")], ran.said
+    assert [line for line in ran.err.splitlines() if line.startswith(("hint: ", "logs: "))], ran.said
+    assert [word for word in saying if word not in ran.err] == [], ran.said
+    return ran
 
 
 @dataclass(frozen=True)
@@ -304,11 +317,14 @@ def ended(place: Desk) -> Iterator[Desk]:
 
 def kill_at(going: Going, place: Desk, point: str, after: str) -> bool:
     """
-    kill -9 golden when its journal's last entry is ``point``; False where it was too quick.
+    kill -9 golden when its journal holds ``point``; False where it was too quick and did all of it.
 
-    From the entry ``after`` on it is let go on for a millisecond at a time, so that the next entry is seldom missed.
+    From ``after`` on (an entry, or a line that is said) it is let go on for a millisecond at a time, so that the next
+    entry is seldom missed. Not while it starts a machine: signals make the kernel refuse libvirt's device filter.
     """
-    going.until(lambda: after in place.entries(), f"writing {after!r} down")
+    going.until(
+        lambda: after in place.entries() or any(after == line.strip() for line in going.lines), f"reaching {after!r}"
+    )
     while going.process.poll() is None:
         going.signal(signal.SIGSTOP)
         if point in place.entries():
@@ -316,4 +332,6 @@ def kill_at(going: Going, place: Desk, point: str, after: str) -> bool:
             return bool(place.open_jobs())
         going.signal(signal.SIGCONT)
         time.sleep(0.001)
+    ran = going.end()
+    assert ran.code == 0, ran.said
     return False

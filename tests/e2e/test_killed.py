@@ -20,12 +20,12 @@ CAPTURE = ("capture", "--answer-file", "answers.xml", "--to", "images")
 LATE = 3
 """So often a kill may come too late before the test gives up."""
 
-# point, the entry before it ("" where the point is a line that is said), power cut
+# point, what comes before it ("" where the point is a line that is said), power cut
 UPDATE_RESUMED = [
     ("own a1-clone", "done number", False),
     ("waiting for the guest to answer", "", False),
     ("driver goldennet.inf", "", True),
-    ("done changes", "start changes", False),
+    ("done changes", "waiting for the guest to switch itself off", False),
     ("done freeze", "start freeze", False),
     ("done record", "start record", False),
 ]
@@ -38,7 +38,7 @@ UPDATE_CANCELLED = [
 CAPTURE_RESUMED = [
     ("generalizing the clone", "", True),
     ("sysprep is generalizing the clone", "", False),
-    ("done generalize", "start generalize", False),
+    ("done generalize", "waiting for the guest to switch itself off", False),
     ("own a1-image", "done proof", False),
     ("owned a1-image", "own a1-image", False),
     ("start publish to images", "done record", False),

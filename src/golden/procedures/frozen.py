@@ -33,7 +33,8 @@ def check_frozen(shop: Shop, version: Version) -> None:
         try:
             stamps = shop.hypervisor.identity(one.snapshot)
         except NotFound as error:
-            raise Tampered(f"{name} is not there any more", details=error.brief, hint="golden doctor") from error
+            words = "\n".join(filter(None, (error.brief, error.details)))
+            raise Tampered(f"{name} is not there any more", details=words, hint="golden doctor") from error
         if stamps != one.stamps:
             raise Tampered(
                 f"{name} was changed after it was frozen; golden will not build on it",
