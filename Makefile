@@ -29,7 +29,7 @@ check:
 	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not slow"
 
 bench:
-	@tools/install.sh test
+	@tools/install.sh bench
 	.venv/bin/python -m benchmarks
 
 format:

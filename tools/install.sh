@@ -2,6 +2,7 @@
 # Installs what golden, its demo or its tests need of Debian's packages, and makes the virtual environment.
 #   tools/install.sh demo    what `golden demo` needs: libvirt's embedded QEMU driver, the stand-in guest's parts
 #   tools/install.sh test    that, and what the tests drive besides
+#   tools/install.sh bench   what the tests need, and what golden's speed is measured against
 # Packages that are there already cost one look. Wants root, or a sudo that asks nobody.
 set -eu
 what=${1:-demo}
@@ -11,7 +12,11 @@ demo="python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev libvirt-daem
  libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils ntfs-3g wimtools fdisk mtools busybox-static qemu-guest-agent python3-hivex"
 test="openssh-server openssh-client swtpm swtpm-tools ovmf e2fsprogs util-linux"
 packages=$demo
-[ "$what" = test ] && packages="$demo $test"
+bench="libguestfs-tools"
+case $what in
+test) packages="$demo $test" ;;
+bench) packages="$demo $test $bench" ;;
+esac
 
 missing=
 for package in $packages; do
@@ -46,7 +51,7 @@ if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
     echo "making the virtual environment .venv"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
     extra=all
-    [ "$what" = test ] && extra=dev
+    [ "$what" = demo ] || extra=dev
     .venv/bin/pip install --quiet --disable-pip-version-check -e ".[$extra]"
     touch "$stamp"
 fi

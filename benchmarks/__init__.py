@@ -1,0 +1,1 @@
+"""golden's speed and memory, as ratios of two numbers measured in one run: ``python -m benchmarks``."""
