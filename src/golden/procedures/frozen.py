@@ -33,8 +33,7 @@ def check_frozen(shop: Shop, version: Version) -> None:
         try:
             stamps = shop.hypervisor.identity(one.snapshot)
         except NotFound as error:
-            words = "\n".join(filter(None, (error.brief, error.details)))
-            raise Tampered(f"{name} is not there any more", details=words, hint="golden doctor") from error
+            raise _gone(name, error) from error
         if stamps != one.stamps:
             raise Tampered(
                 f"{name} was changed after it was frozen; golden will not build on it",
@@ -45,14 +44,22 @@ def check_frozen(shop: Shop, version: Version) -> None:
 
 def deep_check(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
     """Hash every frozen file of one version. Tampered names those that differ."""
-    found = shop.hypervisor.digest(version.snapshot)
+    name = f"{version.reference}@v{version.number}"
+    try:
+        found = shop.hypervisor.digest(version.snapshot)
+    except NotFound as error:
+        raise _gone(name, error) from error
     was = {file.path: file.sha256 for file in version.disks}
     bad = [file.path for file in found if was.get(file.path) != file.sha256]
     bad += [path for path in was if path not in {file.path for file in found}]
     if bad:
-        name = f"{version.reference}@v{version.number}"
         raise Tampered(f"{name} has other bytes than when it was frozen", details="\n".join(bad))
     return found
+
+
+def _gone(name: str, error: NotFound) -> Tampered:
+    words = "\n".join(filter(None, (error.brief, error.details)))
+    return Tampered(f"{name} is not there any more", details=words, hint="golden doctor")
 
 
 def _difference(was: tuple[FileStamp, ...], now: tuple[FileStamp, ...]) -> str:
