@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,13 @@ class Settings:
         """The endpoint a new reference lives on."""
         given = self.reference_endpoints.get(reference) or self.defaults.get("endpoint")
         return given or next(iter(self.endpoints))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The known name that was most likely meant, or nothing."""
+    from difflib import get_close_matches  # Slow to import, and only wanted where something is wrong.
+
+    return next(iter(get_close_matches(name, list(known), n=1)), "")
 
 
 def check_name(name: str, what: str) -> str:
@@ -146,8 +153,8 @@ def _settings(file: Path | None, base: Path, data: dict[str, Any], text: str) ->
 def _named(name: str, what: str, known: dict[str, Endpoint], file: Path | None) -> Endpoint:
     if name in known:
         return known[name]
-    close = get_close_matches(name, known, n=1)
-    details = f"did you mean {close[0]}?" if close else f"there are: {', '.join(known)}" if known else None
+    close = nearest(name, known)
+    details = f"did you mean {close}?" if close else f"there are: {', '.join(known)}" if known else None
     hint = f"golden {what} add {name if NAME.fullmatch(name) else 'NAME'} URL, or write it into {file or FILE}"
     raise NotFound(f"there is no {what} {name!r}", details=details, hint=hint)
 
@@ -169,8 +176,8 @@ class _Reader:
         """Refuse keys nobody reads: a slip of the pen must not change what golden does."""
         for key in data:
             if key not in known:
-                close = get_close_matches(key, known, n=1)
-                what = f"did you mean {close[0]}?" if close else f"known are: {', '.join(sorted(known))}"
+                close = nearest(key, known)
+                what = f"did you mean {close}?" if close else f"known are: {', '.join(sorted(known))}"
                 raise self.wrong(table, key, f"golden does not know this key; {what}")
 
     def text(self, table: str, key: str, value: Any) -> str:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="POSIX signals are sent to processes here")
 
 
-def hanging(lab: Lab, *more: str) -> subprocess.Popen[str]:
+def hanging(lab: Lab, *more: str, reference: str = "ref") -> subprocess.Popen[str]:
     """An update that never ends, once its change has begun in the guest."""
-    process = lab.begin("update", "--add", "hangs.inf", *more)
+    process = lab.begin("update", reference, "--add", "hangs.inf", *more)
     limit = time.monotonic() + 20
     while time.monotonic() < limit and process.poll() is None:
         if any(machine["power"] == "on" and machine["programs"] for machine in lab.world.read()["machines"].values()):
@@ -77,6 +77,25 @@ def test_a_killed_update_can_be_taken_up_at_once(ref: Lab, golden: Golden, act: 
     assert clones(ref) == []
     assert golden("doctor").code == 0
     assert golden("update", "--add", "a.inf").code == 0
+
+
+def test_several_killed_jobs_are_taken_up_with_one_command(ref: Lab, golden: Golden) -> None:
+    """Without --all they are listed; with it each is taken up in a process of its own and told of."""
+    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+    for reference in ("ref", "two"):
+        process = hanging(ref, "--timeout", "2", reference=reference)
+        process.kill()
+        process.communicate(timeout=30)
+        for machine in clones(ref):
+            with ref.world.change("the guest is done for") as raw:
+                raw["machines"][machine]["power"] = "off"
+    listed = golden("cancel", "-y", "-o", "json")
+    assert listed.code == 2
+    assert "2 jobs were cut off" in listed.error["brief"]
+    ran = golden("cancel", "--all", "-y", "-o", "json")
+    assert (ran.code, [job["state"] for job in ran.data["jobs"]], ran.data["failed"]) == (0, ["cancelled"] * 2, [])
+    assert clones(ref) == []
+    assert golden("doctor").code == 0
 
 
 def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> None:

@@ -28,7 +28,7 @@ def parse(text: str | None, settings: Settings, catalog: Catalog | None = None) 
     if at and not selector:
         raise UsageError(f"{text!r} ends with an @", hint=f"{name}@v1, {name}@i1, {name}@latest or {name}@CHANNEL")
     check_name(name, "reference")
-    if selector and not re.fullmatch(r"[vi]\d+", selector):
+    if selector and not re.fullmatch(r"[vi]\d{1,9}", selector, re.ASCII):
         check_name(selector, "channel")
     return Target(name, selector)
 
@@ -47,7 +47,7 @@ def only_reference(settings: Settings, catalog: Catalog | None) -> str:
 
 def is_image(target: Target) -> bool:
     """Whether an address means an image: by number, or by a channel."""
-    return not (target.selector in ("", "latest") or re.fullmatch(r"v\d+", target.selector))
+    return not (target.selector in ("", "latest") or re.fullmatch(r"v\d{1,9}", target.selector, re.ASCII))
 
 
 def version_of(target: Target, catalog: Catalog) -> Version:
@@ -55,7 +55,7 @@ def version_of(target: Target, catalog: Catalog) -> Version:
     selector = target.selector
     if selector in ("", "latest"):
         return catalog.version(target.reference, catalog.reference(target.reference).head)
-    if re.fullmatch(r"v\d+", selector):
+    if re.fullmatch(r"v\d{1,9}", selector, re.ASCII):
         return catalog.version(target.reference, int(selector[1:]))
     return catalog.version(target.reference, image_of(target, catalog).version)
 
@@ -69,9 +69,9 @@ def image_of(target: Target, catalog: Catalog) -> Image:
             catalog.reference(target.reference)
             raise NotFound(f"{target.reference} has no image yet", hint=f"golden capture {target.reference}")
         return images[-1]
-    if re.fullmatch(r"i\d+", selector):
+    if re.fullmatch(r"i\d{1,9}", selector, re.ASCII):
         return catalog.image(target.reference, int(selector[1:]))
-    if re.fullmatch(r"v\d+", selector):
+    if re.fullmatch(r"v\d{1,9}", selector, re.ASCII):
         number = int(selector[1:])
         catalog.version(target.reference, number)
         made = [image for image in catalog.images(target.reference) if image.version == number]

@@ -173,7 +173,7 @@ def prune_order(reference: str, versions: tuple[int, ...], images: tuple[int, ..
 
 def keep_payloads(project: Project, sources: tuple[tuple[PayloadFile, Path], ...]) -> None:
     """Copy every file of the changes into the payload store, checked by content."""
-    from golden.catalog import Payloads
+    from golden.catalog.payloads import Payloads
 
     payloads = Payloads(project.settings.state / "payloads")
     for file, path in sources:

@@ -82,7 +82,7 @@ class Project:
     @contextmanager
     def shop(self, endpoint: str, reference: str, job: str, watcher: Watcher) -> Iterator[Shop]:
         """Everything a procedure works with; connections are let go of at the block's end."""
-        from golden.catalog import Payloads
+        from golden.catalog.payloads import Payloads
         from golden.procedures.shop import Shop
 
         with ExitStack() as stack:

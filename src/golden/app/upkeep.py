@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
 from golden.app.run import unfinished
-from golden.catalog import Payloads
+from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord, records
 from golden.model import DiskFile, Finding, Image, Severity, Version

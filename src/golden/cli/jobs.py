@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from golden.cli import open_project
 from golden.cli.human import age, columns, moment, seconds, size
 from golden.cli.overview import job_line
 from golden.cli.talk import Talk
-from golden.errors import GoldenError, UsageError
+from golden.errors import GoldenError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from golden.app.project import Project
@@ -84,7 +85,7 @@ def _each(talk: Talk, job: str | None, act: str, *, every: bool) -> None:
         done, problems = [], []
         for one in chosen:
             try:
-                done.append(_one(talk, project, one, act))
+                done.append(_one(talk, project, one, act) if len(chosen) == 1 else _apart(talk, one, act))
             except GoldenError as error:
                 problems.append((one, error))
     lines = [f"{talk.paint('✓', 'green')} {one['id']}: {one['procedure']} of {one['reference']}" for one in done]
@@ -111,6 +112,28 @@ def _one(talk: Talk, project: Project, job: str, act: str) -> dict[str, Any]:
             run.cancel(project, job, manner)
     told = moves.job_log(project, job)
     return {key: told[key] for key in ("id", "procedure", "reference", "state", "created", "ended")}
+
+
+def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
+    """One of several jobs, in its own process: libvirt's embedded driver serves the machines of one job a process."""
+    import subprocess
+    import sys
+
+    argv = [sys.executable, "-m", "golden", act, job, "--yes", "-o", "json", *(["-q"] if talk.quiet else [])]
+    ran = subprocess.run(argv, stdout=subprocess.PIPE, check=False)
+    try:
+        envelope = json.loads(ran.stdout)
+    except ValueError:
+        raise Interrupted(
+            f"{act} of job {job} ended with exit code {ran.returncode}", hint=f"golden {act} {job}"
+        ) from None
+    if envelope["kind"] != "error":
+        told: dict[str, Any] = envelope["data"]["jobs"][0]
+        return told
+    told = envelope["error"]
+    error = GoldenError(told["brief"], details=told["details"], hint=told["hint"])
+    error.id, error.exit_code = told["id"], told["exit_code"]
+    raise error
 
 
 def _chosen(project: Project, job: str | None, act: str, *, every: bool) -> list[str]:

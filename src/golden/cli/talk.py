@@ -54,7 +54,7 @@ class Talk:
             self.event(kind, data)
         else:
             for line in text:
-                print(line, file=_out())
+                print(line, file=_out(), flush=True)
 
     def event(self, kind: str, data: Any) -> None:
         """One envelope on stdout."""

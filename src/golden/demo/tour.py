@@ -8,6 +8,7 @@ there: the lineage grows by one version and one image.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -61,7 +62,7 @@ def run(folder: Path, provider: str, watcher: Watcher, say: Say) -> None:
     _proof(folder, say)
     say(f"Done in {time.monotonic() - begun:.0f} s. Try it by hand:")
     say(f"   cd {folder}")
-    say(f"   {_command()} update --add drivers/goldennet.inf      # or --run scripts/hello.cmd")
+    say(f"   {_command(folder)} update --add drivers/goldennet.inf      # or --run scripts/hello.cmd")
 
 
 def _folder(folder: Path) -> bool:
@@ -101,7 +102,8 @@ def _stand_in(watcher: Watcher) -> Any:
 def _adopt(guest: Any) -> list[str]:
     boot = ["--kernel", str(guest.kernel), "--initrd", str(guest.initrd), "--cmdline", guest.cmdline]
     size = ["--memory", str(guest.memory_mib), "--cpus", "1"]
-    return ["adopt", REFERENCE, "--from", str(guest.disk), "--os", "windows", *boot, *size]
+    note = ["--message", "the stand-in, as it was built"]
+    return ["adopt", REFERENCE, "--from", str(guest.disk), "--os", "windows", *boot, *size, *note]
 
 
 def _golden(folder: Path, say: Say, *arguments: str) -> None:
@@ -142,6 +144,6 @@ def _proof(folder: Path, say: Say) -> None:
     say("(It is a stand-in, not Windows: docs/proven.md says what that proves and what it does not.)")
 
 
-def _command() -> str:
+def _command(folder: Path) -> str:
     program = Path(sys.argv[0])
-    return str(program) if program.name == "golden" else "golden"
+    return os.path.relpath(program, folder) if program.name == "golden" and program.exists() else "golden"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from golden.catalog import Catalog, Payloads
+from golden.catalog import Catalog
+from golden.catalog.payloads import Payloads
 from golden.guest.communicator import Communicator
 from golden.guest.family import Family
 from golden.library import Library
