@@ -1,4 +1,8 @@
-"""The nouns of golden: plain frozen data, no behaviour that touches the outside."""
+"""The nouns of golden: plain frozen data, no behavior that touches the outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from golden.model.artifact import Artifact, Channel, Form, Image, Publication, SealProof
 from golden.model.finding import Finding, Severity
@@ -16,7 +20,9 @@ from golden.model.machine import (
     Role,
     Snapshot,
 )
-from golden.model.orders import AdoptOrder, CaptureOrder, PruneOrder, PublishOrder, UpdateOrder
+
+if TYPE_CHECKING:
+    from golden.model.orders import AdoptOrder, CaptureOrder, PruneOrder, PublishOrder, UpdateOrder
 
 __all__ = [
     "AdoptOrder",
@@ -50,3 +56,12 @@ __all__ = [
     "Snapshot",
     "Version",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Orders are loaded when one is asked for: commands that only read never do, and start faster for it."""
+    if not name.endswith("Order"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from golden.model import orders
+
+    return getattr(orders, name)
