@@ -104,7 +104,7 @@ class Going:
         self.process.kill()
         self.process.wait()
 
-    def end(self, seconds: float = 180) -> Ran:
+    def end(self, seconds: float = 400) -> Ran:
         """Wait for its end; nobody is ever shown a traceback."""
 
         def ended() -> bool:
@@ -142,7 +142,7 @@ class Desk:
             )
         )  # fmt: skip
 
-    def golden(self, *arguments: str, seconds: float = 180) -> Ran:
+    def golden(self, *arguments: str, seconds: float = 400) -> Ran:
         """golden to its end."""
         return self.begin(*arguments).end(seconds)
 
