@@ -121,7 +121,7 @@ def destinations(join: Callable[..., str], change: Change) -> tuple[tuple[Payloa
 def run_folder(session: Session, change: Change, deadline: Deadline) -> str:
     """A folder of this change's own below the session's run folder, made in the guest."""
     folder = session.dialect.join(session.folder, f"change-{change.digest[:12]}")
-    make_folder(session, folder, deadline)
+    session.make_folder(folder, deadline)
     return folder
 
 

@@ -198,6 +198,10 @@ class Session:
         """Write a small file in the guest."""
         self._line.write(path, 0, data, deadline)
 
+    def make_folder(self, path: str, deadline: Deadline) -> None:
+        """Make a folder of golden's own below the run folder; there already is success. One program start."""
+        self._line.plain(self.dialect.make_folder(path), f"making the folder {path}", deadline)
+
     def place(self, script: Script, deadline: Deadline) -> str:
         """Have a script of golden's in the run folder; its path there."""
         if script.name not in self._there:

@@ -55,7 +55,7 @@ class Launcher(Protocol):
 class DirectLauncher:
     """A child of the way in; for the stand-in only, since SYSTEM must not run sysprep on a real Windows."""
 
-    tick: float = 0.5
+    tick: float = 0.1
     _pid: int | None = None
 
     def start(self, session: Session, argv: tuple[str, ...], deadline: Deadline) -> None:  # noqa: ARG002
