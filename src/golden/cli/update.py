@@ -99,11 +99,13 @@ def _kind(name: str) -> str:
 def _lines(talk: Talk, version: Any, plan: Any, told: dict[str, Any]) -> Iterator[str]:
     name = f"{version.reference}@v{version.number}"
     took = work.took(told["seconds"])
-    yield f"{talk.paint(name, 'green', 'bold')}  {version.facts.state}, made from {plan.base} in {took}"
+    yield f"{talk.paint(name, 'green', 'bold')}  made from {plan.base} in {took}"
     for change in version.changes:
         yield f"  + {change.kind} {change.name}"
+        evidence = dict.fromkeys(text for of, text in version.proofs if of == change.name)
+        yield from (f"    {talk.paint('✓', 'green')} {text}" for text in evidence)
     yield from (f"    {note}" for note in told["notes"])
-    yield "  proved on the powered-off disk"
+    yield f"  read from its powered-off disk: {version.facts.state}"
     yield f"  {size(sum(disk.size for disk in version.disks))}, digest {version.digest[:16]}"
 
 

@@ -65,5 +65,7 @@ class Version:
     created: str
     depth: int = 0
     """Number of linked disks below this one; 0 for a standalone copy."""
+    proofs: tuple[tuple[str, str], ...] = ()
+    """(change, evidence) for each change: where it was found on the powered-off disk, or how else it was told."""
     accepted_deployed: bool = False
     """True where adopt was told to take a guest that had been generalized before."""

@@ -31,9 +31,9 @@ def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
     check_frozen(shop, parent)
     with job.owning(shop.machines, "clone", clone, shop, parent, order) as machine:
         job.once("changes", apply_changes, shop, machine, order)
-        facts = job.step("proof", prove_changes, shop, machine, order, parent)
+        facts, proofs = job.step("proof", prove_changes, shop, machine, order, parent)
         snapshot = job.step("freeze", shop.hypervisor.freeze, machine, f"v{order.number}")
-        version = job.step("record", record, shop, order, facts, snapshot)
+        version = job.step("record", record, shop, order, facts, proofs, snapshot)
         job.keep("clone")
     check_frozen(shop, parent)
     return version
@@ -75,8 +75,10 @@ def payload_of(shop: Shop, change: Change) -> dict[str, Path]:
     return {file.name: shop.payloads.check(file) for file in change.files}
 
 
-def prove_changes(shop: Shop, machine: Machine, order: UpdateOrder, parent: Version) -> GuestFacts:
-    """Read the powered-off disk: still un-generalized, and every change is there."""
+def prove_changes(
+    shop: Shop, machine: Machine, order: UpdateOrder, parent: Version
+) -> tuple[GuestFacts, tuple[tuple[str, str], ...]]:
+    """Read the powered-off disk: still un-generalized, and every change is there; the evidence of each."""
     family = shop.families(shop.catalog.reference(order.reference).os)
     with shop.hypervisor.open_disk(machine) as disk:
         facts = family.read(disk)
@@ -87,11 +89,12 @@ def prove_changes(shop: Shop, machine: Machine, order: UpdateOrder, parent: Vers
                 details="\n".join(f"{key} = {value}" for key, value in facts.evidence),
                 hint=f"a change that runs sysprep does not belong into a reference; golden logs {shop.job}",
             )
-        family.prove(disk, order.changes)
-    return facts
+        return facts, family.prove(disk, order.changes)
 
 
-def record(shop: Shop, order: UpdateOrder, facts: GuestFacts, snapshot: Snapshot) -> Version:
+def record(
+    shop: Shop, order: UpdateOrder, facts: GuestFacts, proofs: tuple[tuple[str, str], ...], snapshot: Snapshot
+) -> Version:
     """The next version; from here on it is what the next update starts from."""
     parent = shop.catalog.version(order.reference, order.parent)
     version = Version(
@@ -104,6 +107,7 @@ def record(shop: Shop, order: UpdateOrder, facts: GuestFacts, snapshot: Snapshot
         disks=shop.hypervisor.digest(snapshot),
         stamps=shop.hypervisor.identity(snapshot),
         changes=order.changes,
+        proofs=proofs,
         message=order.message or ", ".join(change.name for change in order.changes),
         created=now(),
         depth=parent.depth + 1 if order.linked else 0,
