@@ -1,7 +1,7 @@
 """Durable jobs: a journal, leases, and a way to write procedures that survive the process that runs them."""
 
 from golden.jobs.job import Job, Kind, Show, ShowNothing
-from golden.jobs.journal import Entry, JobRecord, Journal, create, entries, record, records
+from golden.jobs.journal import Entry, JobRecord, Journal, create, entries, new_id, record, records
 from golden.jobs.lease import Lease, Owner, holder, holder_is_alive
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "entries",
     "holder",
     "holder_is_alive",
+    "new_id",
     "record",
     "records",
 ]

@@ -189,9 +189,11 @@ class Job:
         return f"golden-{self.id}-a{self.attempt}-{label}"
 
     def _still_owned(self) -> list[tuple[str, Kind[Any]]]:
-        owned = {e.name: self._kinds[e.value] for e in self._journal.entries if e.kind == "own"}
-        for entry in self._journal.entries:
-            if entry.kind in ("kept", "released"):
+        owned: dict[str, Kind[Any]] = {}
+        for entry in self._journal.entries:  # In their order: a publication has the same name in every attempt.
+            if entry.kind == "own":
+                owned[entry.name] = self._kinds[entry.value]
+            elif entry.kind in ("kept", "released"):
                 owned.pop(entry.name, None)
         return list(owned.items())
 
@@ -253,6 +255,8 @@ class Job:
             raise
         except GoldenError as error:
             complain(f"left behind: {name}: {error.brief}")
+        except Exception as error:  # noqa: BLE001 - whatever it was, it must not hide why the job stopped
+            complain(f"left behind: {name}: {error!r}")
 
     def _stopped(self, error: GoldenError, state: str) -> None:
         try:
@@ -260,7 +264,7 @@ class Job:
                 self._journal.note_problem(error)
             else:
                 self._journal.end(state, error)
-        except StateUnusable as problem:
+        except (StateUnusable, LeaseLost) as problem:
             error.add_note(f"the job stays open: {problem.brief}")
 
     def _spoiled(self) -> bool:

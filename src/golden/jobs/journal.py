@@ -56,10 +56,14 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Write one line. Raises LeaseLost where somebody else has taken the reference over: nothing is written."""
         text = json.dumps(encode(entry.value))
-        with self._database.writing(f"journal {entry.kind} {entry.name}") as execute:
-            self._lease.assert_held(execute)
-            row = (self._job, len(self.entries), entry.attempt, entry.kind, entry.name, text, now())
-            execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        try:
+            with self._database.writing(f"journal {entry.kind} {entry.name}") as execute:
+                self._lease.assert_held(execute)
+                row = (self._job, len(self.entries), entry.attempt, entry.kind, entry.name, text, now())
+                execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        except KeyboardInterrupt:
+            self.entries = entries(self._database, self._job)  # A signal may come just after the commit.
+            raise
         self.entries.append(entry)
 
     def end(self, state: str, problem: GoldenError | None = None) -> None:
@@ -72,6 +76,7 @@ class Journal:
     def note_problem(self, problem: GoldenError) -> None:
         """Remember why an open job stopped."""
         with self._database.writing("job problem") as execute:
+            self._lease.assert_held(execute)
             execute("UPDATE job SET problem = ? WHERE id = ?", (told(problem), self._job))
 
 

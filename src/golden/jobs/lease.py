@@ -16,11 +16,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from golden.database import Database, now
-from golden.errors import GoldenError, JobBusy, LeaseLost, TimedOut
+from golden.errors import GoldenError, JobBusy, LeaseLost, StateUnusable, TimedOut
 from golden.waiting import Deadline, Waiting, Watcher
 
 LENGTH = 15.0
@@ -34,41 +35,86 @@ class Owner:
     """A process, told apart from every other one that ever had or will have its number."""
 
     host: str
-    boot: float
-    """When the host was started, seconds since 1970; a minute of drift is the same boot."""
+    boot: str
+    """Text that differs after each boot of the host; no setting of its clock changes it."""
     pid: int
-    started: float
+    started: str
+    """When the process was started, as text that no setting of the clock changes."""
     user: str
+    space: str = ""
+    """What process numbers count within, where a host has several (containers); empty elsewhere."""
 
     @classmethod
     def me(cls) -> Owner:
         """This process."""
-        import psutil  # Slow to import; commands that only read never come here.
-
-        process = psutil.Process()
-        user = os.environ.get("USER") or os.environ.get("USERNAME") or str(process.username())
-        return cls(platform.node(), psutil.boot_time(), process.pid, process.create_time(), user)
+        pid = os.getpid()
+        user = os.environ.get("USER") or os.environ.get("USERNAME") or _user(pid)
+        return cls(platform.node(), _boot(), pid, _started(pid) or "", user, _space())
 
     def is_evidently_dead(self) -> bool:
         """True only where this host can see that the process is gone; False where nobody can know."""
-        import psutil
-
         if self.host != platform.node():
             return False
-        if abs(self.boot - psutil.boot_time()) > 60:
+        if self.boot != _boot():
             return True
-        try:
-            process = psutil.Process(self.pid)
-            gone = abs(process.create_time() - self.started) > 1 or process.status() == psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.AccessDenied:
-            return False
-        return gone
+        if self.space != _space():
+            return False  # Its number means something else in here.
+        started = _started(self.pid)
+        return started is not None and started != self.started
 
     def told(self) -> str:
         """Who it is, for a message."""
         return f"{self.user} on {self.host}, process {self.pid}"
+
+
+def _boot() -> str:
+    """
+    The kernel's random id of this boot where it has one (Linux, random(4)), else nothing: when a host was started is
+    told elsewhere only by its clock, and there a reused number is told by the start of its process alone.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _space() -> str:
+    """The PID namespace (Linux, namespaces(7)): in another one a number that is not there proves nothing."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str | None:
+    """
+    When a process was started, in the system's own words; empty when it is dead, None where nobody may know.
+
+    Ticks since boot from /proc/PID/stat (proc(5)) where there is one: psutil adds the boot time to them, which moves
+    with every setting of the clock. Windows and macOS note the time itself when they start a process.
+    """
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
+        except PermissionError:
+            return None
+        except (OSError, IndexError):
+            return ""
+        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
+    import psutil  # Slow to import.
+
+    try:
+        return f"{psutil.Process(pid).create_time():.1f}"
+    except psutil.NoSuchProcess:
+        return ""
+    except psutil.AccessDenied:
+        return None
+
+
+def _user(pid: int) -> str:
+    import psutil
+
+    return str(psutil.Process(pid).username())
 
 
 class Lease:
@@ -115,8 +161,13 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._beat.join()
-        with self._database.writing("lease released") as execute:
-            execute("DELETE FROM lease WHERE reference = ? AND token = ?", (self._reference, self._token))
+        try:
+            with self._database.writing("lease released") as execute:
+                execute("DELETE FROM lease WHERE reference = ? AND token = ?", (self._reference, self._token))
+        except StateUnusable as problem:
+            # What the job came to is not undone by this: the lease runs out, or is taken once this process is gone.
+            if error is not None:
+                error.add_note(f"the lease of {self._reference} could not be given back: {problem.brief}")
 
     def assert_held(self, execute: Callable[..., sqlite3.Cursor]) -> None:
         """Inside a transaction: nobody else has taken over. LeaseLost otherwise."""

@@ -223,14 +223,126 @@ def test_the_lease_of_a_dead_process_is_taken_at_once(database: Database) -> Non
         "import json, dataclasses; from golden.jobs import Owner; print(json.dumps(dataclasses.asdict(Owner.me())))"
     )
     dead = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout
-    reused = json.dumps(asdict(replace(Owner.me(), started=Owner.me().started - 100)))
-    rebooted = json.dumps(asdict(replace(Owner.me(), boot=Owner.me().boot - 1000)))
+    reused = json.dumps(asdict(replace(Owner.me(), started="1")))
+    rebooted = json.dumps(asdict(replace(Owner.me(), boot="another boot")))
     for owner in (dead, reused, rebooted):
         with database.writing("a lease of somebody's") as execute:
             execute("REPLACE INTO lease VALUES ('ref', 'j0', 't', ?, 'then', ?)", (owner, time.time() + 15))
         begun = time.monotonic()
         with Lease.taken(database, "ref", "j1", wait=None, watcher=Silent()):
             assert time.monotonic() - begun < 1
+
+
+def test_setting_the_clock_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the host's clock moves what psutil tells of the boot and of every process; a live owner stays alive."""
+    import psutil
+
+    me = Owner.me()
+    boot, created = psutil.boot_time(), psutil.Process().create_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot + 7200)
+    if Path("/proc/self/stat").exists():  # Elsewhere the system keeps the time itself.
+        monkeypatch.setattr(psutil.Process, "create_time", lambda _: created + 7200)
+    assert not me.is_evidently_dead()
+
+
+def test_a_number_of_another_container_proves_nothing() -> None:
+    """Two containers of one host name and kernel count their processes apart."""
+    assert not replace(Owner.me(), space="pid:[1]", pid=2**22 + 1).is_evidently_dead()
+
+
+def test_a_lease_that_cannot_be_given_back_hides_nothing(database: Database) -> None:
+    """Neither what the job made nor why it failed."""
+    with Lease.taken(database, "ref", "j1", wait=None, watcher=Silent()):
+        database.rows("PRAGMA query_only = 1")
+    database.rows("PRAGMA query_only = 0")
+    with (
+        pytest.raises(ChangeFailed, match="kb1") as caught,
+        Lease.taken(database, "other", "j1", wait=None, watcher=Silent()),
+    ):
+        database.rows("PRAGMA query_only = 1")
+        raise ChangeFailed("kb1 did not install")
+    assert "could not be given back" in caught.value.__notes__[0]
+
+
+def test_a_signal_just_after_a_commit_ends_the_job_all_the_same(tmp_path: Path, things: Things) -> None:
+    """The line is on disk and the process has not heard of it: cleaning up goes on from what is on disk."""
+    at = "after journal start inside"
+
+    def checkpoint(label: str) -> None:
+        if label == at:
+            raise KeyboardInterrupt
+
+    database = Database(tmp_path / "state", write=True, checkpoint=checkpoint)
+    create(database, "prune", 1, ORDER, job="j1")
+    with Lease.taken(database, "ref", "j1", wait=None, watcher=Silent()) as lease:
+        job = opened(database, things, lease)
+
+        def procedure() -> None:
+            with job.owning(things, "clone", things.make):
+                job.once("inside", lambda: None)
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            job.run(procedure)
+    assert getattr(caught.value, "__notes__", []) == []
+    assert things.there() == []
+    assert record(database, "j1").state == "cancelled"
+    database.close()
+
+
+def test_a_name_that_was_released_may_be_owned_again(database: Database, things: Things, lease: Lease) -> None:
+    """A publication has the same name in every attempt; cancel takes away what the last one left."""
+    things.stuck = {"shelf/ref-i1"}
+    job = opened(database, things, lease)
+    folder = things.folder / "shelf"
+    folder.mkdir()
+
+    def procedure(job: Job, error: BaseException) -> None:
+        with job.holding(things, "shelf/ref-i1"):
+            things.make("shelf/ref-i1")
+            raise error
+
+    with pytest.raises(ChangeFailed):
+        job.run(lambda: procedure(job, ChangeFailed("the library was away")))
+    things.stuck = set()
+    job = opened(database, things, lease)
+    job.sweep()  # As resume begins with; then the next attempt is cut off.
+    job.attempt += 1
+    job.take(things, "shelf/ref-i1")
+    things.make("shelf/ref-i1")
+    opened(database, things, lease).cancel()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_bug_while_cleaning_up_hides_nothing(database: Database, things: Things, lease: Lease) -> None:
+    """Whatever a provider raises when it takes a thing away, the first error stays the error."""
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            (things.folder / "golden-j1-a1-clone").unlink()
+            (things.folder / "golden-j1-a1-clone").mkdir()  # unlink cannot take a folder away: an OSError
+            raise ChangeFailed("kb1 did not install")
+
+    with pytest.raises(ChangeFailed, match="kb1") as caught:
+        job.run(procedure)
+    assert "left behind: golden-j1-a1-clone" in caught.value.__notes__[0]
+    assert record(database, "j1").state == "open"
+
+
+def test_who_lost_its_lease_writes_nothing_on_the_job(database: Database, things: Things, lease: Lease) -> None:
+    """The error stays its own, and the record of whoever took over stays theirs."""
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with database.writing("taken over, and ended well") as execute:
+            execute("UPDATE lease SET token = 'other'")
+            execute("UPDATE job SET state = 'done'")
+        raise ChangeFailed("kb1 did not install")
+
+    with pytest.raises(ChangeFailed, match="kb1"):
+        job.run(procedure)
+    found = record(database, "j1")
+    assert (found.state, found.problem) == ("done", None)
 
 
 def test_the_lease_of_another_host_is_waited_out(database: Database) -> None:
