@@ -10,7 +10,7 @@ from typing import Any
 
 from golden.app.project import Project
 from golden.errors import Conflict, GoldenError, UsageError
-from golden.jobs import Job, JobRecord, Journal, Lease, Show, ShowNothing, create, holder, record, records
+from golden.jobs import Job, JobRecord, Journal, Lease, Show, ShowNothing, create, holder, new_id, record, records
 from golden.model import AdoptOrder
 from golden.procedures import adopt, capture, prune, publish, update
 from golden.procedures.shop import Shop
@@ -18,6 +18,9 @@ from golden.waiting import Deadline, Silent, Watcher
 
 REVISION = 1
 """Raised whenever the steps of a procedure change their names or meaning; resume refuses another one."""
+
+PATIENCE = 20.0
+"""Seconds that resume and cancel wait for another process to let go."""
 
 PROCEDURES: dict[str, Callable[[Job, Shop, Any], Any]] = {
     "adopt": adopt.adopt,
@@ -42,32 +45,29 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
     Run a new job to its end: its id, and what it made. JobBusy where another process writes the reference,
     Conflict where an interrupted job of it waits to be resumed or cancelled.
     """
-    for other in unfinished(project):
-        if other.reference == order.reference:
-            raise Conflict(
-                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
-                hint=f"golden resume {other.id}, or golden cancel {other.id}",
-            )
-    made = create(project.database, procedure, REVISION, order, job=job)
-    try:
-        return made.id, _run(project, made, manner, wait=None)
-    except Conflict as error:
-        if error.id == "job-busy":
-            _forget(project, made)
-        raise
+    job = job or new_id()
+    with ExitStack() as stack:
+        lease = _lease(stack, project, order.reference, job, manner, wait=None)
+        _refuse_unfinished(project, order.reference)
+        shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
+        # Written down only now: a job that could not begin would block the next one of its reference.
+        made = create(project.database, procedure, REVISION, order, job=job)
+        return job, _run(project, made, manner, lease, shop)
 
 
 def resume(project: Project, job: str, manner: Manner) -> Any:
     """Go on with an interrupted job. UsageError where it is over or another golden wrote it."""
-    found = record(project.database, job)
-    if found.state != "open":
-        raise UsageError(f"job {job} is over: it is {found.state}", hint="golden jobs")
+    found = _open_record(project, job)
     if found.revision != REVISION or found.procedure not in PROCEDURES:
         raise UsageError(
             f"job {job} was begun by another golden (revision {found.revision}; this one has {REVISION})",
             hint=f"golden cancel {job}, then begin it again",
         )
-    return _run(project, found, manner, wait=Deadline(20))
+    with ExitStack() as stack:
+        lease = _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
+        found = _open_record(project, job)  # The process that was waited for may have ended it.
+        shop = _shop(stack, project, found, manner)
+        return _run(project, found, manner, lease, shop)
 
 
 def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
@@ -75,7 +75,9 @@ def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
     found = record(project.database, job)
     if found.state == "open":
         with ExitStack() as stack:
-            _prepared(stack, project, found, manner, Deadline(20))[0].cancel()
+            lease = _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
+            if record(project.database, job).state == "open":
+                _job(project, found, manner, lease, _shop(stack, project, found, manner)).cancel()
     return record(project.database, job)
 
 
@@ -84,35 +86,51 @@ def unfinished(project: Project) -> list[JobRecord]:
     return [job for job in records(project.database, only_open=True) if holder(project.database, job.id) is None]
 
 
-def _run(project: Project, found: JobRecord, manner: Manner, wait: Deadline | None) -> Any:
-    with ExitStack() as stack:
-        job, shop = _prepared(stack, project, found, manner, wait)
-        try:
-            return job.run(partial(PROCEDURES[found.procedure], job, shop, found.order))
-        except GoldenError as error:
-            error.job = found.id  # type: ignore[attr-defined]
-            raise
+def _refuse_unfinished(project: Project, reference: str) -> None:
+    """Asked under the lease: whatever is open of this reference is run by nobody."""
+    for other in records(project.database, only_open=True):
+        if other.reference == reference:
+            raise Conflict(
+                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
+                hint=f"golden resume {other.id}, or golden cancel {other.id}",
+            )
 
 
-def _prepared(
-    stack: ExitStack, project: Project, found: JobRecord, manner: Manner, wait: Deadline | None
-) -> tuple[Job, Shop]:
-    lease = Lease.taken(project.database, found.reference, found.id, wait=wait, watcher=manner.watcher)
-    stack.enter_context(lease)
-    endpoint = _endpoint(project, found)
-    shop = stack.enter_context(project.shop(endpoint, found.reference, found.id, manner.watcher))
+def _open_record(project: Project, job: str) -> JobRecord:
+    found = record(project.database, job)
+    if found.state != "open":
+        raise UsageError(f"job {job} is over: it is {found.state}", hint="golden jobs")
+    return found
+
+
+def _run(project: Project, found: JobRecord, manner: Manner, lease: Lease, shop: Shop) -> Any:
+    job = _job(project, found, manner, lease, shop)
+    try:
+        return job.run(partial(PROCEDURES[found.procedure], job, shop, found.order))
+    except GoldenError as error:
+        error.job = found.id  # type: ignore[attr-defined]
+        raise
+
+
+def _job(project: Project, found: JobRecord, manner: Manner, lease: Lease, shop: Shop) -> Job:
     journal = Journal(project.database, found.id, lease)
     kinds = (shop.machines, shop.images, shop.publications)
-    return Job(found.id, journal, kinds, show=manner.show, keep_on_error=manner.keep_on_error), shop
+    return Job(found.id, journal, kinds, show=manner.show, keep_on_error=manner.keep_on_error)
 
 
-def _endpoint(project: Project, found: JobRecord) -> str:
-    if isinstance(found.order, AdoptOrder):
-        return found.order.endpoint
-    return project.catalog.reference(found.reference).endpoint
+def _lease(
+    stack: ExitStack, project: Project, reference: str, job: str, manner: Manner, *, wait: float | None
+) -> Lease:
+    deadline = None if wait is None else Deadline(wait)
+    return stack.enter_context(Lease.taken(project.database, reference, job, wait=deadline, watcher=manner.watcher))
 
 
-def _forget(project: Project, made: JobRecord) -> None:
-    """A job that never got its lease did nothing; it leaves no trace."""
-    with project.database.writing(f"forget {made.id}") as execute:
-        execute("DELETE FROM job WHERE id = ?", (made.id,))
+def _shop(stack: ExitStack, project: Project, found: JobRecord, manner: Manner) -> Shop:
+    endpoint = _endpoint(project, found.order)
+    return stack.enter_context(project.shop(endpoint, found.reference, found.id, manner.watcher))
+
+
+def _endpoint(project: Project, order: Any) -> str:
+    if isinstance(order, AdoptOrder):
+        return order.endpoint
+    return project.catalog.reference(order.reference).endpoint

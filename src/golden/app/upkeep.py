@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
@@ -10,7 +13,7 @@ from golden.app.run import unfinished
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord, records
-from golden.model import DiskFile, Finding, Image, Severity, Version
+from golden.model import Artifact, DiskFile, Finding, Image, Severity, Version
 from golden.procedures.frozen import check_frozen, deep_check
 from golden.procedures.prune import prunable
 from golden.procedures.repair import leaks, mend, survey
@@ -29,7 +32,7 @@ def doctor(project: Project, watcher: Watcher) -> list[Finding]:
         references = [r for r in project.catalog.references() if r.endpoint == name]
         try:
             with project.shop(name, "", "look", watcher) as shop:
-                unneeded = leaks(shop, records(project.database, only_open=True))
+                unneeded = leaks(shop, partial(records, project.database, only_open=True))
                 found += [_leak(thing, endpoint.name) for thing in unneeded]
                 for reference in references:
                     watcher.doing(f"looking at {reference.name}")
@@ -58,7 +61,7 @@ def gc(project: Project, watcher: Watcher, *, dry_run: bool) -> tuple[list[Marke
     left: list[str] = []
     for name in project.settings.endpoints:
         with project.shop(name, "", "look", watcher) as shop:
-            leaked = leaks(shop, records(project.database, only_open=True))
+            leaked = leaks(shop, partial(records, project.database, only_open=True))
             found += leaked
             if not dry_run:
                 left += mend(shop, leaked)
@@ -101,9 +104,28 @@ def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) ->
             for publication in catalog.publications(image.reference, image.number):
                 if deep and not publication.retired:
                     shop.libraries(publication.library).verify(publication)
+            if deep:
+                _hash(name, artifact)
             files = tuple(DiskFile(f.path or f.url or "", "disk", f.format, f.size, f.sha256) for f in artifact.forms)
             done.append(Verified(name, files, deep))
     return done
+
+
+def _hash(name: str, artifact: Artifact) -> None:
+    """Hash every form that lies on this computer. Tampered names those that differ or cannot be read."""
+    bad = []
+    for form in artifact.forms:
+        if form.path is None:
+            continue
+        try:
+            with Path(form.path).open("rb") as file:
+                met = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            met = error.strerror or str(error)
+        if met != form.sha256:
+            bad.append(f"{form.path}\n  was {form.sha256}\n  is  {met}")
+    if bad:
+        raise Tampered(f"{name} has other bytes than when it was captured", details="\n".join(bad))
 
 
 def prune_plan(

@@ -28,9 +28,15 @@ MAY_BE_GENERALIZED = {Role.CAPTURE, Role.REHEARSAL}
 
 
 def capture(job: Job, shop: Shop, order: CaptureOrder) -> Image:
+    """Make an image, or take the one that an earlier attempt of this job made, and publish it."""
+    image = job.step("number", claim, shop, order) or make(job, shop, order)
+    publish_all(job, shop, image, order.libraries)
+    return image
+
+
+def make(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     """Clone, generalize the clone, prove it from outside, keep the image, record it, throw the clone away."""
     version = shop.catalog.version(order.reference, order.version)
-    job.step("number", claim, shop, order)
     check_frozen(shop, version)
     with job.owning(shop.machines, "clone", clone, shop, version) as machine:
         job.once("generalize", generalize, shop, machine, order, version)
@@ -40,17 +46,23 @@ def capture(job: Job, shop: Shop, order: CaptureOrder) -> Image:
             image = job.step("record", record, shop, order, artifact, proof)
             job.keep("image")
     check_frozen(shop, version)
-    publish_all(job, shop, image, order.libraries)
     return image
 
 
-def claim(shop: Shop, order: CaptureOrder) -> None:
-    """The number is still free: nobody was faster between the order and the lease. Conflict otherwise."""
+def claim(shop: Shop, order: CaptureOrder) -> Image | None:
+    """
+    None where the number is still free; the image itself where an earlier attempt of this very job made it and only
+    its publishing failed. Conflict where somebody was faster between the order and the lease.
+    """
+    for image in shop.catalog.images(order.reference):
+        if image.number == order.number and image.artifact.name.startswith(f"golden-{shop.job}-"):
+            return image
     if shop.catalog.next_image(order.reference) != order.number:
         raise Conflict(
             f"{order.reference}@i{order.number} was made by somebody else meanwhile",
             hint=f"golden log {order.reference}, then the same command again",
         )
+    return None
 
 
 def clone(name: str, shop: Shop, version: Version) -> Machine:

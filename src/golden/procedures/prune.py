@@ -14,8 +14,10 @@ def prune(job: Job, shop: Shop, order: PruneOrder) -> PruneOrder:
     """
     for number in order.images:
         job.step(f"forget i{number}", forget_image, job, shop, order.reference, number)
-    for number in order.versions:
-        job.step(f"forget v{number}", forget_version, job, shop, order.reference, number)
+    for number in sorted(order.versions):  # Oldest first, since what is taken last is swept first.
+        answer_for(job, shop, order.reference, number)
+    for number in sorted(order.versions, reverse=True):
+        job.step(f"forget v{number}", forget_version, shop, order.reference, number)
     job.sweep()
     return order
 
@@ -31,13 +33,17 @@ def forget_image(job: Job, shop: Shop, reference: str, number: int) -> None:
     shop.catalog.remove_image(reference, number)
 
 
-def forget_version(job: Job, shop: Shop, reference: str, number: int) -> None:
-    """From here on this job answers for the machine."""
+def answer_for(job: Job, shop: Shop, reference: str, number: int) -> None:
+    """From here on this job answers for the version's machine; while the catalog names it, it stays all the same."""
     version = next((v for v in shop.catalog.versions(reference) if v.number == number), None)
-    if version is None:
-        return
-    job.take(shop.machines, version.snapshot.machine)
-    shop.catalog.remove_version(reference, number)
+    if version is not None:
+        job.take(shop.machines, version.snapshot.machine)
+
+
+def forget_version(shop: Shop, reference: str, number: int) -> None:
+    """Absent is success."""
+    if any(version.number == number for version in shop.catalog.versions(reference)):
+        shop.catalog.remove_version(reference, number)
 
 
 def prunable(shop: Shop, reference: str, keep: int) -> tuple[tuple[Version, ...], tuple[Image, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from golden.errors import GoldenError, NotAble, PartlyPublished, PolicyRefused
+from golden.errors import GoldenError, LeaseLost, NotAble, PartlyPublished, PolicyRefused, StateUnusable
 from golden.jobs import Job
 from golden.library import Library
 from golden.model import Form, Image, Publication, PublishOrder
@@ -26,6 +26,8 @@ def publish_all(job: Job, shop: Shop, image: Image, libraries: tuple[str, ...]) 
     for name in libraries:
         try:
             done.append(publish_to(job, shop, image, name))
+        except (LeaseLost, StateUnusable):
+            raise  # No library's fault, and nothing can be written down any more.
         except GoldenError as error:
             failed.append((name, error))
     if failed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord
 from golden.model import Finding, Severity, Version
@@ -10,13 +12,19 @@ from golden.procedures.shop import Shop
 from golden.provider import Marked
 
 
-def leaks(shop: Shop, open_jobs: list[JobRecord]) -> tuple[Marked, ...]:
-    """Things with this installation's mark that neither the catalog needs nor an unfinished job owns."""
-    unfinished = {job.id for job in open_jobs}
+def leaks(shop: Shop, open_jobs: Callable[[], list[JobRecord]]) -> tuple[Marked, ...]:
+    """
+    Things with this installation's mark that neither the catalog needs nor an unfinished job owns.
+
+    The endpoint is asked first, then the journal, then the catalog: a job is written down before it makes anything,
+    and is over only after the catalog has what it made. So what another process makes meanwhile is never a leak.
+    """
+    there = shop.hypervisor.list_marked()
+    unfinished = {job.id for job in open_jobs()}
     mine = shop.catalog.installation
     return tuple(
         thing
-        for thing in shop.hypervisor.list_marked()
+        for thing in there
         if thing.mark.installation == mine
         and thing.mark.job not in unfinished
         and not shop.catalog.refers_to(thing.name)
@@ -24,16 +32,24 @@ def leaks(shop: Shop, open_jobs: list[JobRecord]) -> tuple[Marked, ...]:
 
 
 def mend(shop: Shop, leaked: tuple[Marked, ...]) -> tuple[str, ...]:
-    """Take leaks away, newest name first, so that clones go before what they stand on; what could not be taken."""
-    left = []
-    for thing in sorted(leaked, key=lambda marked: marked.name, reverse=True):
-        kind = shop.machines if thing.kind == "machine" else shop.images
-        try:
-            if (found := kind.find(thing.name)) is not None:
-                kind.discard(found)  # type: ignore[arg-type]
-        except GoldenError as error:
-            left.append(f"{thing.name}: {error.brief}")
-    return tuple(left)
+    """Take leaks away, again while that frees others, since clones go before what they stand on; what stayed."""
+    waiting = sorted(leaked, key=lambda marked: marked.name, reverse=True)
+    while True:
+        left = [(thing, problem) for thing in waiting if (problem := _taken(shop, thing))]
+        if not left or len(left) == len(waiting):
+            return tuple(f"{thing.name}: {problem}" for thing, problem in left)
+        waiting = [thing for thing, _ in left]
+
+
+def _taken(shop: Shop, thing: Marked) -> str:
+    """Take it away; why that could not be, or nothing."""
+    kind = shop.machines if thing.kind == "machine" else shop.images
+    try:
+        if (found := kind.find(thing.name)) is not None:
+            kind.discard(found)  # type: ignore[arg-type]
+    except GoldenError as error:
+        return error.brief
+    return ""
 
 
 def survey(shop: Shop, reference: str) -> list[Finding]:
