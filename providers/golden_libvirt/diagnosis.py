@@ -79,9 +79,11 @@ def _processor(endpoint: Endpoint, scope: Scope) -> Iterator[Finding]:
 def _folders(address: Address, scope: Scope) -> Iterator[Finding]:
     state = scope.state / "libvirt"
     try:
-        base = embedded.Base.of(state, address.base)
+        base = embedded.Base.recorded(state, address.base)
     except GoldenError as error:
         yield Finding("libvirt-base", Severity.ERROR, error.brief, error.details or "", error.hint or "")
+        return
+    if base is None:
         return
     known = Store(state / "store")
     for root in base.roots():

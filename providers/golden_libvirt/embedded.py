@@ -41,6 +41,15 @@ class Base:
     path: Path
 
     @classmethod
+    def recorded(cls, state: Path, wanted: Path | None) -> Base | None:
+        """The one there is; makes nothing."""
+        try:
+            path = wanted or Path((state / "base").read_text("utf-8").strip())
+        except OSError:
+            return None
+        return cls(path)._checked() if path.is_dir() else None
+
+    @classmethod
     def of(cls, state: Path, wanted: Path | None) -> Base:
         """The recorded one, else a new one that is recorded first. StateUnusable where it belongs to another user."""
         if wanted is not None:
@@ -59,6 +68,11 @@ class Base:
                 return cls(path)._made()
 
     def _made(self) -> Base:
+        with translated(f"making the folder {self._fitting().path}"):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._checked()
+
+    def _fitting(self) -> Base:
         if len(os.fsencode(self.path)) + 9 > MOST_ROOT:
             raise BadConfig(
                 f"the folder {self.path} is too long for QEMU's sockets",
@@ -66,8 +80,10 @@ class Base:
             )
         if not re.fullmatch(r"[A-Za-z0-9/._-]+", str(self.path)):
             raise BadConfig(f"the folder {str(self.path)!r} has characters that QEMU's sockets cannot have")
-        with translated(f"making the folder {self.path}"):
-            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self
+
+    def _checked(self) -> Base:
+        with translated(f"looking at the folder {self.path}"):
             about = self.path.lstat()
         if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
             raise StateUnusable(
@@ -231,13 +247,15 @@ class Root:
 
     def leave(self) -> None:
         """At the end of the process: the root goes too when no machine runs in it."""
+        mine = self._line is not None
         if self._line is not None:
             self._line.close()
             self._line = None
-            if not machines_in(self.path):
-                shutil.rmtree(self.path, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    self.path.parent.rmdir()
+        # Without a line of ours the root may be another process's by now, or was only prepared.
+        if (mine or not in_use(self.path)) and not machines_in(self.path):
+            shutil.rmtree(self.path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.path.parent.rmdir()
 
 
 _HERE: list[Root] = []
@@ -263,10 +281,17 @@ def root_here(path: Path | None, wanted: Path, watcher: Watcher) -> Root:
     return root
 
 
-def clear_old(base: Base) -> None:
-    """Take away roots that killed processes left: no lock, no machine, and a day old."""
+def clear_left(base: Base, job: str) -> None:
+    """
+    Take away roots that killed processes left: no lock and no machine in them.
+
+    The root of the job that this process holds goes at once; others only after a while, because a process that has
+    just made its root has not locked it yet.
+    """
     for root in base.roots():
         with contextlib.suppress(OSError):
-            is_old = time.time() - root.stat().st_mtime > 24 * 3600
-            if is_old and not in_use(root) and not machines_in(root):
+            is_left = root == base.root(job) or time.time() - root.stat().st_mtime > PATIENCE + 60
+            if is_left and not in_use(root) and not machines_in(root):
                 shutil.rmtree(root, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        base.path.rmdir()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import uuid
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from golden.errors import BadName, Conflict, NotAble, NotFound
+from golden.errors import BadName, Conflict, NotAble, NotFound, StateUnusable
 from golden.guest.communicator import Communicator, LineLost
 from golden.model import (
     Artifact,
@@ -355,15 +356,19 @@ class Embedded:
 
     def close(self) -> None:
         """
-        Nothing to let go of: libvirt keeps the root until the process ends.
+        libvirt keeps this process's root until it ends; roots that killed processes left are taken away here.
 
-        Roots without machines go then; those with machines stay, and are found through the machines' records.
+        Roots without machines go at the process's end; those with machines stay, and are found through the
+        machines' records.
         """
+        with contextlib.suppress(StateUnusable):  # A folder that is not ours alone is left alone; doctor names it.
+            base = Base.recorded(self._state, self._address.base)
+            if base is not None:
+                embedded.clear_left(base, self._scope.job)
 
     def _root(self, path: Path | None = None) -> Root:
         """The root this process starts machines in; ``path`` is where a machine runs already."""
         base = Base.of(self._state, self._address.base)
-        embedded.clear_old(base)
         return embedded.root_here(path, base.root(self._scope.job), self._scope.watcher)
 
     def _line_of(self, entry: Record) -> Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,34 +18,36 @@ from golden_libvirt.tools import bound
 
 @contextmanager
 def served(disk: Path, disk_format: str) -> Iterator[NbdDisk]:
-    """Open it; the server ends with the block, and also when this process is killed."""
-    with tempfile.TemporaryDirectory(prefix="golden-nbd-") as folder:
-        socket = Path(folder) / "s"
-        argv = (
-            "qemu-nbd",
-            "-r",
-            "-t",
-            "-k",
-            str(socket),
-            "--pid-file",
-            str(Path(folder) / "pid"),
-            "-f",
-            disk_format,
-            str(disk),
-        )
-        with translated(f"reading {disk.name}"), (Path(folder) / "words").open("wb") as words:
-            child = subprocess.Popen(bound(argv), stdin=subprocess.DEVNULL, stdout=words, stderr=words)
-        try:
-            _wait(child, Path(folder) / "pid", Path(folder) / "words", disk)
-            with connected(socket) as source:
-                yield source
-        finally:
-            child.terminate()
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+    """
+    Open it; the server ends with the block, and also when this process is killed.
+
+    The folder of its socket goes as soon as the line stands, so that a killed process leaves none behind. It lies
+    in the system's folder for such things because a socket's path must be short (unix(7)).
+    """
+    folder = Path(tempfile.mkdtemp(prefix="golden-nbd-"))
+    socket, ready, words = folder / "s", folder / "pid", folder / "words"
+    argv = ("qemu-nbd", "-r", "-t", "-k", str(socket), "--pid-file", str(ready), "-f", disk_format, str(disk))
+    child = None
+    try:
+        with translated(f"reading {disk.name}"), words.open("wb") as told:
+            child = subprocess.Popen(bound(argv), stdin=subprocess.DEVNULL, stdout=told, stderr=told)
+        _wait(child, ready, words, disk)
+        with connected(socket) as source:
+            shutil.rmtree(folder, ignore_errors=True)
+            yield source
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if child is not None:
+            _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def _wait(child: subprocess.Popen[bytes], ready: Path, words: Path, disk: Path) -> None:

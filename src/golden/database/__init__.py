@@ -46,6 +46,8 @@ class Database:
             else:
                 self._db = self._open_to_read()
                 self._refuse_newer()
+                if self._schema() == 0:  # The very first command was cut off before it had made the tables.
+                    raise NotFound(f"there is no golden state in {self.path.parent} yet", hint="golden init")
 
     @contextmanager
     def writing(self, what: str) -> Iterator[Callable[..., sqlite3.Cursor]]:
@@ -93,7 +95,7 @@ class Database:
         if "full" in text:
             brief, hint = (
                 f"no room left on the disk that holds {self.path}",
-                "free some room, then: golden resume",
+                "free some room; golden jobs tells whether one waits to be resumed",
             )
         elif "readonly" in text or "unable to open" in text:
             brief, hint = (
@@ -112,9 +114,7 @@ class Database:
     def _open_to_read(self) -> sqlite3.Connection:
         if not self.path.exists():
             raise NotFound(f"there is no golden state in {self.path.parent}", hint="golden init")
-        db = sqlite3.connect(
-            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=20, isolation_level=None
-        )
+        db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=20, isolation_level=None)
         try:
             db.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:
@@ -123,9 +123,7 @@ class Database:
             if unread or not any(words in str(error) for words in ("unable to open", "readonly")):
                 raise
             # A folder that may not be written has no place for WAL's shared memory; nobody can be writing there.
-            db = sqlite3.connect(
-                f"{self.path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None
-            )
+            db = sqlite3.connect(f"{self.path.absolute().as_uri()}?immutable=1", uri=True, isolation_level=None)
         return db
 
     def _schema(self) -> int:
