@@ -10,9 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from golden.errors import GoldenError, NewerSchema, NotFound, StateUnusable
+from golden.errors import GoldenError, NewerSchema, NotFound, StateUnusable, TimedOut
 
 FILE = "golden.db"
+PATIENCE = 20.0
+"""Seconds that a lock of another process's is waited for."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 Checkpoint = Callable[[str], None]
@@ -38,8 +40,8 @@ class Database:
         with self.translated():
             if write:
                 state.mkdir(parents=True, exist_ok=True)
-                self._db = sqlite3.connect(self.path, timeout=20, isolation_level=None)
-                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db = sqlite3.connect(self.path, timeout=PATIENCE, isolation_level=None)
+                self._write_ahead()
                 self._db.execute("PRAGMA synchronous = FULL")
                 self._db.execute("PRAGMA foreign_keys = ON")
                 self._migrate()
@@ -111,10 +113,30 @@ class Database:
             brief, hint = f"{self.path} cannot be used", "golden doctor"
         return StateUnusable(brief, details=text, hint=hint)
 
+    def _write_ahead(self) -> None:
+        """WAL mode. Where two processes make the file at once SQLite says "locked" to one without waiting for it."""
+        from golden.waiting import Deadline, Waiting  # Only who writes comes here; reading must start fast.
+
+        def is_on() -> bool:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error):
+                    raise
+                return False
+            return True
+
+        try:
+            Waiting(Deadline(PATIENCE), tick=0.02).until("the state folder to be free", is_on)
+        except TimedOut as error:
+            raise StateUnusable(f"another process keeps {self.path} locked", hint="golden jobs") from error
+
     def _open_to_read(self) -> sqlite3.Connection:
         if not self.path.exists():
             raise NotFound(f"there is no golden state in {self.path.parent}", hint="golden init")
-        db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=20, isolation_level=None)
+        db = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE, isolation_level=None
+        )
         try:
             db.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError as error:

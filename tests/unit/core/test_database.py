@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +78,32 @@ def test_two_processes_may_make_it_at_once(tmp_path: Path) -> None:
     """Migrations are applied once, by whoever is first."""
     first, second = Database(tmp_path, write=True), Database(tmp_path, write=True)
     assert first.installation() == second.installation()
+
+
+def test_many_processes_may_make_it_at_the_same_moment(tmp_path: Path) -> None:
+    """Nobody is told that it is locked: whoever comes second waits."""
+    script = (
+        "import sys, pathlib; from golden.database import Database\nprint('ready', flush=True)\nsys.stdin.readline()\n"
+        "for n in range(15): Database(pathlib.Path(sys.argv[1]) / str(n), write=True).close()"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    pipe = subprocess.PIPE
+    makers = [subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) for _ in range(5)]
+    for maker in makers:
+        assert maker.stdout is not None and maker.stdout.readline() == "ready\n"
+    for maker in makers:
+        assert maker.stdin is not None
+        maker.stdin.write("go\n")
+        maker.stdin.flush()
+    ends = [maker.communicate(timeout=60)[1] for maker in makers]
+    assert ends == [""] * 5
+
+
+def test_a_first_command_that_was_cut_off_left_no_state(tmp_path: Path) -> None:
+    """A database without tables is told as none, with what to type; the next one that writes goes on."""
+    tmp_path.joinpath("golden.db").touch()
+    with pytest.raises(NotFound, match="yet") as caught:
+        Database(tmp_path)
+    assert caught.value.hint == "golden init"
+    Database(tmp_path, write=True).close()
+    Database(tmp_path).close()
