@@ -47,8 +47,8 @@ class Catalog:
 
     def move_head(self, name: str, number: int) -> Reference:
         """The next update starts from that version."""
-        self.version(name, number)
         with self._db.writing(f"head {name}") as execute:
+            self.version(name, number)
             execute("UPDATE reference SET head = ? WHERE name = ?", (number, name))
         return self.reference(name)
 
@@ -92,7 +92,7 @@ class Catalog:
         there = self.version(*key)
         if there.snapshot != version.snapshot:
             raise Conflict(f"{version.reference}@v{version.number} exists already, made by another job")
-        return version
+        return there
 
     def remove_version(self, reference: str, number: int) -> None:
         """Forget it. Conflict where a version, an image or the head refers to it."""
@@ -149,9 +149,10 @@ class Catalog:
             )
             values = (image.number, image.reference)
             execute("UPDATE reference SET last_image = max(last_image, ?) WHERE name = ?", values)
-        if self.image(image.reference, image.number).artifact.name != image.artifact.name:
+        there = self.image(image.reference, image.number)
+        if there.artifact.name != image.artifact.name:
             raise Conflict(f"{image.reference}@i{image.number} exists already, made by another job")
-        return image
+        return there
 
     def remove_image(self, reference: str, number: int) -> None:
         """Forget it and its retired publications. Conflict where a channel or a current publication refers to it."""
@@ -205,13 +206,15 @@ class Catalog:
 
     def move_channel(self, reference: str, name: str, image: int, *, back: bool = False) -> Channel:
         """Point a channel at an image; ``back`` takes the last of its history off instead of adding to it."""
-        self.image(reference, image)
-        before = next((c for c in self.channels(reference) if c.name == name), None)
-        if before is not None and before.image == image:
-            return before
-        history = (before.history[:-1] if back else (*before.history, before.image)) if before else ()
-        channel = Channel(reference, name, image, now(), history)
-        self._write_channel(channel)
+        with self._db.writing(f"channel {reference}/{name}") as execute:
+            self.image(reference, image)
+            before = next((c for c in self.channels(reference) if c.name == name), None)
+            if before is not None and before.image == image:
+                return before
+            history = (before.history[:-1] if back else (*before.history, before.image)) if before else ()
+            channel = Channel(reference, name, image, now(), history)
+            row = (reference, name, image, json.dumps(encode(channel)))
+            execute("REPLACE INTO channel VALUES (?, ?, ?, ?)", row)
         return channel
 
     def refers_to(self, name: str) -> bool:
@@ -227,11 +230,6 @@ class Catalog:
             values = (json.dumps(encode(version)), version.reference, version.number)
             execute("UPDATE version SET record = ? WHERE reference = ? AND number = ?", values)
         return version
-
-    def _write_channel(self, channel: Channel) -> None:
-        row = (channel.reference, channel.name, channel.image, json.dumps(encode(channel)))
-        with self._db.writing(f"channel {channel.reference}/{channel.name}") as execute:
-            execute("REPLACE INTO channel VALUES (?, ?, ?, ?)", row)
 
     def _records(self, sql: str, *values: Any) -> list[Any]:
         return [decode(json.loads(text)) for (text,) in self._db.rows(sql, *values)]

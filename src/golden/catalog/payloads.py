@@ -7,6 +7,8 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
+import time
 from pathlib import Path
 
 from golden.errors import Refused, Tampered
@@ -29,7 +31,7 @@ class Payloads:
         changed after it was looked at.
         """
         target = self.path(file.sha256)
-        if target.exists() and target.stat().st_size == file.size:
+        if self._is_whole(target, file.sha256):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
         new = target.with_name(f"{target.name}.{secrets.token_hex(4)}.new")
@@ -47,23 +49,41 @@ class Payloads:
         return target
 
     def check(self, file: PayloadFile) -> Path:
-        """The kept copy, checked to be there in its length. Tampered otherwise."""
-        path = self.path(file.sha256)
-        if not path.exists() or path.stat().st_size != file.size:
-            raise Tampered(f"the kept copy of {file.name} is gone or has another length: {path}")
+        """The kept copy, every byte of it as it was. Tampered otherwise."""
+        return self.checked(file.sha256, file.name)
+
+    def checked(self, sha256: str, name: str) -> Path:
+        """The same where only the content's hash is known; ``name`` is for the message."""
+        path = self.path(sha256)
+        if not self._is_whole(path, sha256):
+            raise Tampered(
+                f"the kept copy of {name} is gone or has other bytes: {path}",
+                hint="give golden the file again: the same command keeps a new copy",
+            )
         return path
 
-    def sweep_unfinished(self) -> int:
-        """Take away copies that were cut off; how many there were."""
-        left = list(self._folder.glob("*/*.new"))
+    def sweep_unfinished(self, age: float = 3600) -> int:
+        """Take away copies that were cut off; how many. Younger ones (seconds) may be another process's, at work."""
+        left = [path for path in self._folder.glob("*/*.new") if _idle(path) >= age]
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
 
     @staticmethod
+    def _is_whole(path: Path, sha256: str) -> bool:
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        except OSError:
+            return False
+
+    @staticmethod
     def _copy(source: Path, target: Path, file: PayloadFile) -> None:
         digest = hashlib.sha256()
-        with source.open("rb") as read, target.open("wb") as write:
+        # Nobody may read the copy who may not read the file: answer files hold passwords.
+        mode = (stat.S_IMODE(source.stat().st_mode) & 0o666) | 0o600
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+        with os.fdopen(descriptor, "wb") as write, source.open("rb") as read:
             while piece := read.read(1 << 20):
                 digest.update(piece)
                 write.write(piece)
@@ -71,3 +91,11 @@ class Payloads:
             os.fsync(write.fileno())
         if digest.hexdigest() != file.sha256:
             raise Tampered(f"{source} changed while golden was reading it", hint="try again when nobody writes it")
+
+
+def _idle(path: Path) -> float:
+    """Seconds since a file was last written; 0 where it is gone meanwhile."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0

@@ -131,4 +131,4 @@ def record(shop: Shop, order: CaptureOrder, artifact: Artifact, proof: SealProof
 
 
 def _answer_file(shop: Shop, order: CaptureOrder) -> Path | None:
-    return shop.payloads.path(order.answer_file) if order.answer_file else None
+    return shop.payloads.checked(order.answer_file, "the answer file") if order.answer_file else None

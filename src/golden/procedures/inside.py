@@ -58,10 +58,10 @@ def _keep_picture(shop: Shop, machine: Machine, error: GoldenError) -> None:
         return
     try:
         picture = shop.hypervisor.console_picture(machine)
-    except GoldenError as problem:
-        error.add_note(f"no picture of the screen: {problem.brief}")
+        path = shop.logs / ("screen.png" if picture.startswith(b"\x89PNG") else "screen.ppm")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture)
+    except (GoldenError, OSError) as problem:
+        error.add_note(f"no picture of the screen: {problem}")
         return
-    path = shop.logs / ("screen.png" if picture.startswith(b"\x89PNG") else "screen.ppm")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(picture)
     error.add_note(f"a picture of the screen: {path}")
