@@ -16,6 +16,10 @@ from golden.provider import Endpoint
 FILE = "golden.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
+SECRET = re.compile(r"(pass|password|passwd|passphrase|pwd|secret|token|api_?key)$", re.IGNORECASE)
+"""How a key ends whose value is a secret itself, not where to read one."""
+PASSWORD_IN_URL = re.compile(r"[^/?#]*//[^/?#@]*:[^/?#]*@")
+
 _TABLES = {
     "golden": {"state"},
     "defaults": {"endpoint", "library", "reference"},
@@ -215,8 +219,10 @@ class _Reader:
             options = {option: self.text(path, option, value) for option, value in table.items()}
             if "url" not in options:
                 raise self.wrong(name, key, 'it needs a url, like url = "qemu:///embed"')
-            if secret := next((o for o in options if o in ("password", "secret", "token")), None):
+            if secret := next(filter(SECRET.search, options), None):
                 raise self.wrong(path, secret, f"secrets are not written here; use {secret}_file or {secret}_env")
+            if PASSWORD_IN_URL.match(options["url"]):
+                raise self.wrong(path, "url", "secrets are not written here; leave the password out of the URL")
             found[key] = Endpoint(key, options.pop("url"), options)
         return found
 

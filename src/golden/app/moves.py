@@ -10,9 +10,10 @@ from golden.app.project import Project
 from golden.app.reading import image_told as _image_told
 from golden.app.reading import version_told as _version_told
 from golden.codec import plain
-from golden.errors import NotFound, UsageError
+from golden.errors import BadConfig, NotFound, UsageError
 from golden.jobs import JobRecord, entries, holder, record, records
 from golden.model import AdoptOrder, Candidate, Channel, Image, Reference, Version
+from golden.settings import PASSWORD_IN_URL
 from golden.waiting import Watcher
 
 
@@ -155,6 +156,9 @@ def assert_opens(noun: str, name: str, url: str) -> None:
     from golden import plugins
     from golden.provider import Endpoint
 
+    if PASSWORD_IN_URL.match(url):
+        hint = f"leave it out; in golden.toml password_file or password_env says where the {noun}'s is read"
+        raise BadConfig(f"the URL of {name} holds a password, and golden keeps none", hint=hint)
     place = Endpoint(name, url)
     if noun == "endpoint":
         plugins.provider(place)
