@@ -25,14 +25,15 @@ class Images:
     path: Path
 
     def find(self, name: str) -> Artifact | None:
-        """The image; without forms while it is half-made."""
+        """The image; without forms while it is half-made. A form's length is the file's own, 0 where it is gone."""
         folder = self.path / name
         if not folder.is_dir():
             clear_unclaimed(self.path, name)
             return None
         data = self._read(folder)
-        forms = tuple(Form("qcow2", str(folder / f["file"]), f["size"], f["sha256"]) for f in data.get("forms", ()))
-        return Artifact(str(folder), name, forms)
+        forms = data.get("forms", ())
+        met = ((folder / form["file"], form["sha256"]) for form in forms)
+        return Artifact(str(folder), name, tuple(Form("qcow2", str(path), _length(path), sha) for path, sha in met))
 
     def marked(self) -> Iterator[tuple[str, Mark]]:
         """Every image with its mark."""
@@ -84,7 +85,9 @@ class Images:
         with translated(f"taking the image {name} away"):
             data = self._read(folder)
             if data:
-                write_json(folder / "image.json", {**data, "forms": []})
+                if not data["forms"] and (maker := Maker(**data["maker"])).is_another():
+                    raise Conflict(f"{name} is being made by process {maker.pid}", hint="golden jobs")
+                write_json(folder / "image.json", {**data, "forms": [], "maker": asdict(Maker.this())})
             for path in sorted(folder.iterdir(), key=lambda path: path.name == "image.json"):
                 path.unlink(missing_ok=True)
             folder.rmdir()
@@ -97,3 +100,10 @@ class Images:
             return {}
         except (OSError, ValueError) as error:
             raise StateUnusable(f"the record of an image cannot be read: {folder}", details=repr(error)) from error
+
+
+def _length(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

@@ -33,10 +33,11 @@ class VolumeImages:
         pool = self.pool()
         forms = []
         for form in note["forms"]:
-            path = pool.get(form["volume"]).path
-            mine = not self.remote and os.access(path, os.R_OK)
+            volume = pool.find(form["volume"])  # None where a discard was cut off, or somebody deleted it.
+            mine = volume is not None and not self.remote and os.access(volume.path, os.R_OK)
             url = None if mine else f"libvirt-pool:{pool.name}/{form['volume']}"
-            forms.append(Form("qcow2", path if mine else None, form["size"], form["sha256"], url))
+            size = form["size"] if volume is not None else 0
+            forms.append(Form("qcow2", volume.path if volume and mine else None, size, form["sha256"], url))
         return Artifact(name, name, tuple(forms))
 
     def marked(self) -> Iterator[tuple[str, Mark]]:

@@ -1,0 +1,109 @@
+"""Captured images: what is gone or cut short is seen, and what another process makes is let be."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from golden.errors import Conflict, NotFound
+from golden.model import Mark, Role
+from golden_libvirt.images import Images
+from golden_libvirt.pool import Pool, Volume
+from golden_libvirt.record import Maker, started
+from golden_libvirt.volume_images import VolumeImages
+
+MARK = Mark(Role.IMAGE, "job", "reference", "installation")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Images:
+    """One image, made from a real disk."""
+    disk = tmp_path / "disk.qcow2"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "1M"], check=True)
+    images = Images(tmp_path / "images")
+    images.make("i1", ((disk, "qcow2"),), MARK)
+    return images
+
+
+@pytest.mark.parametrize("left", [b"", b"short", None], ids=["emptied", "cut short", "deleted"])
+def test_an_image_whose_file_is_not_what_it_was_is_another(images: Images, left: bytes | None) -> None:
+    """Its record alone does not make it whole; it can be taken away all the same."""
+    whole = images.find("i1")
+    assert whole == images.find("i1")
+    path = Path(whole.forms[0].path or "") if whole else Path()
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
+    found = images.find("i1")
+    assert found is not None
+    assert whole is not None
+    assert found.forms
+    assert found.forms != whole.forms
+    images.discard("i1")
+    assert images.find("i1") is None
+
+
+def test_an_image_that_a_live_process_makes_is_let_be(images: Images) -> None:
+    """Taking it away under the hands of its maker would spoil what is made next; once that is dead it goes."""
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    note = images.path / "i1" / "image.json"
+    maker = Maker(sleeper.pid, started(sleeper.pid) or "")
+    note.write_text(json.dumps({"mark": asdict(MARK), "forms": [], "maker": asdict(maker)}))
+    try:
+        with pytest.raises(Conflict, match=f"process {sleeper.pid}"):
+            images.discard("i1")
+    finally:
+        sleeper.communicate(b"\n")
+    images.discard("i1")
+    assert images.find("i1") is None
+
+
+@dataclass
+class Shelf:
+    """A storage pool's volumes, as far as images need one."""
+
+    name: str = "pool"
+    volumes: dict[str, bytes] = field(default_factory=dict)
+
+    def find(self, name: str) -> Volume | None:
+        return Volume(name, f"/nowhere/{name}", 0, len(self.volumes[name]), "") if name in self.volumes else None
+
+    def get(self, name: str) -> Volume:
+        if (found := self.find(name)) is None:
+            raise NotFound(f"the volume {name} is not there")
+        return found
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.volumes)
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        yield self.volumes[name]
+
+    def delete(self, name: str) -> None:
+        self.volumes.pop(name, None)
+
+
+def test_an_image_in_a_pool_that_was_half_taken_away_is_taken_away() -> None:
+    """Killed between the data and the note, it is still found, and the next one finishes."""
+    form = {"volume": "i1.qcow2", "size": 5, "sha256": "x"}
+    note: dict[str, Any] = {"mark": asdict(MARK), "volumes": ["i1.qcow2"], "forms": [form]}
+    shelf = Shelf()
+    images = VolumeImages(cast("Any", None), lambda: cast("Pool", shelf), remote=True)
+    from golden_libvirt.volume_images import _NOTE
+
+    shelf.volumes = {"i1.qcow2": b"bytes", "i1" + _NOTE: json.dumps(note).encode()}
+    whole = images.find("i1")
+    shelf.delete("i1.qcow2")
+    half = images.find("i1")
+    assert half is not None
+    assert whole is not None
+    assert half.forms != whole.forms
+    images.discard("i1")
+    assert shelf.volumes == {}
