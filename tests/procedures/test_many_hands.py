@@ -13,7 +13,7 @@ from golden.app import run, upkeep
 from golden.app.names import Target
 from golden.app.project import Project
 from golden.database import Database
-from golden.errors import BadConfig, GoldenError, Tampered, UsageError
+from golden.errors import BadConfig, GoldenError, NotFound, Tampered, UsageError
 from golden.jobs import Lease, create, records
 from golden.model import CloneOptions, Mark, PruneOrder, Role
 from golden.procedures import channels
@@ -128,3 +128,14 @@ def test_a_capture_whose_publishing_failed_is_resumed_with_its_image(bench: Benc
     assert image == bench.project.catalog.image("ref", 1)
     assert [one.library for one in bench.project.catalog.publications("ref")] == ["shelf"]
     assert bench.troubles() == []
+
+
+def test_an_image_whose_file_is_gone_is_named_when_it_is_published(bench: Bench) -> None:
+    """Not a bug of golden's, and nothing is left in the library."""
+    bench.adopt()
+    (form,) = bench.capture().artifact.forms
+    Path(form.path or "").unlink()
+    with pytest.raises(NotFound, match="cannot be read") as caught:
+        bench.publish(1, "shelf")
+    assert caught.value.hint == "golden doctor"
+    assert run.unfinished(bench.project) == []

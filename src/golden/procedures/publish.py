@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from golden.errors import GoldenError, LeaseLost, NotAble, PartlyPublished, PolicyRefused, StateUnusable
+from golden.errors import GoldenError, LeaseLost, NotAble, NotFound, PartlyPublished, PolicyRefused, StateUnusable
 from golden.jobs import Job
 from golden.library import Library
 from golden.model import Form, Image, Publication, PublishOrder
@@ -77,7 +77,12 @@ def content(form: Form) -> Iterator[BinaryIO]:
     """The form's bytes."""
     if form.path is None:
         raise NotAble("this form of the image is not on this computer")
-    with open(form.path, "rb") as file:  # noqa: PTH123
+    try:
+        file = open(form.path, "rb")  # noqa: PTH123, SIM115
+    except OSError as error:
+        words = error.strerror or str(error)
+        raise NotFound(f"the image's file {form.path} cannot be read: {words}", hint="golden doctor") from error
+    with file:
         yield file
 
 
