@@ -62,7 +62,11 @@ def _fetched(cache: Path) -> Kernel:
         except (EndpointError, StopIteration) as error:
             raise _no_kernel(getattr(error, "details", None) or str(error)) from error
         target = cache / f"kernel-{package}"
-        (Path(temporary) / "tree").rename(target)
+        try:
+            (Path(temporary) / "tree").rename(target)
+        except OSError:
+            if _newest(target) is None:  # Else another process was quicker, with the same package.
+                raise
     found = _newest(target)
     if found is None:
         raise _no_kernel(f"{package} holds no kernel")
