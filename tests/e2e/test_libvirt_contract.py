@@ -17,7 +17,7 @@ from golden.windows.dialect import WindowsDialect
 from golden_libvirt import PROVIDER
 from tests.e2e.libvirt_standin import cache, standin_origin
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("embedded contract")]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from golden.waiting import Deadline
 from golden_libvirt import PROVIDER
 from tests.e2e.libvirt_standin import cache, standin_origin
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("embedded resume")]
 
 MARK = Mark(Role.CLONE, "job", "reference", "installation")
 HERE = Endpoint("here", "qemu:///embed")

@@ -20,7 +20,7 @@ from golden.errors import TimedOut, UsageError
 from golden.waiting import Deadline, Waiting
 from golden.windows.facts import read_facts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("stand-in")]
 
 
 class Rig:
