@@ -22,7 +22,7 @@ SOCKET = Path("/run/libvirt/libvirt-sock")
 @contextmanager
 def daemon() -> Iterator[None]:
     """The system's daemon where it runs, else our own until the end; a skip that says why where neither can be."""
-    if _answers():
+    if answers():
         yield
         return
     if os.geteuid() != 0:
@@ -31,7 +31,7 @@ def daemon() -> Iterator[None]:
         pytest.skip("libvirtd is not installed (apt install libvirt-daemon-system)")
     children = [subprocess.Popen([program], stderr=subprocess.DEVNULL) for program in ("virtlogd", "libvirtd")]
     try:
-        Waiting(Deadline(30), tick=0.2).until("libvirtd to answer", _answers)
+        Waiting(Deadline(30), tick=0.2).until("libvirtd to answer", answers)
         yield
     finally:
         for child in reversed(children):
@@ -70,7 +70,8 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _answers() -> bool:
+def answers() -> bool:
+    """Whether a libvirtd is there."""
     if not SOCKET.exists():
         return False
     libvirt = connection.load()

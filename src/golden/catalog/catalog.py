@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from golden.codec import decode, encode
@@ -222,14 +221,6 @@ class Catalog:
         sql = "SELECT 1 FROM version WHERE machine = ? UNION SELECT 1 FROM image WHERE artifact = ?"
         sql += " UNION SELECT 1 FROM publication WHERE key = ?"
         return bool(self._db.rows(sql, name, name, name))
-
-    def with_new_stamps(self, version: Version, stamps: tuple[Any, ...]) -> Version:
-        """Record new cheap identities of a version whose full hash was just found unchanged (a moved store)."""
-        version = replace(version, stamps=stamps)
-        with self._db.writing(f"stamps {version.reference}@v{version.number}") as execute:
-            values = (json.dumps(encode(version)), version.reference, version.number)
-            execute("UPDATE version SET record = ? WHERE reference = ? AND number = ?", values)
-        return version
 
     def _records(self, sql: str, *values: Any) -> list[Any]:
         return [decode(json.loads(text)) for (text,) in self._db.rows(sql, *values)]

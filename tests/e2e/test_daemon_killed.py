@@ -1,0 +1,88 @@
+"""A libvirt daemon that dies in the middle of a job costs that job, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from golden.waiting import Deadline, Waiting
+from tests.e2e import bench
+from tests.e2e.libvirt_daemon import answers, pool
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("libvirtd")]
+
+
+class Daemon:
+    """libvirtd and its log daemon, of this test's own."""
+
+    def __init__(self) -> None:
+        self._children: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Come back when it answers."""
+        running = [child for child in self._children if child.poll() is None]
+        names = ("virtlogd", "libvirtd")[len(running) :]
+        self._children = running + [subprocess.Popen([name], stderr=subprocess.DEVNULL) for name in names]
+        Waiting(Deadline(60), tick=0.2).until("libvirtd to answer", answers)
+
+    def kill(self) -> None:
+        """kill -9 of libvirtd; its machines go on, as they do."""
+        self._children[-1].kill()
+        self._children[-1].wait()
+
+    def end(self) -> None:
+        """Both, in order."""
+        for child in reversed(self._children):
+            child.terminate()
+            child.wait(20)
+
+
+@contextmanager
+def own_daemon() -> Iterator[Daemon]:
+    if answers():
+        pytest.skip("a libvirtd that is not the test's own runs here, and is not killed")
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a libvirtd")
+    if shutil.which("libvirtd") is None or shutil.which("virtlogd") is None:
+        pytest.skip("libvirtd is not installed (apt install libvirt-daemon-system)")
+    daemon = Daemon()
+    try:
+        daemon.start()
+        yield daemon
+    finally:
+        daemon.end()
+
+
+def test_a_daemon_killed_in_the_middle_of_an_update(tmp_path: Path) -> None:
+    """The update ends with exit code 10 and says how to go on; with the daemon back nothing is lost or left over."""
+    with own_daemon() as daemon, pool() as name:
+        place = bench.empty(tmp_path / "p")
+        settings = (place.path / "golden.toml").read_text(encoding="utf-8")
+        url = f'url = "qemu:///system"\npool = "{name}"'
+        place.write("golden.toml", settings.replace('url = "qemu:///embed"', url))
+        standin = bench.guest()
+        place.does("adopt", "win2022", "--from", str(standin.disk), *bench.boot_options(standin))
+        was = place.log()["versions"]
+
+        going = place.begin("update", "--add", "drivers/goldennet.inf")
+        going.until_said("driver goldennet.inf")
+        daemon.kill()
+        bench.failed(going.end(120), 10, ("libvirt",))
+        assert place.log()["versions"] == was
+
+        daemon.start()
+        place.does("cancel", "--all", "-y")
+        told = place.golden("doctor", "-o", "json")
+        assert [f for f in told.data["findings"] if f["severity"] == "error"] == [], told.said
+        place.does("update", "--add", "drivers/goldennet.inf")
+        log = place.log()
+        assert [version["number"] for version in log["versions"]] == [1, 2]
+        assert log["versions"][0] == was[0]
+        place.does("verify", "--deep")
+        assert place.golden("doctor").code == 0
