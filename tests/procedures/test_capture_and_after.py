@@ -6,6 +6,7 @@ import pytest
 
 from golden.app import run, upkeep
 from golden.app.names import Target
+from golden.app.orders import CaptureWish, capture_order
 from golden.errors import (
     Conflict,
     GeneralizeFailed,
@@ -221,3 +222,16 @@ def test_a_lost_answer_to_capture_leaves_no_half_image(bench: Bench) -> None:
     assert bench.world.read()["images"] == {}
     assert bench.machines() == bench.held()
     assert bench.troubles() == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_password_in_an_answer_file_is_a_warning(bench: Bench, encoding: str) -> None:
+    """It travels with the image; the plan says so before anything starts, and nothing without one does."""
+    bench.adopt()
+    answers = bench.folder / "answers.xml"
+    found = []
+    for text in ("<u><AdministratorPassword><Value>x</Value></AdministratorPassword></u>", "<u><TimeZone/></u>"):
+        answers.write_text(text, encoding=encoding)
+        _, plan = capture_order(bench.project, Target("ref", ""), CaptureWish(answer_file=answers), Silent())
+        found.append([finding.id for finding in plan.findings])
+    assert found == [["answer-file-password"], []]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from golden.model import (
     PayloadFile,
     PruneOrder,
     PublishOrder,
+    Severity,
     UpdateOrder,
     Version,
 )
@@ -149,7 +151,8 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
     steps += tuple(f"publish to {name}" for name in wish.libraries)
     names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")
     sources = (answers,) if answers else ()
-    return order, Plan("capture", order.reference, *names, kind, space, free, steps, (), sources)
+    findings = _answer_findings(answers[1]) if answers else ()
+    return order, Plan("capture", order.reference, *names, kind, space, free, steps, findings, sources)
 
 
 def publish_order(project: Project, reference: str, image: int, libraries: tuple[str, ...]) -> PublishOrder:
@@ -215,6 +218,16 @@ def _below(project: Project, version: Version) -> list[DiskFile]:
         version = project.catalog.version(version.reference, version.parent)
         found += version.disks
     return found
+
+
+def _answer_findings(path: Path) -> tuple[Finding, ...]:
+    """A password in an answer file travels with the image until its first boot has read it."""
+    content = path.read_bytes().replace(b"\0", b"")  # UTF-16 reads as its ASCII here, which is all that is looked for.
+    if not re.search(rb"<\s*(\w+:)?(Administrator)?Password\b", content):
+        return ()
+    sentence = f"{path.name} holds a password, which everybody who has the image can read until its first boot"
+    fix = "leave the password to whoever deploys the image, or use one that is changed at once"
+    return (Finding("answer-file-password", Severity.WARNING, sentence, str(path), fix),)
 
 
 def _answer_payload(path: Path | None, seal: str) -> tuple[PayloadFile, Path] | None:
