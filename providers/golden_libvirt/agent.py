@@ -87,6 +87,10 @@ class AgentLine:
         if line.lost:
             raise GuestSilent(f"the connection to libvirt broke while waiting for the guest of {self._name}")
         if line.went_off(uuid):
+            if self._is_live(line):  # The event is of its earlier life; that of its new one is still on its way.
+                with line.changed:
+                    line.changed.wait(timeout=min(0.5, deadline.left))
+                return False
             raise GuestSilent(f"the machine {self._name} is off, so its guest does not answer")
         if not there:
             brief = f"the guest of {self._name} did not answer within {deadline.limit:.0f} s"
@@ -224,6 +228,15 @@ class AgentLine:
 
     def _live(self) -> Any:
         return self._line().domain(self._name)
+
+    def _is_live(self, line: Line) -> bool:
+        line.forget(self._name)
+        try:
+            return bool(line.domain(self._name).isActive())
+        except Exception as error:
+            if not faults.is_libvirt(error):
+                raise
+            return False
 
     def _live_uuid(self) -> tuple[str, Line]:
         """The live machine's id; notes whether its agent is there already, as no event tells that again."""

@@ -47,7 +47,9 @@ class MemoryProvider:
     def diagnose(self, endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:  # noqa: ARG002
         """Whether it opens, and half-made things that nobody has settled."""
         try:
-            world = World(Path(endpoint.url.partition(":")[2])).read()
+            place = World(Path(endpoint.url.partition(":")[2]))
+            world = place.read()
+            place.close()
         except Unreachable as error:
             return (Finding("endpoint-unreachable", Severity.ERROR, error.brief),)
         half = [name for kind in ("machines", "images") for name, raw in world[kind].items() if not raw["settled"]]
