@@ -30,11 +30,21 @@ def definition_bytes(line: Line, native: Any) -> bytes:
 
 
 def _hardware(line: Line, native: Any) -> bytes:
-    """The definition without metadata: golden's own record changes with every mark."""
+    """
+    The definition without metadata, which changes with every mark, and in one order: a daemon that was started anew
+    lists the same devices in another one.
+    """
     domain = definition.parse(definition_bytes(line, native), "a definition of libvirt's")
     for metadata in domain.findall("metadata"):
         domain.remove(metadata)
-    return ET.tostring(domain)
+    devices = domain.find("devices")
+    if devices is not None:
+        devices[:] = sorted(devices, key=_canonical)
+    return _canonical(domain).encode()
+
+
+def _canonical(element: ET.Element) -> str:
+    return ET.canonicalize(ET.tostring(element, "unicode"), strip_text=True)
 
 
 def _volumes(pool: Pool, entry: Record) -> Iterator[tuple[str, str, str]]:

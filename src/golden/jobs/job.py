@@ -104,6 +104,14 @@ class Job:
         except KeyboardInterrupt:
             self._stopped(Interrupted("stopped by a signal; what it had made was taken away"), CANCELLED)
             raise
+        except OSError as error:
+            # A full disk or a missing right meets whoever writes next, be it only a log.
+            told = StateUnusable(
+                f"a file on this computer could not be used: {error.filename or 'no name'}: {error.strerror or error}",
+                hint="check the room on its disk and who may write it, then type the same again",
+            )
+            self._stopped(told, FAILED)
+            raise told from error
         except Exception as error:
             self._stopped(GoldenError(f"a bug in golden: {error!r}"), FAILED)
             raise

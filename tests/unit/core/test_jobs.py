@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from golden.database import Database
-from golden.errors import ChangeFailed, GoldenError, JobBusy, Leaked, LeaseLost, Refused
+from golden.errors import ChangeFailed, GoldenError, JobBusy, Leaked, LeaseLost, Refused, StateUnusable
 from golden.jobs import Job, Journal, Lease, Owner, create, record
 from golden.model import PruneOrder
 from golden.waiting import Deadline, Silent
@@ -371,3 +372,18 @@ def test_a_lost_lease_stops_the_writer_before_it_writes(database: Database, thin
         job.run(procedure)
     assert things.there() == ["golden-j1-a1-clone"]
     assert record(database, "j1").state == "open"
+
+
+def test_a_full_disk_is_no_bug_of_ours(database: Database, things: Things, lease: Lease) -> None:
+    """Whoever meets it, the job ends with an error that names the file and what to do, and nothing is left."""
+    job = opened(database, things, lease)
+
+    def procedure() -> None:
+        with job.owning(things, "clone", things.make):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/jobs/j1/001.log")
+
+    with pytest.raises(StateUnusable, match=r"001\.log: No space left") as caught:
+        job.run(procedure)
+    assert caught.value.exit_code == 10
+    assert things.there() == []
+    assert record(database, "j1").state == "failed"
