@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden.errors import GuestError, GuestSilent, NotAble
+from golden.errors import GuestError, GuestSilent, NotAble, Refused
 from golden.guest.communicator import Exit, LineLost, Traits
 from golden.waiting import Deadline
 from golden_libvirt import faults
@@ -73,9 +73,25 @@ class AgentLine:
         """Wait for the event that the agent is there, then for its first answer."""
         self._file = None
         while not self._answers(deadline):
+            self._refuse_paused()
             if deadline.left <= 0:
                 brief = f"the guest agent of {self._name} is there and does not answer"
                 raise GuestSilent(brief, hint=SILENT_HINT)
+
+    def _refuse_paused(self) -> None:
+        """QEMU stops a machine whose disk it cannot write; its guest will not answer until there is room again."""
+        with contextlib.suppress(LineLost, GuestSilent):
+            line = self._line()
+            try:
+                state, reason = line.domain(self._name).state()[:2]
+            except Exception as error:
+                if not faults.is_libvirt(error):
+                    raise
+                return
+            libvirt = line.libvirt
+            if (state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR):
+                brief = f"QEMU stopped {self._name} because it could not write its disk: no room left, most likely"
+                raise Refused(brief, hint="free some room, then the same command again")
 
     def _answers(self, deadline: Deadline) -> bool:
         """Wait until the agent is there and ask it once. GuestSilent where it cannot or does not come."""

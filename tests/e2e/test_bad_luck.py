@@ -306,7 +306,9 @@ def test_the_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
         going.until_said("driver goldennet.inf")
         fill(small_disk)
         ran = going.end()
-        failed(ran, 10, ("no room left",))
+        # Whoever meets the full disk first says so: golden's own files, or QEMU, whose guest is silent then.
+        failed(ran, 5 if ran.code == 5 else 10, ())
+        assert "no room left" in ran.err or "disk is full" in ran.err, ran.said
         filler.unlink()
         resumed = len(place.open_jobs())
         place.does("resume")
