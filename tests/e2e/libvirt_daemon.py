@@ -19,6 +19,12 @@ from golden_libvirt import connection
 SOCKET = Path("/run/libvirt/libvirt-sock")
 
 
+def begun(program: str) -> subprocess.Popen[bytes]:
+    """A daemon of libvirt's, without what libvirt in this process was told by the environment (its log's place)."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("LIBVIRT_")}
+    return subprocess.Popen([program], stderr=subprocess.DEVNULL, env=clean)
+
+
 @contextmanager
 def daemon() -> Iterator[None]:
     """The system's daemon where it runs, else our own until the end; a skip that says why where neither can be."""
@@ -29,7 +35,7 @@ def daemon() -> Iterator[None]:
         pytest.skip("no libvirtd runs, and only root can start one")
     if shutil.which("libvirtd") is None or shutil.which("virtlogd") is None:
         pytest.skip("libvirtd is not installed (apt install libvirt-daemon-system)")
-    children = [subprocess.Popen([program], stderr=subprocess.DEVNULL) for program in ("virtlogd", "libvirtd")]
+    children = [begun(program) for program in ("virtlogd", "libvirtd")]
     try:
         Waiting(Deadline(30), tick=0.2).until("libvirtd to answer", answers)
         yield

@@ -13,7 +13,7 @@ import pytest
 
 from golden.waiting import Deadline, Waiting
 from tests.e2e import bench
-from tests.e2e.libvirt_daemon import answers, pool
+from tests.e2e.libvirt_daemon import answers, begun, pool
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("libvirtd")]
 
@@ -28,7 +28,7 @@ class Daemon:
         """Come back when it answers."""
         running = [child for child in self._children if child.poll() is None]
         names = ("virtlogd", "libvirtd")[len(running) :]
-        self._children = running + [subprocess.Popen([name], stderr=subprocess.DEVNULL) for name in names]
+        self._children = running + [begun(name) for name in names]
         Waiting(Deadline(60), tick=0.2).until("libvirtd to answer", answers)
 
     def kill(self) -> None:
