@@ -21,7 +21,10 @@ from golden.linux.dialect import SCRIPTS, LinuxDialect, encode_lines
 from golden.waiting import Deadline, Waiting
 from tests.unit.guest.sshd import SSHD, Line, Sshd, free_port, make_key
 
-pytestmark = pytest.mark.skipif(SSHD is None, reason="needs Debian's openssh-server")
+pytestmark = [
+    pytest.mark.skipif(SSHD is None, reason="needs Debian's openssh-server"),
+    pytest.mark.xdist_group("ssh"),  # They share an account, and with it the folder that golden keeps there.
+]
 
 POSIX = far_shell("posix", SCRIPTS / "start.sh", encode_lines)
 
