@@ -18,7 +18,8 @@ demo:
 
 test:
 	@tools/install.sh test
-	.venv/bin/pytest -q -n 2 --dist loadgroup
+	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not daemon"
+	.venv/bin/pytest -q -m daemon
 
 check:
 	@tools/install.sh test

@@ -15,7 +15,7 @@ from golden.waiting import Deadline, Waiting
 from tests.e2e import bench
 from tests.e2e.libvirt_daemon import answers, begun, pool
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("libvirtd")]
+pytestmark = [pytest.mark.slow, pytest.mark.daemon]
 
 
 class Daemon:

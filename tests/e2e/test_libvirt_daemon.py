@@ -19,7 +19,7 @@ from golden_libvirt import PROVIDER
 from tests.e2e.libvirt_daemon import daemon, pool, ssh
 from tests.e2e.libvirt_standin import cache, standin_origin
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("libvirtd")]
+pytestmark = [pytest.mark.slow, pytest.mark.daemon]
 
 
 @dataclass(frozen=True)

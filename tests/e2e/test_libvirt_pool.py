@@ -18,7 +18,7 @@ from golden.provider import Endpoint, Scope
 from golden_libvirt import POOL_LIBRARY, PROVIDER, connection, tools
 from tests.e2e.libvirt_daemon import daemon, pool
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("libvirtd")]
+pytestmark = [pytest.mark.slow, pytest.mark.daemon]
 
 MARK = Mark(Role.VERSION, "job", "reference", "installation")
 THEIRS = """<domain type='qemu'><name>{name}</name><memory unit='MiB'>64</memory><os><type machine='q35'>hvm</type></os>
