@@ -10,10 +10,13 @@ from __future__ import annotations
 import gc as gc_module
 import os
 import shutil
+import signal
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import psutil  # noqa: F401  - children inherit what is imported here; importing it anew costs each 25 ms
@@ -23,6 +26,7 @@ from golden.app.names import Target
 from golden.app.orders import CaptureWish, UpdateWish, capture_order, keep_payloads, publish_order, update_order
 from golden.app.project import Project
 from golden.app.upkeep import doctor, prune_plan
+from golden.cli import signals
 from golden.guest.family import Wanted
 from golden.model import AdoptOrder, Origin, PruneOrder
 from golden.procedures.channels import promote, roll_back_channel, roll_back_head
@@ -126,31 +130,64 @@ ACTS: dict[str, Callable[[Project], Any]] = {
 }
 
 
-def child(home: Home, act: str, die_at: int = 0) -> tuple[int, int]:
-    """Run an act in a process of its own: (exit status, checkpoints it passed)."""
+class _Points:
+    """Counts checkpoints and dies at one of them."""
+
+    def __init__(self, last: int) -> None:
+        self.seen = 0
+        self._last = last
+
+    def checkpoint(self, _label: str) -> None:
+        self.seen += 1
+        if self.seen == self._last:
+            os._exit(DIED)
+
+
+class _Lines(_Points):
+    """Counts the lines of golden's code that run, and gets SIGTERM at one of them."""
+
+    def __init__(self, last: int) -> None:
+        super().__init__(last)
+        signals.listen()
+        sys.settrace(self._line)
+
+    def checkpoint(self, _label: str) -> None: ...
+
+    def _line(self, frame: FrameType, event: str, _: Any) -> Any:
+        if event == "call":
+            return self._line if any(one in frame.f_code.co_filename for one in ("golden", "contextlib")) else None
+        if event == "line":
+            self.seen += 1
+            if self.seen == self._last:
+                signal.raise_signal(signal.SIGTERM)
+        return self._line
+
+
+def child(home: Home, act: str, die_at: int = 0, *, stop_at: int | None = None) -> tuple[int, int]:
+    """
+    Run an act in a process of its own: (exit status, checkpoints it passed).
+
+    With ``stop_at`` the lines of golden's code are counted in place of checkpoints, and SIGTERM comes at that one.
+    """
     read_end, write_end = os.pipe()
     gc_module.freeze()  # A child that never collects copies no page of its parent's.
     pid = os.fork()
     if pid == 0:
         gc_module.disable()
-        seen = 0
-
-        def checkpoint(_label: str) -> None:
-            nonlocal seen
-            seen += 1
-            if seen == die_at:
-                os._exit(DIED)
-
+        count = _Points(die_at) if stop_at is None else _Lines(stop_at)
         status = 1
         try:
-            PROVIDER.checkpoint = checkpoint
-            project = home.project(checkpoint)
+            PROVIDER.checkpoint = count.checkpoint
+            project = home.project(count.checkpoint)
             ACTS[act](project)
             project.close()
             status = 0
+        except signals.Stopped:
+            status = DIED
         except BaseException:
             (home.path / "traceback").write_text(traceback.format_exc())
-        os.write(write_end, str(seen).encode())
+        sys.settrace(None)
+        os.write(write_end, str(count.seen).encode())
         os._exit(status)
     os.close(write_end)
     with os.fdopen(read_end) as pipe:

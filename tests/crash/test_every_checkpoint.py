@@ -169,3 +169,22 @@ def test_killed_at_every_checkpoint(procedure: str, power_cut: bool, place: Path
     check(procedure, template[1], before, finished=True)
     failures = [text for n in range(1, points + 1) for text in wrong(procedure, n, power_cut, template, before)]
     assert not failures, f"{len(failures)} wrong in {points} points:\n" + "\n".join(failures[:3])
+
+
+@pytest.mark.parametrize("procedure", ["update", "capture"])
+def test_asked_to_stop_at_any_line(procedure: str, place: Path) -> None:
+    """SIGTERM between any two lines of golden's: the job ends or had ended, and nothing waits or is left over."""
+    template = templates(place, procedure, outlives=True)
+    before = snapshot(copied(*template))
+    status, lines = child(copied(*template), procedure, stop_at=0)
+    assert status == 0, (template[1].path / "traceback").read_text()
+    failures = []
+    for number in range(1, lines, lines // 40):
+        home = copied(*template)
+        status, _ = child(home, procedure, stop_at=number)
+        try:
+            assert status in (DIED, 0), (home.path / "traceback").read_text()
+            check(procedure, home, before, finished=True if status == 0 else None)
+        except AssertionError as error:
+            failures.append(f"{procedure} asked to stop at line {number} of {lines}: {error}")
+    assert not failures, f"{len(failures)} wrong:\n" + "\n".join(failures[:3])

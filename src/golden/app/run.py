@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from golden import stopping
 from golden.app.project import Project
 from golden.errors import Conflict, GoldenError, UsageError
 from golden.jobs import Job, JobRecord, Journal, Lease, Show, ShowNothing, create, holder, new_id, record, records
@@ -50,9 +51,10 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
         lease = _lease(stack, project, order.reference, job, manner, wait=None)
         _refuse_unfinished(project, order.reference)
         shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
-        # Written down only now: a job that could not begin would block the next one of its reference.
-        made = create(project.database, procedure, REVISION, order, job=job)
-        return job, _run(project, made, manner, lease, shop)
+        with stopping.held():  # Until the job's own hand is on it, nobody would end a job that is written down.
+            # Written down only now: a job that could not begin would block the next one of its reference.
+            made = create(project.database, procedure, REVISION, order, job=job)
+            return job, _run(project, made, manner, lease, shop)
 
 
 def resume(project: Project, job: str, manner: Manner) -> Any:

@@ -7,6 +7,7 @@ import signal
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from golden import stopping
 from golden.errors import GoldenError
 
 if TYPE_CHECKING:
@@ -56,4 +57,4 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         os.write(2, b"\ngolden: left at once; what was being made is still there: golden resume, or golden cancel\n")
         os._exit(128 + number)
     _stopping.append(number)
-    raise Stopped(number)
+    stopping.ask(Stopped(number))

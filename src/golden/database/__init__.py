@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from golden import stopping
 from golden.errors import GoldenError, NewerSchema, NotFound, StateUnusable, TimedOut
 
 FILE = "golden.db"
@@ -54,7 +55,7 @@ class Database:
     @contextmanager
     def writing(self, what: str) -> Iterator[Callable[..., sqlite3.Cursor]]:
         """One transaction; gives ``execute``. All of it happens, or nothing."""
-        with self.translated():
+        with stopping.held(), self.translated():
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db.execute

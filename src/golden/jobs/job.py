@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from golden import stopping
 from golden.errors import GoldenError, Interrupted, Leaked, LeaseLost, StateUnusable
 from golden.jobs.journal import CANCELLED, DONE, FAILED, Entry, Journal
 
@@ -92,16 +93,23 @@ class Job:
 
         A failure takes away what the job made and ends it as failed; where something could not be taken away, or
         was told to stay, the job stays open for ``cancel``. Leaked where all went well but something is left.
+        A request to stop is heeded in the procedure only, so that it ends the job like any failure.
         """
-        if self._spoiled():
-            self.sweep()
-            self.attempt += 1
+        with stopping.held():
+            return self._run(procedure)
+
+    def _run(self, procedure: Callable[[], T]) -> T:
         try:
-            result = procedure()
+            with stopping.heeded():
+                if self._spoiled():
+                    self.sweep()
+                    self.attempt += 1
+                result = procedure()
         except GoldenError as error:
             self._stopped(error, FAILED)
             raise
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as stop:
+            self._release_all(stop)  # A signal may come where no block of the procedure sees it.
             self._stopped(Interrupted("stopped by a signal; what it had made was taken away"), CANCELLED)
             raise
         except OSError as error:
@@ -229,6 +237,12 @@ class Job:
         self._write("owned", name, thing)
         return thing
 
+    def _release_all(self, error: BaseException) -> None:
+        if not self._keeping and not self._left:
+            for name, kind in reversed(self._still_owned()):
+                self._unwind(kind, name, error)
+
+    @stopping.held()
     def _unwind(self, kind: Kind[Any], name: str, error: BaseException) -> None:
         if self._keeping is None:
             self._keeping = self._keep_on_error(error)
@@ -249,6 +263,7 @@ class Job:
 
         self._try_release(kind, name, complain)
 
+    @stopping.held()
     def _try_release(self, kind: Kind[Any], name: str, complain: Callable[[str], None]) -> None:
         """Take it away unless the catalog needs it. A crash before the record costs a second look, nothing else."""
         if self._entry("released", name):

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from golden import stopping
 from golden.codec import decode, encode
 from golden.database import Database, now
 from golden.errors import GoldenError, NotFound
@@ -56,15 +57,12 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Write one line. Raises LeaseLost where somebody else has taken the reference over: nothing is written."""
         text = json.dumps(encode(entry.value))
-        try:
+        with stopping.held():  # A signal may come just after the commit.
             with self._database.writing(f"journal {entry.kind} {entry.name}") as execute:
                 self._lease.assert_held(execute)
                 row = (self._job, len(self.entries), entry.attempt, entry.kind, entry.name, text, now())
                 execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
-        except KeyboardInterrupt:
-            self.entries = entries(self._database, self._job)  # A signal may come just after the commit.
-            raise
-        self.entries.append(entry)
+            self.entries.append(entry)
 
     def end(self, state: str, problem: GoldenError | None = None) -> None:
         """The job is over; what it was asked and did stays readable."""

@@ -25,7 +25,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from golden import errors
+from golden import errors, stopping
 from golden.errors import NotFound, Unreachable
 from golden.guest.communicator import LineLost
 from golden.model import Finding
@@ -114,7 +114,7 @@ class World:
     def change(self, what: str) -> Iterator[Raw]:
         """One change of the world, whole or not at all, between two crash points."""
         self.checkpoint(f"before {what}")
-        with self._lock:
+        with stopping.held(), self._lock:
             db = self._connection()
             db.execute("begin immediate")
             try:
@@ -125,7 +125,8 @@ class World:
                 db.execute("update world set value = ?", (text,))
                 db.execute("commit")
             except BaseException:
-                db.execute("rollback")
+                if db.in_transaction:
+                    db.execute("rollback")
                 raise
             self._cache = (text, raw)
         self.checkpoint(f"after {what}")
