@@ -16,13 +16,18 @@ from golden.waiting import Deadline
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One thing a user asked for, before it is looked at: ``--add x.inf``, ``--run s.ps1``, ``--copy a:b``."""
+    """One thing a user asked for, before it is looked at: ``--add x.inf``, ``--run s.ps1``, ``--feature N``."""
 
     kind: str
-    """driver | script | file"""
-    source: Path
+    """driver | script | file, and what else the family knows"""
+    source: Path = Path()
+    """The file or folder on this computer; nothing for kinds that bring none."""
     destination: str = ""
     arguments: tuple[str, ...] = ()
+    name: str = ""
+    """What is meant, for kinds that bring no file: a feature, a capability, what is to be removed."""
+    options: tuple[tuple[str, str], ...] = ()
+    """(option, value) pairs of the kind's own, e.g. ("ok-codes", "0,3010") or ("dependency", "/x/vclibs.appx")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,19 @@ class Applied:
     reboot: bool = False
     note: str = ""
     """A sentence worth keeping, e.g. "no device of this driver is present; it is staged"."""
+    again: bool = False
+    """To be applied once more after the restart: there is more to do than one round brings."""
+    traces: tuple[tuple[str, str], ...] = ()
+    """(what, name) pairs that the guest was seen to get; the proof looks for them, e.g. ("package", "Package_for…")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a running guest answers when asked for a change."""
+
+    there: bool | None
+    """None: the change leaves nothing that could be asked for."""
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +88,15 @@ class Family(Protocol):
 
     def apply(self, session: Session, change: Change, files: Mapping[str, Path], deadline: Deadline) -> Applied:
         """Apply one change in the running guest; ``files`` maps payload names to local paths. ChangeFailed."""
+
+    def look(self, session: Session, change: Change, deadline: Deadline) -> Standing:
+        """Ask the running guest whether a change is there; after a restart that nobody asked for, and at the end."""
+
+    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:
+        """
+        Wait until the guest, after a restart, has done what it does by itself. What still asks for a restart then,
+        as (the names of) its signs; none where it has settled.
+        """
 
     def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """(change, evidence) for each change that leaves a trace on disk. ProofFailed where one does not."""

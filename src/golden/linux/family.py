@@ -10,7 +10,7 @@ from golden.disk.source import BlockSource
 from golden.errors import GeneralizeFailed, GuestError, GuestUnfit, ProofFailed, UsageError
 from golden.guest.changes import apply_file, apply_script, destinations, prepare_file, prepare_script
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Prepared, SealOrder, Wanted
+from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
 from golden.guest.session import Session
 from golden.linux.dialect import SCRIPTS, LinuxDialect
 from golden.linux.facts import UNIT, read_facts, root_volume
@@ -66,6 +66,14 @@ class LinuxFamily:
         if change.kind == "file":
             return apply_file(session, change, files, deadline)
         raise UsageError(f"a change of the kind {change.kind!r} cannot be applied to a Linux guest")
+
+    def look(self, session: Session, change: Change, deadline: Deadline) -> Standing:  # noqa: ARG002
+        """Nothing that could be asked for without running it again."""
+        return Standing(None)
+
+    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
+        """A guest of this family has settled when it answers."""
+        return ()
 
     def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """Each copied file is on the disk with the bytes it was sent with; a script leaves no trace of its own."""

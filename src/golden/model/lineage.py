@@ -37,7 +37,7 @@ class Change:
     """One thing applied inside the guest to get the next version."""
 
     kind: str
-    """driver | script | file (more in later families)"""
+    """driver | script | file, and what else the guest's family knows (``golden.windows.changes.kinds``)"""
     name: str
     """What people call it: ``netkvm.inf``, ``harden.ps1``, ``motd -> C:\\motd``."""
     files: tuple[PayloadFile, ...] = ()
@@ -45,6 +45,8 @@ class Change:
     """(name, value) pairs that belong to the kind, e.g. ("inf", "netkvm.inf") or ("destination", "C:\\x")."""
     digest: str = ""
     """sha256 over kind, arguments and the files' names and hashes."""
+    traces: tuple[tuple[str, str], ...] = ()
+    """(what, name) pairs that the guest was seen to get when it was applied, e.g. ("package", "Package_for_KB…")."""
 
 
 @dataclass(frozen=True, slots=True)

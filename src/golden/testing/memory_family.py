@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from golden.disk.source import BlockSource
 from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed, UsageError
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Family, Prepared, SealOrder, Wanted
+from golden.guest.family import Applied, Family, Prepared, SealOrder, Standing, Wanted
 from golden.guest.session import Session
 from golden.model import Change, GuestFacts, GuestState, PayloadFile, SealProof
 from golden.waiting import Deadline
@@ -133,6 +133,14 @@ class MemoryFamily:
         if ran.code not in (0, REBOOT):
             raise ChangeFailed(f"{change.name} ended with code {ran.code}", details=ran.err or ran.out)
         return Applied(reboot=ran.code == REBOOT)
+
+    def look(self, session: Session, change: Change, deadline: Deadline) -> Standing:  # noqa: ARG002
+        """Nothing that could be asked for without running it again."""
+        return Standing(None)
+
+    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
+        """A guest of this family has settled when it answers."""
+        return ()
 
     def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """Each change has begun once and is done once, read from the disk."""

@@ -1,0 +1,22 @@
+"""Every kind of change of Windows guests, by the name that orders and records use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from golden.errors import UsageError
+from golden.windows.changes import drivers, files, scripts
+from golden.windows.changes.kind import Kind
+
+KINDS: Mapping[str, Kind] = {
+    "driver": drivers,
+    "file": files,
+    "script": scripts,
+}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind of that name. UsageError for one that Windows guests do not have."""
+    if name not in KINDS:
+        raise UsageError(f"a Windows guest takes no change of the kind {name!r}", hint=f"one of: {', '.join(KINDS)}")
+    return KINDS[name]
