@@ -112,6 +112,18 @@ class SshCommunicator:
     def start(self, argv: tuple[str, ...], env: Mapping[str, str] | None = None, cwd: str | None = None) -> int:
         """Start a program that goes on when the line is lost; its number in the guest."""
         order = self._shell.encode({"cwd": cwd, "env": env or {}, "argv": list(argv)})
+        told, said = self._start(order)
+        if not told and not self._exists(f"{self._spool}/{START}"):
+            # Another line of the same account cleared up behind itself just then; nothing was started.
+            with self._losing():
+                self._prepare(self._line()[1])
+            told, said = self._start(order)
+        if not told.isdigit():
+            raise GuestError(f"the guest could not start {argv[0]}", details=said or None)
+        return int(told)
+
+    def _start(self, order: bytes) -> tuple[str, str]:
+        """What the starter said: a number, or nothing and why."""
         client, _ = self._line()
         starter = f"{self._spool}/{START}"
         with self._losing():
@@ -125,14 +137,10 @@ class SshCommunicator:
                 said = b"".join(iter(lambda: channel.recv_stderr(4096), b""))
             finally:
                 channel.close()
-        if not told.strip().isdigit():
-            if not _transport(client).is_active():
-                self._drop()
-                raise LineLost(f"the line to {self.address} broke while a program was being started")
-            raise GuestError(
-                f"the guest could not start {argv[0]}", details=said.decode("utf-8", "replace").strip() or None
-            )
-        return int(told)
+        if not told and not _transport(client).is_active():
+            self._drop()
+            raise LineLost(f"the line to {self.address} broke while a program was being started")
+        return told.decode("utf-8", "replace").strip(), said.decode("utf-8", "replace").strip()
 
     def poll(self, pid: int) -> Exit | None:
         """From the spool folder and /proc, so that any connection can ask; Exit(None) after a restart."""

@@ -292,6 +292,12 @@ def test_nothing_stays_in_the_account_when_all_has_ended(address: SshAddress) ->
     assert ended(ssh, slow) == Exit(2)
 
 
+def test_another_line_of_the_account_may_clear_up_at_any_time(ssh: SshCommunicator) -> None:
+    """The spool folder is gone when a program is to be started, and golden's own cleaning was it: made anew."""
+    shutil.rmtree(Path.home() / ".golden")
+    assert ended(ssh, ssh.start(sh("exit 7"))) == Exit(7)
+
+
 def opened(ssh: SshCommunicator, tmp_path: Path) -> Session:
     dialect = LinuxDialect(str(tmp_path / "work"))
     return Session(ssh, dialect, "job1", logs=tmp_path / "logs").open(Deadline(20))

@@ -13,7 +13,7 @@ if [ "${2-}" != --run ]; then
     cat >"$golden_order" || exit 18
     # A session of its own: no hang-up reaches it.
     if command -v setsid >/dev/null; then set -- setsid; else set -- nohup; fi
-    "$@" /bin/sh "$0" "$golden_spool" --run "$golden_order" </dev/null 2>/dev/null &
+    "$@" /bin/sh "$0" "$golden_spool" --run "$golden_order" </dev/null &
     exit 0
 fi
 
@@ -21,8 +21,8 @@ golden_order=$3
 rm -f -- "$golden_spool/$$.code"
 : >"$golden_spool/$$.started"
 printf '%s\n' "$$"
-# The line waits for everybody who holds it.
-exec >/dev/null
+# The line waits for everybody who holds it; up to here it could be told what went wrong.
+exec >/dev/null 2>&1
 
 # The x keeps newlines at the end, which $() takes away.
 golden_decode() { printf %s "$1" | base64 -d && printf x; }
