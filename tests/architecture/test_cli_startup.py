@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.lab import made
+from tests.unit.windows import logs
 
 HEAVY = {
     "rich",
@@ -42,6 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lab = made(tmp_path_factory.mktemp("startup") / "lab")
     for typed in (("adopt", "ref", "--from", "base", "--os", "memory"), ("capture",), ("promote", "ref")):
         assert lab.process(*typed).code == 0
+    (lab.path / "setupact.log").write_bytes(logs.APPX_FAILURE)
     return lab.path
 
 
@@ -65,6 +67,8 @@ def loaded(project: Path, *typed: str) -> set[str]:
         ("show", "ref@i1"),
         ("resolve", "ref@stable"),
         ("jobs",),
+        ("explain", "setupact.log"),
+        ("explain", "setupact.log", "-o", "json"),
     ],
     ids=" ".join,
 )
@@ -78,6 +82,13 @@ def test_status_loads_neither_parser_nor_nouns(project: Path) -> None:
     names = loaded(project, "status")
     assert "golden.app.reading" in names
     assert names & {"typer", "golden.model", "golden.catalog", "golden.jobs", "golden.procedures"} == set()
+
+
+def test_explaining_a_log_loads_neither_parser_nor_nouns(project: Path) -> None:
+    """`golden explain FILE` typed plainly loads neither typer nor settings nor readers of other kinds of log."""
+    names = loaded(project, "explain", "setupact.log")
+    unwanted = {"typer", "golden.model", "golden.settings", "golden.windows.explain.msi", "zipfile", "golden.disk.ntfs"}
+    assert names & unwanted == set()
 
 
 def test_long_work_may_load_rich_only_on_a_terminal(project: Path) -> None:

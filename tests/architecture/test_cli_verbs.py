@@ -17,7 +17,7 @@ from golden.errors import GoldenError
 
 EXPECTED = {
     *("init", "adopt", "update", "capture", "publish", "promote", "rollback"),
-    *("status", "list", "log", "show", "resolve", "jobs", "logs"),
+    *("status", "list", "log", "show", "resolve", "jobs", "logs", "explain"),
     *("verify", "doctor", "prune", "gc", "resume", "cancel"),
     *("endpoint", "library", "demo", "selftest"),
 }

@@ -17,5 +17,8 @@ Address = Annotated[
     str | None,
     typer.Argument(metavar="[REF[@vN|@iN|@CHANNEL]]", help="Nothing means the only reference.", show_default=False),
 ]
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="[PATH|JOB]...", help="Nothing means the newest job.", show_default=False)
+]
 Job = Annotated[str | None, typer.Argument(metavar="[JOB]", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every one.")]

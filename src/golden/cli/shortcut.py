@@ -22,9 +22,10 @@ MODULES = {
     "show": "lineage",
     "resolve": "channels",
     "jobs": "jobs",
+    "explain": "explain",
 }
 """The commands that may be cut short, by module."""
-ADDRESSED = ("log", "show", "resolve")
+ADDRESSED = ("log", "show", "resolve", "explain")
 SWITCHES = {"-q": "quiet", "--quiet": "quiet", "--no-color": "no_color"}
 VARIABLES = tuple(f"GOLDEN_{name}" for name in ("OUTPUT", "QUIET", "VERBOSE", "NO_COLOR", "NO_INPUT", "YES"))
 

@@ -39,6 +39,7 @@ VERBS: dict[str, Entry] = {
     "resolve": Entry("channels", "Where to get the image of a channel: for Terraform, Ansible and scripts."),
     "jobs": Entry("jobs", "Jobs that are not over, or all of them."),
     "logs": Entry("jobs", "What a job did, and the logs it kept."),
+    "explain": Entry("explain", "Why it failed, from logs alone: a file, a folder, a zip, a job."),
     "verify": Entry("upkeep", "Versions and images are what they were.", "Keeping"),
     "doctor": Entry("upkeep", "Everything that is not as it must be.", "Keeping"),
     "resume": Entry("jobs", "Go on with a job that was cut off.", "Keeping"),

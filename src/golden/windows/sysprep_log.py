@@ -1,48 +1,43 @@
 """
 Sysprep's own log: which runs there were, how the last one ended, and why it failed.
 
-Logs are read in pieces of any size and in any of the encodings Windows writes (UTF-16, UTF-8, 8-bit). Only the last
-run counts for a verdict: Windows sometimes keeps earlier ones in the same file. docs/facts: windows 0.2, 1.2, 3.1.
+Only the last run counts for a verdict: Windows sometimes keeps earlier ones in the same file.
+docs/facts: windows 0.2, 1.2, 3.1.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache
 
-from golden.disk.ntfs import NtfsFile
-from golden.errors import NotFound, UsageError
-from golden.windows.sysprep_signatures import CAUSES, MODULE, NOISE, Signature
+from golden.windows.log_text import Line, Log, blocks, is_reprint, marked, parsed
+from golden.windows.sysprep_signatures import (
+    CAUSES,
+    NAME_AN_ADMINISTRATOR,
+    NOISE,
+    PRIVILEGES,
+    WARNINGS,
+    Signature,
+    module,
+)
 
 PRE_VALIDATION, RUNNING = "0x0f00d8", "0x0f00a8"
-_LINE = re.compile(
-    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (Info|Warning|Error)\s+(?:\[(0x[0-9a-f]+)\]\s+)?(\w+)?\s?(.*)$", re.IGNORECASE
-)
 _BEGINNING = "Beginning of a new sysprep run"
-_SWITCH = re.compile(r"ParseCommands:Found supported command line option '(\w+)'")
 _TAG_MADE = "Successfully created tag file"
-_LONGEST = 64 * 1024
+_PRIVILEGED = "User has required privileges"
+_ALWAYS = (
+    *(words.encode() for words in (_BEGINNING, _TAG_MADE, _PRIVILEGED)),
+    b"command line option",
+    b"File operations pending",
+)
+_ERRORS = (b", Error", b", error", b", ERROR")
+_REPRINTED = (b"rror", b"ail", b"alting", b"is on for", b"not provisioned", b"turned on if", b"require a reboot")
+"""A reprint has no levels, so every line that may tell of a failure is looked at."""
 _MOST_ERRORS = 500
-
-Log = bytes | Path | NtfsFile | Iterable[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a log."""
-
-    number: int
-    time: str
-    level: str
-    """Info | Warning | Error, or empty where the line has no head of its own."""
-    code: str
-    """The bracket code in lower case, e.g. ``0x0f00d8``; empty where there is none."""
-    message: str
-    text: str
-    """The whole line."""
+_MOST_READ = 20_000
+"""Error lines of one run that are read; of more only each block's last ones, for the end of the run."""
 
 
 @dataclass(slots=True)
@@ -50,14 +45,20 @@ class Run:
     """One run of sysprep."""
 
     started: str = ""
+    begun: bool = False
+    """The log holds the beginning of this run."""
     switches: set[str] = field(default_factory=set)
     """In upper case: GENERALIZE, OOBE, AUDIT, QUIT, SHUTDOWN, REBOOT, MODE, UNATTEND."""
+    privileged: bool = False
+    """It said that the account has the rights it wants."""
     tag_made: bool = False
     errors: list[Line] = field(default_factory=list)
     """The first error lines that are no noise."""
+    warnings: list[tuple[Signature, Line]] = field(default_factory=list)
     last_error: Line | None = None
     last: Line | None = None
-    lines: int = 0
+    noise: int = 0
+    """How many error lines are such as good runs have, too."""
 
     @property
     def failed_while_running(self) -> bool:
@@ -99,30 +100,28 @@ class SysprepVerdict:
     """Whether the disk is as it was before the run."""
     fix: str = ""
     evidence_line: str = ""
+    evidence: tuple[Line, ...] = ()
+    """The lines that say so, in the order of the log."""
 
 
 def history(log: Log) -> History:
     """Read a setupact.log from its first to its last line."""
-    runs, asked, made = 0, False, False
-    run: Run | None = None
-    for line in lines(log):
-        if _BEGINNING in line.text:
-            run, runs = Run(started=line.time), runs + 1
-        elif not line.message.strip("= "):
-            continue  # the frame around the words above, whose first line belongs to no run
-        elif run is None:
-            run, runs = Run(started=line.time), 1  # a log that was cut at its start
-        _note(run, line)
-        asked, made = asked or "GENERALIZE" in run.switches, made or run.tag_made
-    return History(runs, asked, made, run)
+    reader = _Reader()
+    for number, block in blocks(log):
+        reader.take(number, block)
+    return reader.told()
 
 
 def verdict(act: Log | None, err: Log | None = None) -> SysprepVerdict:
     """How the last run ended by ``setupact.log``, or by ``setuperr.log`` where that is all there is."""
-    told = history(act) if act is not None else History()
-    run = told.last
+    run = history(act).last if act is not None else None
     if run is None and err is not None:
         run = history(err).last
+    return judged(run)
+
+
+def judged(run: Run | None) -> SysprepVerdict:
+    """How a run ended; None is a log that tells of none."""
     if run is None:
         return SysprepVerdict(
             succeeded=False,
@@ -136,66 +135,174 @@ def verdict(act: Log | None, err: Log | None = None) -> SysprepVerdict:
 
 
 def lines(log: Log) -> Iterator[Line]:
-    """The lines of a log in order; lines longer than 64 KiB are cut."""
-    for number, text in enumerate(_texts(log), 1):
-        if not text.strip():
-            continue
-        met = _LINE.match(text)
-        if met:
-            time, level, code, _component, message = met.groups()
-            yield Line(number, time, level.capitalize(), (code or "").lower(), message, text)
-        else:
-            yield Line(number, "", "", "", text, text)
+    """Every line of a log that says anything, in order."""
+    for number, block in blocks(log):
+        for offset, raw in enumerate(block.split(b"\n")):
+            if raw.strip():
+                yield parsed(number + offset, raw)
 
 
-def _note(run: Run, line: Line) -> None:
-    run.last, run.lines = line, run.lines + 1
-    if switch := _SWITCH.search(line.message):
-        run.switches.add(switch.group(1).upper())
-    if _TAG_MADE in line.message:
-        run.tag_made = True
-    if line.level == "Error" and not any(row.pattern.search(line.text) for row in NOISE):
-        run.last_error = line
-        if len(run.errors) < _MOST_ERRORS:
-            run.errors.append(line)
+class _Reader:
+    """Takes a log block by block."""
+
+    def __init__(self) -> None:
+        self._runs, self._asked, self._made = 0, False, False
+        self._run: Run | None = None
+        self._reprint = False
+        self._left = _MOST_READ
+        self._end: tuple[int, bytes, int] | None = None
+
+    def take(self, number: int, block: bytes) -> None:
+        """Some whole lines, of which the first has this number."""
+        self._reprint = self._reprint or is_reprint(block)
+        if self._run is None:
+            self._cut_at_start(number, block)
+        for at, raw in marked(number, block, _ALWAYS, _REPRINTED if self._reprint else _ERRORS, self._left):
+            self._line(parsed(at, raw))
+        if self._run is not None and (end := _last_words(block)) is not None:
+            self._end = (number, block, end)
+
+    def told(self) -> History:
+        """All of it, after the last block."""
+        if self._run is not None and self._end is not None:
+            number, block, at = self._end
+            self._run.last = parsed(number + block.count(b"\n", 0, at), block[at:].partition(b"\n")[0])
+        return History(self._runs, self._asked, self._made, self._run)
+
+    def _cut_at_start(self, number: int, block: bytes) -> None:
+        """Words before any beginning are of a run whose beginning was cut off."""
+        at = block.find(_BEGINNING.encode())
+        head = block if at < 0 else block[: block.rfind(b"\n", 0, at) + 1]
+        for offset, raw in enumerate(head.split(b"\n", 20)[:20]):
+            line = parsed(number + offset, raw[:1000])
+            if line.message.strip("= \r\n"):
+                self._run, self._runs = Run(started=line.time), 1
+                return
+
+    def _line(self, line: Line) -> None:
+        if _BEGINNING in line.text:
+            self._run, self._runs = Run(started=line.time, begun=True), self._runs + 1
+            self._left = _MOST_READ
+        run = self._run = self._run or Run(started=line.time)
+        self._runs = self._runs or 1
+        if switch := _switch().search(line.message):
+            run.switches.add(switch.group(1).upper())
+        run.privileged = run.privileged or _PRIVILEGED in line.message
+        run.tag_made = run.tag_made or _TAG_MADE in line.message
+        if line.level == "Error":
+            self._left = max(0, self._left - 1)
+            _note_error(run, line)
+        elif len(run.warnings) < _MOST_ERRORS:
+            run.warnings += [(row, line) for row in WARNINGS if row.pattern.search(line.text)]
+        self._asked, self._made = self._asked or "GENERALIZE" in run.switches, self._made or run.tag_made
+
+
+@cache
+def _switch() -> re.Pattern[str]:
+    return re.compile(r"ParseCommands:Found supported command line option '(\w+)'", re.IGNORECASE)
+
+
+def _note_error(run: Run, line: Line) -> None:
+    if any(row.pattern.search(line.text) for row in NOISE):
+        run.noise += 1
+        return
+    run.last_error = line
+    if len(run.errors) < _MOST_ERRORS:
+        run.errors.append(line)
+
+
+def _last_words(block: bytes) -> int | None:
+    """Where the last line that says something begins; frames around a beginning say nothing."""
+    end = len(block)
+    for _ in range(50):
+        words = len(block[:end].rstrip(b"\r\n \t=")) if end < len(block) else len(block.rstrip(b"\r\n \t="))
+        if not words:
+            return None
+        start = block.rfind(b"\n", 0, words) + 1
+        if parsed(0, block[start : start + 1000].partition(b"\n")[0]).message.strip("= \r\n"):
+            return start
+        end = start
+    return None
 
 
 def _failure(run: Run) -> SysprepVerdict:
     phase = "running" if run.failed_while_running else "pre-validation" if run.failed_before_running else "unknown"
     row, line = _cause(run)
+    if run.begun and not run.privileged and (row is None or row.generic):
+        return _unprivileged(run, phase)
     if line is None:
-        words = run.last.text.strip() if run.last else ""
-        sentence = f"sysprep was cut off; its last words are: {words}"
-        return SysprepVerdict(
-            succeeded=False, phase="unknown", cause_id="cut-off", sentence=sentence, evidence_line=words
-        )
-    module = next((met for met in (MODULE.search(error.text) for error in run.errors) if met), None)
-    where = f"{module.group(1)} from {module.group(2)}" if module else ""
+        return _cut_off(run)
+    met = next(filter(None, (module().search(error.text) for error in run.errors)), None)
+    where = f"{met.group(1)} from {met.group(2)}" if met else ""
     usable = phase == "pre-validation"
     if row is None:
-        sentence = f"sysprep stopped with an error that golden does not know: {line.message.strip()}"
         return SysprepVerdict(
-            succeeded=False, phase=phase, cause_id="unknown", sentence=sentence, package_or_dll=where, usable=usable,
-            evidence_line=line.text,
+            succeeded=False, phase=phase, cause_id="unknown", package_or_dll=where, usable=usable,
+            sentence=f"sysprep stopped with an error that golden does not know: {line.message.strip()}",
+            evidence_line=line.text, evidence=tuple(_evidence(run, line)),
         )  # fmt: skip
-    met = row.pattern.search(line.text)
-    named = next((group for group in met.groups() if group), "") if met else ""
+    named = named_by(row, line)
+    apps = row.id.startswith("appx")
+    missing = "(the log does not name it)" if apps else "unknown"
     return SysprepVerdict(
         succeeded=False,
         phase=phase,
         cause_id=row.id,
-        sentence=row.sentence.format(where if row.generic and where else named or "unknown"),
-        package_or_dll=named.split("_")[0] if row.id.startswith("appx") else where or named,
+        sentence=row.sentence.format(where if row.generic and where else named or missing),
+        package_or_dll=(named.split("_")[0] if apps else where) or named or where,
         usable=usable and row.id != "invalid-state",
         fix=row.fix,
-        evidence_line=_evidence(run, line) if row.generic else line.text,
+        evidence_line="\n".join(one.text for one in _first_coded(run, line)) if row.generic else line.text,
+        evidence=tuple(_evidence(run, line)),
     )
 
 
-def _evidence(run: Run, line: Line) -> str:
+def named_by(row: Signature, line: Line) -> str:
+    """What a signature's line names: a package, a code, a pass; empty where nothing."""
+    met = row.pattern.search(line.text)
+    return next((group for group in met.groups() if group), "") if met else ""
+
+
+def _unprivileged(run: Run, phase: str) -> SysprepVerdict:
+    """A run that never said the account has the rights did not get past that test (docs/facts: windows 3.1)."""
+    line = run.last_error or run.last
+    return SysprepVerdict(
+        succeeded=False,
+        phase=phase,
+        cause_id="privileges",
+        sentence=f"{PRIVILEGES}: the log lacks the line that says the user has them",
+        usable=phase != "running",
+        fix=NAME_AN_ADMINISTRATOR,
+        evidence_line=line.text if line else "",
+        evidence=(line,) if line else (),
+    )
+
+
+def _cut_off(run: Run) -> SysprepVerdict:
+    words = run.last.text.strip() if run.last else ""
+    return SysprepVerdict(
+        succeeded=False,
+        phase="unknown",
+        cause_id="cut-off",
+        sentence=f"sysprep was cut off; its last words are: {words}",
+        evidence_line=words,
+        evidence=(run.last,) if run.last else (),
+    )
+
+
+def _first_coded(run: Run, line: Line) -> Iterator[Line]:
     """Where only the failing part is known: the first error with a bracket code as well."""
     first = next((error for error in run.errors if error.code), line)
-    return line.text if first is line else f"{first.text}\n{line.text}"
+    if first.number != line.number:
+        yield first
+    yield line
+
+
+def _evidence(run: Run, line: Line) -> list[Line]:
+    """The cause, the part that failed, and the end."""
+    part = next((error for error in run.errors if module().search(error.text)), None)
+    found = {one.number: one for one in (*_first_coded(run, line), part, run.last_error) if one is not None}
+    return [found[number] for number in sorted(found)]
 
 
 def _cause(run: Run) -> tuple[Signature | None, Line | None]:
@@ -207,54 +314,3 @@ def _cause(run: Run) -> tuple[Signature | None, Line | None]:
                     return row, line
     coded = next((line for line in run.errors if line.code), None)
     return None, coded or (run.errors[0] if run.errors else None)
-
-
-def _texts(log: Log) -> Iterator[str]:
-    kept = b""
-    for piece in _narrow(_pieces(log)):
-        *whole, kept = (kept + piece).split(b"\n")
-        yield from map(_decoded, whole)
-        kept = kept[:_LONGEST]
-    if kept:
-        yield _decoded(kept)
-
-
-def _narrow(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The pieces without byte order mark, and UTF-16 turned into UTF-8."""
-    first = next(pieces, b"")
-    wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(first[:2], "")
-    if not wide and first[1:2] == b"\0":
-        wide, first = "utf-16-le", b"\xff\xfe" + first
-    if not wide:
-        yield first.removeprefix(b"\xef\xbb\xbf")
-        yield from pieces
-        return
-    decoder = codecs.getincrementaldecoder(wide)("replace")
-    yield decoder.decode(first[2:]).encode("utf-8", "replace")
-    for piece in pieces:
-        yield decoder.decode(piece).encode("utf-8", "replace")
-
-
-def _decoded(raw: bytes) -> str:
-    raw = raw[:_LONGEST].rstrip(b"\r")
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")
-
-
-def _pieces(log: Log) -> Iterator[bytes]:
-    if isinstance(log, bytes):
-        yield log
-    elif isinstance(log, NtfsFile):
-        yield from log.pieces()
-    elif isinstance(log, Path):
-        try:
-            with log.open("rb") as file:
-                yield from iter(lambda: file.read(1 << 20), b"")
-        except FileNotFoundError as error:
-            raise NotFound(f"there is no log {log}") from error
-        except OSError as error:
-            raise UsageError(f"the log {log} cannot be read", details=str(error)) from error
-    else:
-        yield from log

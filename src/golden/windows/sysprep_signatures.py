@@ -9,24 +9,34 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Signature:
     """One known message: how to recognize it, what it means, what to do."""
 
     id: str
-    pattern: re.Pattern[str]
+    words: str
+    """A regular expression, in any case; compiled only when a line has to be judged."""
     sentence: str
     """What is wrong; ``{0}`` is the first group of the pattern."""
     fix: str = ""
     generic: bool = False
     """It says where sysprep failed, not why; used only where nothing specific is known."""
 
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What a line must hold."""
+        return re.compile(self.words, re.IGNORECASE)
 
-def _row(id_: str, pattern: str, sentence: str, fix: str = "", *, generic: bool = False) -> Signature:
-    return Signature(id_, re.compile(pattern, re.IGNORECASE), sentence, fix, generic)
 
+def _row(id_: str, words: str, sentence: str, fix: str = "", *, generic: bool = False) -> Signature:
+    return Signature(id_, words, sentence, fix, generic)
+
+
+PRIVILEGES = "sysprep was not started with an administrator's full rights"
+NAME_AN_ADMINISTRATOR = "name an administrator in golden.toml: [references.NAME.guest] account"
 
 NOISE: tuple[Signature, ...] = (
     _row(
@@ -46,7 +56,8 @@ NOISE: tuple[Signature, ...] = (
 CAUSES: tuple[Signature, ...] = (
     _row(
         "appx-not-provisioned",
-        r"Package (\S+) was installed for a user, but not provisioned for all users",
+        r"Package (\S+) was installed for a user, but not provisioned for all users"
+        r"|(?:apps for the current user: |RemoveAllApps thread was )0x(?:8007)?3cf2",
         "the app package {0} is installed for one user but not provisioned for all users",
         "remove the package for every user (Remove-AppxPackage -AllUsers) or provision it, and keep the guest off "
         "the network so that it does not come back",
@@ -107,9 +118,9 @@ CAUSES: tuple[Signature, ...] = (
     ),
     _row(
         "privileges",
-        r"(?:ValidateUser|ValidatePrivileges)\b.*(?:fail|not|required)",
-        "sysprep was not started with an administrator's full rights",
-        "name an administrator in golden.toml: [references.NAME.guest] account",
+        r"(?:ValidateUser|ValidatePrivileges)\b(?!.*User has required privileges).*(?:fail|not|required)",
+        PRIVILEGES,
+        NAME_AN_ADMINISTRATOR,
     ),
     _row(
         "appx-remove-failed",
@@ -127,5 +138,18 @@ CAUSES: tuple[Signature, ...] = (
 )
 """Lines that name why sysprep failed."""
 
-MODULE = re.compile(r"Failure occurred while executing '([^']+)' from (\S+?);? dwRet = (\S+)", re.IGNORECASE)
-"""The line that always names the failing provider: entry point, DLL, code."""
+WARNINGS: tuple[Signature, ...] = (
+    _row(
+        "pending-rename",
+        r"WinMain: ?File operations pending",
+        "files wait to be renamed at the next start; sysprep goes on all the same",
+        "restart the guest before the next capture where something is not as it should be",
+    ),
+)
+"""Lines that are worth a word and never stop a run."""
+
+
+@cache
+def module() -> re.Pattern[str]:
+    """The line that always names the failing provider: entry point, DLL, code."""
+    return re.compile(r"Failure occurred while executing '([^']+)' from (\S+?);? dwRet = (\S+)", re.IGNORECASE)

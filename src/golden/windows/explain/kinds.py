@@ -1,0 +1,76 @@
+"""Which kind of log a file is: by its name where it is looked for, by what it holds where it is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+
+from golden.windows.explain.nouns import Told
+from golden.windows.log_text import Log, narrow
+
+_READERS = {
+    "sysprep": ("sysprep", "read"),
+    "setup": ("setup", "read"),
+    "setupapi": ("setupapi", "read"),
+    "cbs": ("servicing", "cbs"),
+    "dism": ("servicing", "dism"),
+    "msi": ("msi", "read"),
+}
+"""Module and function by kind; loaded when there is such a log, since most answers need one."""
+LOOKED_FOR = "setupact.log, setuperr.log, setupapi.dev.log, CBS.log, dism.log, and logs of msiexec (*.log)"
+_NAMES = (
+    ("setup", re.compile(r"(?:^|[^a-z])setup(?:act|err)\b[^/]*\.log$")),
+    ("setupapi", re.compile(r"(?:^|[^a-z])setupapi\.(?:dev|app|setup)\b[^/]*\.log$")),
+    ("cbs", re.compile(r"(?:^|[^a-z])(?:cbs\b[^/]*|cbspersist_[^/]*)\.log$")),
+    ("dism", re.compile(r"(?:^|[^a-z])dism\b[^/]*\.log$")),
+)
+_SYSPREP = re.compile(r"\bSYSPRP\b")
+_MSI = re.compile(r"={3} (?:Verbose )?logging started:|^MSI \([cs]\) \(|^Action (?:start|ended) [\d:]+:", re.MULTILINE)
+_SETUPAPI = re.compile(r"^\s*>>>\s+\[|^\[Device Install Log\]", re.MULTILINE)
+_DATED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, \w+\s+(?:\[\w+\]\s+)?(\w*)", re.MULTILINE)
+_SERVICING = {"DISM": "dism", "CBS": "cbs", "CSI": "cbs", "DPX": "cbs"}
+_HEAD = 64 * 1024
+
+
+def read(kind: str, log: Log, file: str) -> Told:
+    """What a log of this kind tells; ``file`` is how it is called in evidence."""
+    module, function = _READERS[kind]
+    told: Told = getattr(import_module(f"golden.windows.explain.{module}"), function)(log, file)
+    return told
+
+
+def by_name(name: str) -> str:
+    """The kind that a path's name promises; empty where it promises none."""
+    name = name.replace("\\", "/").rpartition("/")[2].lower()
+    return next((kind for kind, pattern in _NAMES if pattern.search(name)), "")
+
+
+def by_content(name: str, first: bytes) -> str:
+    """The kind of a log that begins so; empty where it is none."""
+    head = next(narrow(iter([first])), b"")[:_HEAD]
+    if b"\0" in head[:4096]:
+        return ""
+    text = head.decode("utf-8", "replace").replace("\r", "")
+    if _SYSPREP.search(text):
+        return "sysprep"
+    if _SETUPAPI.search(text):
+        return "setupapi"
+    if _MSI.search(text):
+        return "msi"
+    promised = by_name(name)
+    met = _DATED.search(text)
+    if met and promised in ("", "setup"):
+        return _SERVICING.get(met.group(1).upper(), "setup")
+    return promised if text.strip() else ""
+
+
+def may_be(name: str) -> bool:
+    """Whether a file found in a folder is worth opening."""
+    return bool(by_name(name)) or name.lower().endswith(".log")
+
+
+def pieces_after(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """A log whose first piece was looked at."""
+    yield first
+    yield from rest
