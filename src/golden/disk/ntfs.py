@@ -16,7 +16,7 @@ from golden.disk.volumes import Volume
 from golden.errors import NotFound
 
 PIECE = 1 << 20
-_LOGFILE, _VOLUME = 2, 3
+_TABLE, _LOGFILE, _VOLUME = 0, 2, 3
 """Fixed numbers in the master file table."""
 _VOLUME_INFORMATION = 0x70
 _DIRTY = 0x0001
@@ -48,6 +48,12 @@ class NtfsFile:
             return b""
         with reading(self.path, self._stream):
             return bytes(self._entry.read_buffer_at_offset(size, offset))
+
+    @property
+    def attributes(self) -> int:
+        """FILE_ATTRIBUTE_* flags, e.g. 0x400 for a file that is stored behind a reparse point."""
+        with reading(self.path, self._stream):
+            return int(self._entry.file_attribute_flags or 0)
 
     def pieces(self, size: int = PIECE) -> Iterator[bytes]:
         """The whole content in pieces of at most ``size`` bytes."""
@@ -118,6 +124,18 @@ class Ntfs:
     def list(self, path: str) -> tuple[str, ...]:
         """Names in the folder ``path``; NotFound where there is none."""
         return tuple(entry.name for entry in self.open(path).entries())
+
+    def records(self) -> Iterator[bytes]:
+        """Every record of the master file table as it lies on the volume, some hundred thousand of a KiB each."""
+        with reading("the NTFS volume's master file table", self._stream):
+            start = self._stream.read_at(0, 512)
+            table = NtfsFile(self._volume.get_file_entry(_TABLE), self._stream, "$MFT")
+        cluster, told = start[13] * struct.unpack_from("<H", start, 11)[0], struct.unpack_from("<b", start, 64)[0]
+        size = 1 << -told if told < 0 else told * cluster
+        if not 256 <= size <= PIECE or size & (size - 1):
+            raise Damaged("the NTFS volume is damaged: its records have an impossible size", details=str(size))
+        for piece in table.pieces():
+            yield from (piece[at : at + size] for at in range(0, len(piece) - size + 1, size))
 
     def is_dirty(self) -> bool:
         """Whether Windows has marked the volume as needing a check."""
