@@ -12,7 +12,7 @@ from golden.app.reading import version_told as _version_told
 from golden.codec import plain
 from golden.errors import BadConfig, NotFound, UsageError
 from golden.jobs import JobRecord, entries, holder, record, records
-from golden.model import AdoptOrder, Candidate, Channel, Image, Reference, Version
+from golden.model import AdoptOrder, Candidate, ChangesDone, Channel, Image, Reference, Version
 from golden.settings import PASSWORD_IN_URL
 from golden.waiting import Watcher
 
@@ -100,7 +100,8 @@ def job_log(project: Project, job: str | None) -> dict[str, Any]:
 def notes(project: Project, job: str) -> list[str]:
     """What changes remarked when they were applied, e.g. that a driver is staged and no device of it is present."""
     said = [e.value for e in entries(project.database, job) if e.kind == "done" and e.name == "changes"]
-    return [str(note) for note in (said[-1] or ())] if said else []
+    last = said[-1] if said else None
+    return list(last.notes) if isinstance(last, ChangesDone) else []
 
 
 def kept_logs(project: Project, job: str) -> list[dict[str, Any]]:

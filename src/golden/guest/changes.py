@@ -89,7 +89,7 @@ def apply_script(session: Session, change: Change, files: Mapping[str, Path], de
     file = change.files[0]
     folder = run_folder(session, change, deadline)
     target = session.dialect.join(folder, _safe(file.name))
-    session.push(files[file.name], target, deadline)
+    push(session, file, files[file.name], target, deadline)
     arguments = tuple(value for name, value in change.arguments if name == "argument")
     argv = (*session.dialect.interpreter(target), *arguments)
     return applied(change, session.run(argv, f"running {change.name}", deadline))
@@ -103,7 +103,7 @@ def apply_file(session: Session, change: Change, files: Mapping[str, Path], dead
         if folder and folder not in made:
             make_folder(session, folder, deadline)
             made.add(folder)
-        session.push(files[file.name], target, deadline)
+        push(session, file, files[file.name], target, deadline)
     return Applied()
 
 
@@ -116,6 +116,17 @@ def destinations(join: Callable[..., str], change: Change) -> tuple[tuple[Payloa
     file = change.files[0]
     whole = join(target, file.name) if target.endswith(("/", "\\")) else target
     return ((file, whole),)
+
+
+def push(session: Session, file: PayloadFile, source: Path, target: str, deadline: Deadline) -> None:
+    """Copy one file of a change into the guest. ChangeFailed where it is not what was looked at any more."""
+    sent = session.push(source, target, deadline)
+    if sent != file.sha256:
+        raise ChangeFailed(
+            f"{file.name} changed while golden was copying it into the guest",
+            details=f"looked at {file.sha256}\ncopied    {sent}",
+            hint="try again when nobody writes it",
+        )
 
 
 def run_folder(session: Session, change: Change, deadline: Deadline) -> str:
@@ -140,7 +151,7 @@ def applied(change: Change, ran: Ran, notes: Mapping[int, str] | None = None) ->
         return Applied(reboot=True)
     if notes and ran.code in notes:
         return Applied(note=notes[ran.code])
-    raise ChangeFailed(f"{change.name} ended with exit code {_code(ran.code)}", details=said(ran) or None)
+    raise ChangeFailed(f"{change.name} ended with exit code {shown_code(ran.code)}", details=said(ran) or None)
 
 
 def said(ran: Ran) -> str:
@@ -148,7 +159,8 @@ def said(ran: Ran) -> str:
     return "\n".join(part for part in (ran.out.strip()[-_TAIL:], ran.err.strip()[-_TAIL:]) if part)
 
 
-def _code(code: int) -> str:
+def shown_code(code: int) -> str:
+    """An exit code as a person looks for it: as it is, and where it is a large one in hex of 32 bits too."""
     return str(code) if -1000 < code < 100_000 else f"{code} ({code & 0xFFFFFFFF:#010x})"
 
 

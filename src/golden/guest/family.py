@@ -10,7 +10,7 @@ from typing import Protocol
 from golden.disk.source import BlockSource
 from golden.guest.dialect import Dialect
 from golden.guest.session import Session
-from golden.model import Change, Finding, GuestFacts, PayloadFile, SealProof
+from golden.model import Change, Checked, Finding, GuestFacts, PayloadFile, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
 
 
@@ -70,6 +70,8 @@ class SealOrder:
     account: str = ""
     """Named administrator that sysprep runs as on a real Windows."""
     password: str = field(default="", repr=False)
+    mode_vm: bool = False
+    """Skip what is for other hardware; deployable on the same hypervisor and machine type only."""
 
 
 class Family(Protocol):
@@ -79,9 +81,33 @@ class Family(Protocol):
     dialect: Dialect
     seals: tuple[str, ...]
     """Seals it knows, the usual one first; "none" is always among them."""
+    asked: tuple[str, ...]
+    """Kinds of change that the guest is asked for before it is switched off, since its disk does not tell."""
 
     def read(self, disk: BlockSource) -> GuestFacts:
         """State and identity from the powered-off disk. State UNKNOWN with its inputs rather than an error."""
+
+    def inspect(self, disk: BlockSource, order: SealOrder) -> Checked:
+        """
+        Whether a guest could be sealed so, as far as its powered-off disk tells. What cannot be read is a finding too;
+        only EndpointError is raised.
+        """
+
+    def check(self, session: Session, order: SealOrder, deadline: Deadline) -> Checked:
+        """The same asked of the running guest, which is only looked at."""
+
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
+        """
+        Do once what is safe about findings in a running clone, restarts included: a sentence for each thing done, none
+        where nothing is safe. ChangeFailed where the guest refuses.
+        """
+
+    def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:
+        """
+        What is to be said against sealing this guest with that answer file, which is only read; an error forbids it.
+
+        NotFound where it is not there, UsageError where this family takes none.
+        """
 
     def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:
         """Look at what a user wants before anything starts. UsageError/NotFound where it cannot be applied."""
@@ -92,17 +118,30 @@ class Family(Protocol):
     def look(self, session: Session, change: Change, deadline: Deadline) -> Standing:
         """Ask the running guest whether a change is there; after a restart that nobody asked for, and at the end."""
 
-    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:
         """
-        Wait until the guest, after a restart, has done what it does by itself. What still asks for a restart then,
+        Wait until the guest has done what it does by itself, which after a restart may come late. What still asks for a restart then,
         as (the names of) its signs; none where it has settled.
         """
 
     def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """(change, evidence) for each change that leaves a trace on disk. ProofFailed where one does not."""
 
-    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> None:
-        """Seal the running guest and leave it running. GeneralizeFailed with the cause named and logs pulled."""
+    def readings(self, session: Session, deadline: Deadline) -> Rearm | None:
+        """What only the running guest can tell of its licence; None where this family has none, or it does not tell."""
 
-    def prove_sealed(self, disk: BlockSource, seal: str) -> SealProof:
-        """The offline signals of a sealed guest, all of them. ProofFailed with every input printed otherwise."""
+    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> Sealing:
+        """
+        Seal the running guest and leave it running, free of what was put into it for that.
+
+        GeneralizeFailed with the cause named and logs pulled. Where the guest switches itself off in the end, it
+        waits until the session is closed.
+        """
+
+    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:
+        """
+        The offline signals of a sealed guest, all of them, and what was left behind beside.
+
+        ``answer_file`` is the SHA-256 of the one that was meant, or empty. ProofFailed with every input printed
+        where a signal is missing, or something was left that must not be in an image.
+        """

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from golden.errors import GuestError
-from golden.guest.communicator import Communicator, LineLost
+from golden.guest.communicator import Communicator, Exit, LineLost
 from golden.guest.dialect import Dialect, Script
 from golden.guest.following import Begun, Following, GuestRestarted, Vitals
 from golden.guest.line import Line
@@ -20,6 +20,9 @@ __all__ = ["KEPT_OUTPUT", "GuestRestarted", "Ran", "Session"]
 
 KEPT_OUTPUT = 64 * 1024
 """Bytes of a program's output that are fetched; the rest stays in the guest and goes with its run folder."""
+
+ELSEWHERE = 0
+"""The number of a program that something else in the guest was asked to start; no program of a guest has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,27 +87,35 @@ class Session:
         deadline: Deadline,
         *,
         env: Mapping[str, str] | None = None,
-        cwd: str | None = None,
+        tail: str = "",
     ) -> Ran:
         """
         Run a program to its end and fetch exit code and the tail of its output; a lost line does not matter.
 
+        ``tail`` ends its command line as it is, for programs that read theirs in a way of their own (Windows only).
         It is started at most once, however often the line breaks. Costs one program start in the guest.
         Raises GuestRestarted, GuestSilent, GuestError (the launcher itself failed) or TimedOut with ``what``.
         """
-        stem = self.dialect.join(self.folder, f"run{self._next()}")
-        paths = {key: f"{stem}.{key}" for key in ("out", "err", "code")}
-        order = {"argv": list(argv), "env": dict(env or {}), "cwd": cwd or self.folder, **paths}
-        if self._mark is None:
-            self.boot_mark(deadline)
-        launcher = self.place(self.dialect.launcher, deadline)
-        self.put(f"{stem}.order", self.dialect.encode_order(order), deadline)
-        begun = self._line.begin(self.dialect.launch(launcher, f"{stem}.order"), deadline)
-        done = self._follow(begun, what, paths["code"], deadline, pid_file=f"{paths['code']}.pid")
-        out = self.tail(paths["out"], deadline, size=done["out"])
-        err = self.tail(paths["err"], deadline, size=done["err"])
-        self._keep_output(what, done["code"], out, err)
-        return Ran(done["code"], out, err)
+        order = {"argv": list(argv), "env": dict(env or {}), **({"tail": tail} if tail else {})}
+        paths, launch = self._ordered(order, deadline)
+        return self._ran(self._line.begin(launch, deadline), what, paths, deadline)
+
+    def run_elsewhere(
+        self,
+        argv: tuple[str, ...],
+        what: str,
+        deadline: Deadline,
+        *,
+        start: Callable[[tuple[str, ...]], None],
+        tail: str = "",
+    ) -> Ran:
+        """
+        As ``run``, for a program that must not be a child of this line: ``start`` is given the launcher's argument
+        list and has something else in the guest, such as a task, run it. ``start`` may do so more than once.
+        """
+        paths, launch = self._ordered({"argv": list(argv), "env": {}, **({"tail": tail} if tail else {})}, deadline)
+        start(launch)
+        return self._ran(Begun(ELSEWHERE, repeated=True), what, paths, deadline)
 
     def script(self, script: Script, what: str, deadline: Deadline, **parameters: object) -> Any:
         """
@@ -117,8 +128,7 @@ class Session:
 
     def boot_mark(self, deadline: Deadline) -> str:
         """Text that differs after each boot of this guest, asked of the guest now."""
-        self._mark = str(self._probe(deadline)["boot_mark"])
-        return self._mark
+        return self._marked(self._probe(deadline))
 
     def restart(self, deadline: Deadline) -> None:
         """Restart the guest; proved by a boot mark that changed, not by an answer."""
@@ -210,6 +220,23 @@ class Session:
             self._there[script.name] = path
         return self._there[script.name]
 
+    def _ordered(self, order: Mapping[str, object], deadline: Deadline) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Have an order in the guest: the paths of its answers, and the argument list that carries it out."""
+        stem = self.dialect.join(self.folder, f"run{self._next()}")
+        paths = {key: f"{stem}.{key}" for key in ("out", "err", "code")}
+        if self._mark is None:
+            self.boot_mark(deadline)
+        launcher = self.place(self.dialect.launcher, deadline)
+        self.put(f"{stem}.order", self.dialect.encode_order({**order, "cwd": self.folder, **paths}), deadline)
+        return paths, self.dialect.launch(launcher, f"{stem}.order")
+
+    def _ran(self, begun: Begun, what: str, paths: Mapping[str, str], deadline: Deadline) -> Ran:
+        done = self._follow(begun, what, paths["code"], deadline, pid_file=f"{paths['code']}.pid")
+        out = self.tail(paths["out"], deadline, size=done["out"])
+        err = self.tail(paths["err"], deadline, size=done["err"])
+        self._keep_output(what, done["code"], out, err)
+        return Ran(done["code"], out, err)
+
     def _send(self, source: Path, target: str, deadline: Deadline) -> str:
         size, done, digest = source.stat().st_size, 0, hashlib.sha256()
         with source.open("rb") as file:
@@ -233,7 +260,7 @@ class Session:
         following = Following(
             begun,
             what,
-            poll=lambda pid: self._line.poll(pid, deadline),
+            poll=lambda pid: Exit(None) if pid == ELSEWHERE else self._line.poll(pid, deadline),
             result=lambda: self._line.json(result, deadline),
             vitals=lambda: self._vitals(begun, pid_file, deadline),
         )
@@ -244,9 +271,17 @@ class Session:
         noted = self.get(pid_file, deadline) if pid_file else None
         known = int(noted) if noted and noted.strip().isdigit() else None if begun.repeated else begun.pid
         told = self._probe(deadline, **({} if known is None else {"process": known}))
-        before, self._mark = self._mark, str(told["boot_mark"])
-        restarted = before is not None and before != self._mark
+        before = self._mark
+        restarted = self._marked(told) != before and before is not None
         return Vitals(restarted, None if known is None else told.get("running"))
+
+    def _marked(self, told: Mapping[str, object]) -> str:
+        """Note the boot mark. What was written just before a guest went down may not have reached its disk."""
+        mark = str(told["boot_mark"])
+        if self._mark not in (None, mark):
+            self._there.clear()
+        self._mark = mark
+        return mark
 
     def _probe(self, deadline: Deadline, **parameters: object) -> Any:
         """Run the probe; it only looks, so where its answer is lost it is simply run again."""
@@ -262,8 +297,6 @@ class Session:
     def _came_back(self, before: str, deadline: Deadline) -> bool:
         try:
             self.communicator.ready(deadline)
-            # What was written just before a guest went down may not have reached its disk.
-            self._there.clear()
             return self.boot_mark(deadline) != before
         except (LineLost, GuestError):
             return False

@@ -12,9 +12,10 @@ from golden.guest.changes import apply_file, apply_script, destinations, prepare
 from golden.guest.dialect import Dialect, Script
 from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
 from golden.guest.session import Session
+from golden.linux.checks import inspect
 from golden.linux.dialect import SCRIPTS, LinuxDialect
 from golden.linux.facts import UNIT, read_facts, root_volume
-from golden.model import Change, GuestFacts, GuestState, SealProof
+from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
 
 SEAL = Script(SCRIPTS / "seal.sh")
@@ -36,6 +37,7 @@ class LinuxFamily:
 
     name = "linux"
     seals: tuple[str, ...] = ("linux", "none")
+    asked: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         """The family has no state of its own."""
@@ -44,6 +46,18 @@ class LinuxFamily:
     def read(self, disk: BlockSource) -> GuestFacts:
         """State and identity from the powered-off disk."""
         return read_facts(disk)
+
+    def inspect(self, disk: BlockSource, order: SealOrder) -> Checked:
+        """Whether the guest's state and file system are what the seal needs."""
+        return inspect(disk, order.seal)
+
+    def check(self, session: Session, order: SealOrder, deadline: Deadline) -> Checked:  # noqa: ARG002
+        """Nothing: all that the seal of a Linux needs is on its disk."""
+        return Checked()
+
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
+        """Nothing: there is no finding on a Linux that golden could mend without taking the guest for another."""
+        return ()
 
     def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:  # noqa: ARG002 - nothing depends on them yet
         """Look at what a user wants before anything starts."""
@@ -71,7 +85,7 @@ class LinuxFamily:
         """Nothing that could be asked for without running it again."""
         return Standing(None)
 
-    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:  # noqa: ARG002
         """A guest of this family has settled when it answers."""
         return ()
 
@@ -97,18 +111,23 @@ class LinuxFamily:
                 proved.append((change.name, f"{path} sha256 {payload.sha256}"))
         return tuple(proved)
 
-    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> None:
+    def readings(self, session: Session, deadline: Deadline) -> Rearm | None:  # noqa: ARG002
+        """Nothing: there is no licence that counts."""
+        return None
+
+    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> Sealing:
         """Seal the running guest and leave it running."""
         if order.seal not in self.seals:
             raise UsageError(f"a Linux guest has no seal {order.seal!r}", hint=f"one of: {', '.join(self.seals)}")
-        if order.answer_file is not None:
-            raise UsageError("an answer file belongs to sysprep; a Linux guest takes none")
+        if order.answer_file is not None or order.mode_vm:
+            what = "an answer file" if order.answer_file is not None else "/mode:vm"
+            raise UsageError(f"{what} belongs to sysprep; a Linux guest takes none")
         if facts.state is not GuestState.VIRGIN:
             raise GuestUnfit(
                 f"the guest is {facts.state}, and only a VIRGIN one is sealed", details=_listed(facts.evidence)
             )
         if order.seal == "none":
-            return
+            return Sealing()
         unit = session.place(HOST_KEYS, deadline)
         work = session.dialect.work_folder
         try:
@@ -117,8 +136,9 @@ class LinuxFamily:
             raise GeneralizeFailed(error.brief, details=error.details, hint=error.hint) from error
         if not told["sealed"]:
             raise GeneralizeFailed(f"the guest could not be sealed: {told.get('why', 'it does not say why')}")
+        return Sealing()
 
-    def prove_sealed(self, disk: BlockSource, seal: str) -> SealProof:
+    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:  # noqa: ARG002
         """Every signal of a sealed disk; with the seal ``none`` that the guest is still VIRGIN."""
         facts = read_facts(disk)
         told = dict(facts.evidence)

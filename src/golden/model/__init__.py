@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from golden.model.artifact import Artifact, Channel, Form, Image, Publication, SealProof
+from golden.model.check import Checked, CheckReport
 from golden.model.finding import Finding, Severity
 from golden.model.guest import Driver, GuestFacts, GuestState
-from golden.model.lineage import Change, PayloadFile, Reference, Version
+from golden.model.licence import Rearm, Sealing
+from golden.model.lineage import Change, ChangesDone, PayloadFile, Reference, Version
 from golden.model.machine import (
     Candidate,
     CloneOptions,
@@ -22,7 +24,7 @@ from golden.model.machine import (
 )
 
 if TYPE_CHECKING:
-    from golden.model.orders import AdoptOrder, CaptureOrder, PruneOrder, PublishOrder, UpdateOrder
+    from golden.model.orders import AdoptOrder, CaptureOrder, CheckOrder, PruneOrder, PublishOrder, UpdateOrder
 
 __all__ = [
     "AdoptOrder",
@@ -33,7 +35,11 @@ __all__ = [
     "Artifact",
     "Candidate",
     "Change",
+    "ChangesDone",
     "Channel",
+    "Checked",
+    "CheckOrder",
+    "CheckReport",
     "CloneOptions",
     "DiskFile",
     "Driver",
@@ -49,9 +55,11 @@ __all__ = [
     "PayloadFile",
     "Power",
     "Publication",
+    "Rearm",
     "Reference",
     "Role",
     "SealProof",
+    "Sealing",
     "Severity",
     "Snapshot",
     "Version",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from golden.model.guest import GuestFacts
+from golden.model.licence import Rearm
 from golden.model.machine import DiskFile, FileStamp, Snapshot
 
 
@@ -50,6 +51,17 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangesDone:
+    """What applying the changes of one update came to, told by the running guest."""
+
+    notes: tuple[str, ...] = ()
+    """Sentences worth keeping."""
+    traces: tuple[tuple[tuple[str, str], ...], ...] = ()
+    """For each change, in their order, what the guest was seen to get."""
+    rearm: Rearm | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One immutable, numbered, un-generalized state of a reference."""
 
@@ -71,3 +83,5 @@ class Version:
     """(change, evidence) for each change: where it was found on the powered-off disk, or how else it was told."""
     accepted_deployed: bool = False
     """True where adopt was told to take a guest that had been generalized before."""
+    rearm: Rearm | None = None
+    """Read inside before it was frozen; None for an adopted one, which nobody has booted yet."""

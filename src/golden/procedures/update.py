@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 from golden.database import now
 from golden.errors import Conflict, GuestUnfit
 from golden.jobs import Job
 from golden.model import (
-    Change,
+    ChangesDone,
     CloneOptions,
     GuestFacts,
     GuestState,
@@ -18,6 +18,7 @@ from golden.model import (
     UpdateOrder,
     Version,
 )
+from golden.procedures.applying import Applying, with_traces
 from golden.procedures.frozen import check_frozen, lineage_digest
 from golden.procedures.inside import inside
 from golden.procedures.shop import Shop
@@ -30,10 +31,10 @@ def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
     job.step("number", claim, shop, order)
     check_frozen(shop, parent)
     with job.owning(shop.machines, "clone", clone, shop, parent, order) as machine:
-        job.once("changes", apply_changes, shop, machine, order)
-        facts, proofs = job.step("proof", prove_changes, shop, machine, order, parent)
+        done = job.once("changes", apply_changes, shop, machine, order)
+        facts, proofs = job.step("proof", prove_changes, shop, machine, order, parent, done)
         snapshot = job.step("freeze", shop.hypervisor.freeze, machine, f"v{order.number}")
-        version = job.step("record", record, shop, order, facts, proofs, snapshot)
+        version = job.step("record", record, shop, order, facts, proofs, snapshot, done)
         job.keep("clone")
     check_frozen(shop, parent)
     return version
@@ -54,29 +55,21 @@ def clone(name: str, shop: Shop, parent: Version, order: UpdateOrder) -> Machine
     return shop.hypervisor.clone(name, parent.snapshot, shop.mark(Role.CLONE, order.reference), options)
 
 
-def apply_changes(shop: Shop, machine: Machine, order: UpdateOrder) -> tuple[str, ...]:
-    """Every change in order, with the restarts they ask for; the guest ends switched off. Notes worth keeping."""
-    deadline, notes = Deadline(order.timeout), []
+def apply_changes(shop: Shop, machine: Machine, order: UpdateOrder) -> ChangesDone:
+    """
+    Every change in order, with the restarts they ask for; the guest ends switched off.
+
+    Notes worth keeping, what each change was seen to bring, and what only the running guest tells of its licence.
+    """
+    deadline = Deadline(order.timeout)
     family = shop.families(shop.catalog.reference(order.reference).os)
     with inside(shop, machine, order.reference, deadline) as session:
-        for change in order.changes:
-            shop.watcher.doing(f"{change.kind} {change.name}")
-            applied = family.apply(session, change, payload_of(shop, change), deadline)
-            if applied.note:
-                notes.append(f"{change.name}: {applied.note}")
-            if applied.reboot:
-                shop.watcher.doing(f"restarting the guest, which {change.name} asked for")
-                session.restart(deadline)
-    return tuple(notes)
-
-
-def payload_of(shop: Shop, change: Change) -> dict[str, Path]:
-    """Where the files of a change lie here, by their names in it."""
-    return {file.name: shop.payloads.check(file) for file in change.files}
+        done = Applying(shop, session, family, deadline).all(order.changes)
+        return replace(done, rearm=family.readings(session, deadline))
 
 
 def prove_changes(
-    shop: Shop, machine: Machine, order: UpdateOrder, parent: Version
+    shop: Shop, machine: Machine, order: UpdateOrder, parent: Version, done: ChangesDone
 ) -> tuple[GuestFacts, tuple[tuple[str, str], ...]]:
     """Read the powered-off disk: still un-generalized, and every change is there; the evidence of each."""
     family = shop.families(shop.catalog.reference(order.reference).os)
@@ -89,11 +82,16 @@ def prove_changes(
                 details="\n".join(f"{key} = {value}" for key, value in facts.evidence),
                 hint=f"a change that runs sysprep does not belong into a reference; golden logs {shop.job}",
             )
-        return facts, family.prove(disk, order.changes)
+        return facts, family.prove(disk, with_traces(order.changes, done))
 
 
 def record(
-    shop: Shop, order: UpdateOrder, facts: GuestFacts, proofs: tuple[tuple[str, str], ...], snapshot: Snapshot
+    shop: Shop,
+    order: UpdateOrder,
+    facts: GuestFacts,
+    proofs: tuple[tuple[str, str], ...],
+    snapshot: Snapshot,
+    done: ChangesDone,
 ) -> Version:
     """The next version; from here on it is what the next update starts from."""
     parent = shop.catalog.version(order.reference, order.parent)
@@ -106,11 +104,12 @@ def record(
         facts=facts,
         disks=shop.hypervisor.digest(snapshot),
         stamps=shop.hypervisor.identity(snapshot),
-        changes=order.changes,
+        changes=with_traces(order.changes, done),
         proofs=proofs,
         message=order.message or ", ".join(change.name for change in order.changes),
         created=now(),
         depth=parent.depth + 1 if order.linked else 0,
         accepted_deployed=parent.accepted_deployed,
+        rearm=done.rearm,
     )
     return shop.catalog.add_version(version)

@@ -16,7 +16,18 @@ from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed,
 from golden.guest.dialect import Dialect, Script
 from golden.guest.family import Applied, Family, Prepared, SealOrder, Standing, Wanted
 from golden.guest.session import Session
-from golden.model import Change, GuestFacts, GuestState, PayloadFile, SealProof
+from golden.model import (
+    Change,
+    Checked,
+    Finding,
+    GuestFacts,
+    GuestState,
+    PayloadFile,
+    Rearm,
+    Sealing,
+    SealProof,
+    Severity,
+)
 from golden.waiting import Deadline
 
 SCRIPTS = Path(__file__).with_name("scripts")
@@ -89,6 +100,7 @@ class MemoryFamily:
     name: str = "memory"
     dialect: Dialect = field(default_factory=MemoryDialect)
     seals: tuple[str, ...] = ("sysprep", "linux", "none")
+    asked: tuple[str, ...] = ()
 
     def read(self, disk: BlockSource) -> GuestFacts:
         """State from the file ``/state``; UNKNOWN where it is missing or says nothing that is known."""
@@ -103,6 +115,30 @@ class MemoryFamily:
             architecture="x86_64",
             stand_in=True,
         )
+
+    def inspect(self, disk: BlockSource, order: SealOrder) -> Checked:  # noqa: ARG002
+        """State, and what the file ``/findings`` says the disk shows."""
+        files = files_of(disk)
+        state = files.get("/state", "")
+        found = _findings(files.get("/findings", "[]"), "offline")
+        if state not in ("VIRGIN", "DEPLOYED"):
+            unfit = Finding("memory.state", Severity.ERROR, f"the guest is {state or 'in no state'}", "/state")
+            found = (unfit, *found)
+        return Checked(found, ("memory.state", *(one.id for one in found if one.id != "memory.state")))
+
+    def check(self, session: Session, order: SealOrder, deadline: Deadline) -> Checked:  # noqa: ARG002
+        """What the file ``/findings`` says the running guest shows."""
+        told = session.script(Script(SCRIPTS / "check"), "asking the guest what it finds", deadline)
+        found = _findings(told["findings"], "online")
+        return Checked(found, tuple(dict.fromkeys(one.id for one in found)))
+
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
+        """Take the findings whose fix is ``safe`` out of ``/findings``."""
+        safe = [one.id for one in findings if one.fix == "safe"]
+        if not safe:
+            return ()
+        session.script(Script(SCRIPTS / "fix"), "fixing", deadline, ids=safe)
+        return tuple(f"{name}: fixed" for name in safe)
 
     def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:  # noqa: ARG002
         """One file a change. UsageError for an empty file or unknown kind, or without a destination."""
@@ -138,7 +174,7 @@ class MemoryFamily:
         """Nothing that could be asked for without running it again."""
         return Standing(None)
 
-    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:  # noqa: ARG002
         """A guest of this family has settled when it answers."""
         return ()
 
@@ -151,15 +187,20 @@ class MemoryFamily:
                 raise ProofFailed(f"{change.name} began {seen[0]} times and was done {seen[1]} times; once is right")
         return tuple((change.name, "/log: begun once, done once") for change in changes)
 
-    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> None:  # noqa: ARG002
+    def readings(self, session: Session, deadline: Deadline) -> Rearm | None:  # noqa: ARG002
+        """Nothing: it has no licence."""
+        return None
+
+    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> Sealing:  # noqa: ARG002
         """Run ``seal`` in the guest, for every seal but ``none``."""
         if order.seal == "none":
-            return
+            return Sealing()
         ran = session.run(("seal",), "sealing the guest", deadline)
         if ran.code != 0:
             raise GeneralizeFailed(f"sealing ended with code {ran.code}", details=ran.err)
+        return Sealing()
 
-    def prove_sealed(self, disk: BlockSource, seal: str) -> SealProof:
+    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:  # noqa: ARG002
         """SEALED, and sealed exactly once; with the seal ``none`` VIRGIN, and never sealed."""
         facts, lines = self.read(disk), Counter(files_of(disk).get("/log", "").splitlines())
         times = 0 if seal == "none" else 1
@@ -169,6 +210,15 @@ class MemoryFamily:
             raise ProofFailed(f"not sealed as {seal}: state, seal begun, seal done are {met}, not {wanted}")
         signals = (("state", str(facts.state)), ("seal begun", str(met[1])), ("seal done", str(met[2])))
         return SealProof(seal, "disk", facts, signals, datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _findings(text: str, way: str) -> tuple[Finding, ...]:
+    """``[{"id", "severity", "fix", "way"}]``; without a way it is shown both ways."""
+    return tuple(
+        Finding(one["id"], Severity(one["severity"]), f"{one['id']} was met", way, one.get("fix", ""))
+        for one in json.loads(text or "[]")
+        if one.get("way", way) == way
+    )
 
 
 def files_of(disk: BlockSource) -> dict[str, str]:

@@ -13,13 +13,21 @@ from golden.errors import ProofFailed, UsageError
 from golden.guest.dialect import Dialect
 from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
 from golden.guest.session import Session
-from golden.model import Change, GuestFacts, GuestState, SealProof
+from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
 from golden.windows import sysprep
-from golden.windows.changes.kinds import kind_of
+from golden.windows.answers.findings import for_capture
+from golden.windows.changes.kinds import ASKED, kind_of
+from golden.windows.checks import offline, online
+from golden.windows.checks.fixes import fix
+from golden.windows.checks.wish import wish
 from golden.windows.dialect import WindowsDialect
 from golden.windows.facts import NoWindows, read_facts, windows_volume
-from golden.windows.state import evidence, has_seal, signals
+from golden.windows.rearm import read_rearm
+from golden.windows.residue import refuse, residue
+from golden.windows.sam import identity
+from golden.windows.settling import settle
+from golden.windows.state import evidence, has_seal, open_hive, signals
 
 
 class WindowsFamily:
@@ -27,6 +35,7 @@ class WindowsFamily:
 
     name = "windows"
     seals: tuple[str, ...] = ("sysprep", "none")
+    asked: tuple[str, ...] = ASKED
 
     def __init__(self) -> None:
         """No settings: all that differs is read from the guest."""
@@ -35,6 +44,22 @@ class WindowsFamily:
     def read(self, disk: BlockSource) -> GuestFacts:
         """State and identity from the powered-off disk; UNKNOWN with what was met where it holds no Windows."""
         return read_facts(disk)
+
+    def inspect(self, disk: BlockSource, order: SealOrder) -> Checked:
+        """Every check that the powered-off disk answers."""
+        return offline.inspect(disk, wish(order))
+
+    def check(self, session: Session, order: SealOrder, deadline: Deadline) -> Checked:
+        """Every check that the running guest answers."""
+        return online.check(session, wish(order), deadline)
+
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
+        """The fixes that the catalogue of checks calls safe."""
+        return fix(session, findings, deadline)
+
+    def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:
+        """Every rule of ``golden lint``, for this guest's edition and architecture."""
+        return for_capture(answers, facts)
 
     def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:
         """Look at what a user wants before anything starts. UsageError or NotFound where it cannot be applied."""
@@ -48,23 +73,28 @@ class WindowsFamily:
         """Ask the running guest whether a change is there."""
         return kind_of(change.kind).look(session, change, deadline)
 
-    def settle(self, session: Session, deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
-        """What still asks for a restart."""
-        return ()
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:
+        """Wait until servicing has come to rest; the names of what still asks for a restart then."""
+        return settle(session, deadline, looks=2 if restarted else 1)
 
     def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """(change, evidence) for each change, read from the powered-off disk. ProofFailed where one left no trace."""
         volume = _windows(disk)
         return tuple((change.name, kind_of(change.kind).prove(volume, change)) for change in changes)
 
-    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> None:
+    def readings(self, session: Session, deadline: Deadline) -> Rearm | None:
+        """How often this Windows may still be rearmed, and how it is licensed."""
+        return read_rearm(session, deadline)
+
+    def generalize(self, session: Session, order: SealOrder, facts: GuestFacts, deadline: Deadline) -> Sealing:
         """Seal the running guest and leave it running; nothing is done for the seal ``none``."""
         _check_seal(order.seal, self.seals)
-        if order.seal == "sysprep":
-            sysprep.generalize(session, order, facts, deadline)
+        if order.seal == "none":
+            return Sealing()
+        return sysprep.generalize(session, order, facts, deadline)
 
-    def prove_sealed(self, disk: BlockSource, seal: str) -> SealProof:
-        """The signals of the seal, read from the powered-off disk. ProofFailed with every input printed otherwise."""
+    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:
+        """The signals of the seal and nothing left behind, read from the powered-off disk. ProofFailed otherwise."""
         _check_seal(seal, self.seals)
         facts = read_facts(disk)
         wanted = GuestState.SEALED if seal == "sysprep" else GuestState.VIRGIN
@@ -73,11 +103,15 @@ class WindowsFamily:
                 f"read from outside, the guest is {facts.state.value}; the seal {seal!r} needs {wanted.value}",
                 details="\n".join(f"{name}: {value}" for name, value in facts.evidence) or None,
             )
-        seen = evidence(_windows(disk))
+        volume = _windows(disk)
+        hives = {name: open_hive(volume, name) for name in ("SOFTWARE", "SYSTEM")}
+        seen = evidence(volume, hives)
         if seal == "sysprep" and not has_seal(seen):
             raise ProofFailed("the disk changed while it was being read", details=str(seen.listed()))
+        findings = refuse(residue(volume, seal, answer_file, hives))
+        told = identity(hives["SOFTWARE"], facts.machine_sid)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return SealProof(seal, "disk", facts, signals(seen), now)
+        return SealProof(seal, "disk", facts, signals(seen), now, findings, told)
 
 
 def _windows(disk: BlockSource) -> Ntfs:

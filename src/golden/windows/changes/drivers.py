@@ -14,13 +14,13 @@ from golden.guest.session import Session
 from golden.model import Change, GuestFacts, PayloadFile
 from golden.waiting import Deadline
 from golden.windows.bundle import bundle
+from golden.windows.changes import outcomes
 from golden.windows.dialect import SYSTEM32, is_plain
 
 PNPUTIL = f"{SYSTEM32}\\pnputil.exe"
 DRIVER_STORE = "Windows/System32/DriverStore/FileRepository"
 _FIRST_WITH_ADD_DRIVER = 14393
 """Windows 10 1607 and Server 2016; before that pnputil has other switches. docs/facts: windows 5.1."""
-_STAGED = {259: "no device of this driver is present, or it has a newer one; the package is in the driver store"}
 
 
 def prepare(wanted: Wanted, facts: GuestFacts) -> Prepared:
@@ -47,12 +47,12 @@ def apply(session: Session, change: Change, files: Mapping[str, Path], deadline:
         if above and target not in made:
             changes.make_folder(session, target, deadline)
             made.add(target)
-        session.push(files[file.name], session.dialect.join(target, name), deadline)
+        changes.push(session, file, files[file.name], session.dialect.join(target, name), deadline)
     told = dict(change.arguments)
     inf = session.dialect.join(folder, told["inf"])
     argv = (PNPUTIL, "-i", "-a", inf) if told.get("pnputil") == "old" else (PNPUTIL, "/add-driver", inf, "/install")
     ran = session.run(argv, f"adding the driver {change.name}", deadline)
-    return changes.applied(change, ran, _STAGED)
+    return outcomes.concluded(change, ran, outcomes.PNPUTIL)
 
 
 def prove(volume: Ntfs, change: Change) -> str:

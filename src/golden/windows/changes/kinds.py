@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from golden.errors import UsageError
-from golden.windows.changes import drivers, files, scripts
+from golden.windows.changes import drivers, files, scripts, updates
 from golden.windows.changes.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
     "driver": drivers,
     "file": files,
     "script": scripts,
+    "update": updates,
 }
+ASKED: tuple[str, ...] = ()
+"""Those that the running guest is asked for, since the powered-off disk does not tell for certain."""
 
 
 def kind_of(name: str) -> Kind:

@@ -1,5 +1,6 @@
 # Runs one program to its end with output and exit code in files, at most once for each order.
-# The order is a JSON file: argv[], env{}, cwd, out, err, code (the last three are paths of files to write).
+# The order is a JSON file: argv[], env{}, cwd, out, err, code (the last three are paths of files to write), and maybe
+# tail: text that ends the command line as it is, for programs that do not split it as others do (msiexec, set-ups).
 # Nothing of it is ever parsed as PowerShell.
 #
 # What it promises, in this order (anything that stands in for it does the same):
@@ -27,6 +28,7 @@ function ConvertTo-Argument([string]$text) {
 $start = New-Object System.Diagnostics.ProcessStartInfo
 $start.FileName = $o.argv[0]
 $start.Arguments = (@($o.argv | Select-Object -Skip 1 | ForEach-Object { ConvertTo-Argument $_ }) -join ' ')
+if ($null -ne $o.PSObject.Properties['tail'] -and $o.tail) { $start.Arguments = ($start.Arguments + ' ' + $o.tail).Trim() }
 $start.WorkingDirectory = $o.cwd
 $start.UseShellExecute = $false
 $start.CreateNoWindow = $true

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from . import shipped_changes, shipped_sealing
 from .registry import registry_of
 from .world import Unknown, World
 
@@ -76,13 +77,20 @@ def _launch(world: World, given: dict[str, str]) -> int:
             inner.complain("The directory name is invalid")
             code = NOT_FOUND
         else:
-            code = execute(inner, [str(word) for word in order["argv"]]) & 0xFFFFFFFF
+            code = execute(inner, _words(order)) & 0xFFFFFFFF
     code -= (code >> 31) << 32
     sizes = {key: world.path(order[key]).stat().st_size for key in ("out", "err")}
     beside = place.with_name(place.name + ".new")
     beside.write_text(json.dumps({"code": code, **sizes}))
     beside.replace(place)
     return 0
+
+
+def _words(order: dict[str, Any]) -> list[str]:
+    """The program and its arguments; the tail is split as most programs split their command line."""
+    from .batch import split
+
+    return [*(str(word) for word in order["argv"]), *split(str(order.get("tail", "")))]
 
 
 def _hash(world: World, given: dict[str, str]) -> int:
@@ -98,37 +106,28 @@ def _hash(world: World, given: dict[str, str]) -> int:
 
 
 def _probe(world: World, given: dict[str, str]) -> int:
-    registry = registry_of(world.root, world.machine)
-    with registry.open("SYSTEM") as system, registry.open("SOFTWARE") as software:
-        answer = {
-            "boot_mark": world.boot_mark,
-            "image_state": software.get("Microsoft\\Windows\\CurrentVersion\\Setup\\State", "ImageState"),
-            "setup_type": system.get("Setup", "SetupType"),
-            "cmd_line": system.get("Setup", "CmdLine"),
-            "generalization_state": system.get("Setup\\Status\\SysprepStatus", "GeneralizationState"),
-        }
-    answer["tag"] = world.path("C:\\Windows\\System32\\Sysprep\\Sysprep_succeeded.tag").is_file()
-    answer["sysprep_running"] = is_running(world, "sysprep")
+    answer = {"boot_mark": world.boot_mark, **signals(world), "sysprep_running": is_running(world, "sysprep")}
     if (process := _parameters(world, given).get("process")) is not None:
         answer["running"] = Path(f"/proc/{process}").exists()
     return _answer(world, given, answer)
 
 
-def _start_as_admin(world: World, given: dict[str, str]) -> int:
-    wanted = _parameters(world, given)
-    world.path(given["parameters"]).unlink()
-    account = str(wanted["account"]).rsplit("\\", 1)[-1]
+def signals(world: World) -> dict[str, Any]:
+    """The sysprep signals as a running guest sees them."""
     registry = registry_of(world.root, world.machine)
-    with registry.open("SAM") as sam:
-        if account.lower() not in [name.lower() for name in sam.children("SAM\\Domains\\Account\\Users\\Names")]:
-            world.complain("Register-ScheduledTask : No mapping between account names and security IDs was done.")
-            return 1
-    start_detached(world, [str(word) for word in wanted["argv"]], wanted.get("code"))
-    return _answer(world, given, {"started": True})
+    with registry.open("SYSTEM") as system, registry.open("SOFTWARE") as software:
+        return {
+            "image_state": software.get("Microsoft\\Windows\\CurrentVersion\\Setup\\State", "ImageState"),
+            "setup_type": system.get("Setup", "SetupType"),
+            "cmd_line": system.get("Setup", "CmdLine"),
+            "generalization_state": system.get("Setup\\Status\\SysprepStatus", "GeneralizationState"),
+            "tag": world.path("C:\\Windows\\System32\\Sysprep\\Sysprep_succeeded.tag").is_file(),
+        }
 
 
-def start_detached(world: World, argv: list[str], code_file: str | None = None) -> None:
-    """Start a program that goes on after its starter has ended, as a scheduled task does."""
+def start_detached(world: World, argv: list[str], *, task: str = "", user: str = "SYSTEM") -> None:
+    """Start a program that goes on after its starter has ended, as the scheduled task ``task`` of ``user`` does."""
+    from . import tasks
     from .start import execute
 
     if os.fork():
@@ -139,12 +138,14 @@ def start_detached(world: World, argv: list[str], code_file: str | None = None) 
             for number in (0, 1, 2):
                 os.dup2(nothing.fileno(), number)
         sys.stdout.flush()
-        inner = World.new(
-            world.root, world.machine, {}, "C:\\Windows\\System32", (sys.stdout.buffer, sys.stderr.buffer)
-        )
+        env = {"USERNAME": user}
+        streams = (sys.stdout.buffer, sys.stderr.buffer)
+        inner = World.new(world.root, world.machine, env, "C:\\Windows\\System32", streams)
+        if task:
+            tasks.started(inner, task)
         code = execute(inner, argv)
-        if code_file:
-            inner.path(code_file).write_text(str(code))
+        if task:
+            tasks.ended(inner, task, code & 0xFFFFFFFF)
     finally:
         os._exit(0)
 
@@ -161,7 +162,8 @@ HANDLERS: dict[str, Handler] = {
     "launch.ps1": _launch,
     "hash.ps1": _hash,
     "probe.ps1": _probe,
-    "start_as_admin.ps1": _start_as_admin,
+    **shipped_changes.handlers(),
+    **shipped_sealing.HANDLERS,
 }
 
 if __name__ == "__main__":  # says which of golden's scripts the stand-in has not been taught

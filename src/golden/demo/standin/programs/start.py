@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO
 
-MODULES = ("cmd", "powershell", "pnputil", "sysprep", "shutdown", "reg", "schtasks", "certutil", "timeout", "ping")
+MODULES = ("cmd", "powershell", "pnputil", "sysprep", "shutdown", "reg", "schtasks", "certutil", "timeout", "ping",
+           "dism", "wusa", "msiexec", "ospprearm")  # fmt: skip
 """Programs by name without ending; each is a module with ``main(world, arguments) -> exit code``."""
 
 NOT_FOUND = 9009
@@ -40,11 +41,12 @@ def boot(root: Path, *, machine: Path | None = None) -> None:
         import uuid
 
         (world.machine / "boot_id").write_text(str(uuid.uuid4()))
-    try:
-        windeploy = import_module(f"{__package__}.windeploy")
-    except ModuleNotFoundError:
-        return
-    windeploy.at_boot(world)
+    for name in ("windeploy", "servicing"):
+        try:
+            module = import_module(f"{__package__}.{name}")
+        except ModuleNotFoundError:
+            continue
+        module.at_boot(world)
 
 
 def run(
@@ -77,10 +79,9 @@ def execute(world: World, argv: list[str]) -> int:
     if name.endswith((".cmd", ".bat")):
         name, argv = "cmd", ["cmd.exe", "/c", *argv]
     program = PROGRAMS.get(name.removesuffix(".exe"))
-    if program is None:
-        world.complain(str(Unknown(f"the program {argv[0]}")))
-        return 1
     try:
+        if program is None:
+            return _payload(world, argv)
         return program(world, argv[1:])
     except Stop as stop:
         return stop.code
@@ -92,3 +93,13 @@ def execute(world: World, argv: list[str]) -> int:
 
         world.complain(f"the stand-in for {name} broke:", *traceback.format_exc().splitlines())
         return 0xE0434352
+
+
+def _payload(world: World, argv: list[str]) -> int:
+    """A program that somebody brought along: a set-up program of the stand-in, or Unknown."""
+    from .installing import run_setup
+
+    found = world.find_program(argv[0])
+    if found is None:
+        raise Unknown(f"the program {argv[0]}")
+    return run_setup(world, world.path(found), argv[1:])

@@ -1,0 +1,97 @@
+"""golden's scripts for changes, answered with the same effect on the real files and hives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from . import servicing
+from .installing import UNINSTALL
+from .registry import registry_of
+from .world import World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+Ask = Callable[[World, dict[str, "Any"]], "dict[str, Any] | int"]
+"""A script: its parameters to its answer, or to an exit code without one."""
+
+
+def start_as_system(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
+    """A one-time task of SYSTEM: it does not have the environment, nor the token, of who asked."""
+    from .shipped import start_detached
+
+    place = world.path(f"C:\\Windows\\System32\\Tasks\\{wanted['task']}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps({"command": " ".join(wanted["argv"]), "user": "SYSTEM"}))
+    start_detached(world, [str(word) for word in wanted["argv"]])
+    return {"started": True}
+
+
+def settled(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
+    """Pending restarts by the keys that tell of them; fault ``busy`` N: servicing is at work for N looks."""
+    hard, soft = [], []
+    update = "Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update"
+    registry = registry_of(world.root, world.machine)
+    with registry.open("SOFTWARE") as hive:
+        for name in ("RebootPending", "PackagesPending", "RebootInProgress"):
+            if hive.has(f"{servicing.CBS}\\{name}"):
+                hard.append(f"Component Based Servicing\\{name}")
+        if hive.get(f"{servicing.CBS}\\SessionsPending", "Exclusive"):
+            hard.append("Component Based Servicing\\SessionsPending!Exclusive")
+        if hive.has(f"{update}\\RebootRequired"):
+            hard.append("WindowsUpdate\\Auto Update\\RebootRequired")
+        if hive.get("Microsoft\\Updates", "UpdateExeVolatile"):
+            hard.append("Microsoft\\Updates!UpdateExeVolatile")
+    control = "CurrentControlSet\\Control"
+    with registry.open("SYSTEM") as hive:
+        names = [
+            hive.get(f"{control}\\ComputerName\\{key}", "ComputerName")
+            for key in ("ActiveComputerName", "ComputerName")
+        ]
+        if names[0] != names[1]:
+            hard.append("ComputerName (a new name waits)")
+        soft += [f"Session Manager!{name}" for name in ("PendingFileRenameOperations", "PendingFileRenameOperations2")
+                 if hive.get(f"{control}\\Session Manager", name)]  # fmt: skip
+    if world.path("C:\\Windows\\WinSxS\\pending.xml").exists():
+        hard.append("WinSxS\\pending.xml")
+    fault = world.fault("busy")
+    busy = ["TiWorker.exe"] if isinstance(fault, int) and servicing.counted(world, "busy") <= fault else []
+    world.path(f"C:\\Windows\\System32\\Tasks\\{wanted.get('task')}").unlink(missing_ok=True)
+    return {"hard": hard, "soft": soft, "busy": busy}
+
+
+def packages(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:  # noqa: ARG001
+    """Packages with their state, and the keys below Uninstall."""
+    with registry_of(world.root, world.machine).open("SOFTWARE") as hive:
+        known = {
+            name: hive.get(f"{servicing.PACKAGES}\\{name}", "CurrentState")
+            for name in hive.children(servicing.PACKAGES)
+        }
+        programs = {*hive.children(UNINSTALL), *hive.children(f"WOW6432Node\\{UNINSTALL}")}
+    return {"packages": known, "programs": sorted(programs)}
+
+
+SCRIPTS: dict[str, Ask] = {
+    "start_as_system.ps1": start_as_system,
+    "settled.ps1": settled,
+    "packages.ps1": packages,
+}
+
+
+def handlers() -> dict[str, Callable[[World, dict[str, str]], int]]:
+    """Each script as the table of all scripts has it."""
+    return {name: _handler(ask) for name, ask in SCRIPTS.items()}
+
+
+def _handler(ask: Ask) -> Callable[[World, dict[str, str]], int]:
+    def handle(world: World, given: dict[str, str]) -> int:
+        told = dict(json.loads(world.path(given["parameters"]).read_text(encoding="utf-8-sig")))
+        answer = ask(world, told)
+        if isinstance(answer, int):
+            return answer
+        world.path(given["result"]).write_text(json.dumps(answer))
+        return 0
+
+    return handle

@@ -1,0 +1,73 @@
+"""What the running guest and the powered-off disk tell of servicing's packages and of programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from golden.disk.damage import Damaged
+from golden.disk.hive import Data, Hive
+from golden.disk.ntfs import Ntfs
+from golden.errors import NotFound, ProofFailed
+from golden.guest.dialect import Script
+from golden.guest.session import Session
+from golden.waiting import Deadline
+from golden.windows.dialect import SCRIPTS
+from golden.windows.state import open_hive
+
+PACKAGES = "Microsoft\\Windows\\CurrentVersion\\Component Based Servicing\\Packages"
+UNINSTALL = (
+    "Microsoft\\Windows\\CurrentVersion\\Uninstall",
+    "WOW6432Node\\Microsoft\\Windows\\CurrentVersion\\Uninstall",
+)
+INSTALLED = 112
+"""CurrentState of an installed package; what other numbers mean is unconfirmed. docs/facts: windows 8.2, 9."""
+_ASK = Script(SCRIPTS / "packages.ps1")
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What the running guest has installed."""
+
+    packages: dict[str, int]
+    """Component Based Servicing: name -> CurrentState."""
+    programs: frozenset[str]
+    """Names of the keys below Uninstall."""
+
+
+def inventory(session: Session, deadline: Deadline) -> Inventory:
+    """Ask the running guest."""
+    told = session.script(_ASK, "asking what is installed", deadline)
+    return Inventory({str(k): int(v) for k, v in told["packages"].items()}, frozenset(map(str, told["programs"])))
+
+
+def changed(before: Inventory, after: Inventory) -> tuple[tuple[str, str], ...]:
+    """The packages and programs that came, or that changed their state, as traces."""
+    packages = [name for name, state in after.packages.items() if before.packages.get(name) != state]
+    programs = sorted(after.programs - before.programs)
+    return (*(("package", name) for name in sorted(packages)), *(("program", name) for name in programs))
+
+
+def software(volume: Ntfs) -> Hive:
+    """The hive SOFTWARE of the powered-off disk. ProofFailed where it cannot be read."""
+    return hive(volume, "SOFTWARE")
+
+
+def hive(volume: Ntfs, name: str) -> Hive:
+    """A hive of the powered-off disk. ProofFailed where it cannot be read."""
+    try:
+        return open_hive(volume, name)
+    except (Damaged, NotFound) as error:
+        raise ProofFailed(f"the registry hive {name} cannot be read", details=str(error)) from error
+
+
+def package_state(registry: Hive, package: str) -> Data | None:
+    """CurrentState of a package; None where there is none of that name."""
+    return registry.value(f"{PACKAGES}\\{package}", "CurrentState")
+
+
+def program(registry: Hive, key: str) -> dict[str, Data] | None:
+    """The values of a program's key below Uninstall, 64-bit or 32-bit; None where there is none."""
+    for place in UNINSTALL:
+        if registry.has(f"{place}\\{key}"):
+            return registry.values(f"{place}\\{key}")
+    return None

@@ -1,0 +1,157 @@
+"""
+Updates: .cab and .msu, by DISM, and by wusa where DISM does not take the file. docs/facts: windows 5.3, 8.2.
+
+Which packages an update brings is seen in the guest: what Component Based Servicing has more, or in another state,
+after it. The proof is that they are installed on the powered-off disk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from golden.disk.ntfs import Ntfs
+from golden.errors import ChangeFailed, GuestError, ProofFailed, TimedOut, UsageError
+from golden.guest import changes
+from golden.guest.family import Applied, Prepared, Standing, Wanted
+from golden.guest.session import Ran, Session
+from golden.model import Change, Finding, GuestFacts, Severity
+from golden.waiting import Deadline
+from golden.windows.changes.cabinet import names
+from golden.windows.changes.outcomes import DISM, WUSA, Table, concluded
+from golden.windows.changes.payload import check_magic
+from golden.windows.changes.servicing import INSTALLED, PACKAGES, changed, inventory, package_state, software
+from golden.windows.dialect import SYSTEM32
+from golden.windows.local import run_local
+
+DISM_EXE = f"{SYSTEM32}\\dism.exe"
+WUSA_EXE = f"{SYSTEM32}\\wusa.exe"
+LOGS = ("C:\\Windows\\Logs\\DISM\\dism.log", "C:\\Windows\\Logs\\CBS\\CBS.log")
+_FIRST_WITH_DISM = 10240
+"""Windows 10; whether the DISM of older builds takes an .msu is unconfirmed, wusa does."""
+_NO_MSU_BY_DISM = (50, 87)
+"""ERROR_NOT_SUPPORTED, and a switch it does not know: then wusa is asked. Unconfirmed which of them it is."""
+_KB = re.compile(r"kb(\d{6,8})", re.IGNORECASE)
+_NAMED = re.compile(r"(?:^|[-_.])(x64|amd64|x86|arm64)(?=[-_.]|$)", re.IGNORECASE)
+_ARCHITECTURES = {"x64": "x86_64", "amd64": "x86_64", "x86": "x86", "arm64": "arm64"}
+_FIRST_BYTES = 4 << 20
+
+
+def prepare(wanted: Wanted, facts: GuestFacts) -> Prepared:
+    """A cabinet that servicing takes, or an .msu; with the further packages that it needs beside it."""
+    paths = (wanted.source, *(Path(value) for name, value in wanted.options if name == "dependency"))
+    for path in paths:
+        _check(path)
+    if len({path.name.lower() for path in paths}) < len(paths):
+        raise UsageError(f"two files called {wanted.source.name} cannot lie beside each other in the guest")
+    sources = tuple((changes.payload(path, path.name), path) for path in paths)
+    arguments: tuple[tuple[str, str], ...] = (("package", wanted.source.name),)
+    if number := _KB.search(wanted.source.name):
+        arguments = (*arguments, ("kb", f"KB{number.group(1)}"))
+    if wanted.source.suffix.lower() == ".msu" and facts.build.isdigit() and int(facts.build) < _FIRST_WITH_DISM:
+        arguments = (*arguments, ("way", "wusa"))
+    found = changes.prepared("update", wanted.source.name, sources, arguments)
+    return replace(found, findings=_architecture_findings(wanted.source.name, facts))
+
+
+def apply(session: Session, change: Change, files: Mapping[str, Path], deadline: Deadline) -> Applied:
+    """Copy the package and those it needs into one folder and have servicing install it."""
+    folder = changes.run_folder(session, change, deadline)
+    for file in change.files:
+        changes.push(session, file, files[file.name], session.dialect.join(folder, file.name), deadline)
+    before = inventory(session, deadline)
+    ran, table = _install(session, change, folder, deadline)
+    try:
+        done = concluded(change, ran, table)
+    except ChangeFailed:
+        _keep_logs(session)
+        raise
+    traces = changed(before, inventory(session, deadline))
+    if not traces:
+        traces = tuple(("package", name) for name in before.packages if _is_meant(change, name))
+    return replace(done, traces=traces)
+
+
+def look(session: Session, change: Change, deadline: Deadline) -> Standing:
+    """Whether a package of this update is there, installed or waiting for a restart."""
+    known = inventory(session, deadline).packages
+    met = [f"{name} is {state}" for name, state in known.items() if _is_meant(change, name)]
+    if not met and "kb" not in dict(change.arguments):
+        return Standing(None, "its file name has no KB number, so the guest cannot be asked for it")
+    there = any(state == INSTALLED for name, state in known.items() if _is_meant(change, name))
+    return Standing(there, "; ".join(met) or "servicing knows no package of that number")
+
+
+def prove(volume: Ntfs, change: Change) -> str:
+    """At least one of its packages is installed on the powered-off disk, and none of them waits."""
+    registry = software(volume)
+    named = [name for what, name in change.traces if what == "package"]
+    if not named:
+        named = [name for name in registry.subkeys(PACKAGES) if _is_meant(change, name)]
+    states = {name: package_state(registry, name) for name in named}
+    installed = [name for name, state in states.items() if state == INSTALLED]
+    if not installed:
+        met = "\n".join(f"{name}: CurrentState {state!r}" for name, state in states.items())
+        raise ProofFailed(
+            f"read from outside, no package of {change.name} is installed",
+            details=met or "it brought no package that Component Based Servicing knows",
+        )
+    others = f", {len(states) - len(installed)} in another state" if len(installed) < len(states) else ""
+    more = f" and {len(installed) - 1} more" if len(installed) > 1 else ""
+    return f"servicing: {installed[0]}{more} CurrentState {INSTALLED} (installed){others}"
+
+
+def _check(path: Path) -> None:
+    if path.suffix.lower() not in (".cab", ".msu"):
+        raise UsageError(f"{path.name} is no update: updates end in .cab or .msu")
+    magics = (b"MSCF", b"MSWIM\0\0\0") if path.suffix.lower() == ".msu" else (b"MSCF",)
+    first = check_magic(path, "update", *magics)
+    if not first.startswith(b"MSCF"):
+        return
+    with path.open("rb") as file:
+        held = names(file.read(_FIRST_BYTES), path.name)
+    plain = [name.replace("\\", "/").rpartition("/")[2].lower() for name in held]
+    if "update.mum" in plain or any(name.endswith((".cab", ".wim", ".psf")) for name in plain):
+        return
+    infs = [name for name in held if name.lower().endswith(".inf")]
+    raise UsageError(
+        f"{path.name} is a cabinet, but no update: there is no update.mum in it",
+        details=f"it holds: {', '.join(held[:8])}" + (" …" if len(held) > 8 else ""),
+        hint=f"unpack it and add the driver: --add {infs[0]}" if infs else None,
+    )
+
+
+def _architecture_findings(name: str, facts: GuestFacts) -> tuple[Finding, ...]:
+    """File names are no proof of anything, so another architecture in one is a warning; DISM has the last word."""
+    met = {_ARCHITECTURES[each.lower()] for each in _NAMED.findall(name)}
+    if not met or not facts.architecture or facts.architecture in met:
+        return ()
+    sentence = f"{name} is called an update for {', '.join(sorted(met))}, and the guest is {facts.architecture}"
+    return (Finding("update-architecture", Severity.WARNING, sentence, fix="take the one for this architecture"),)
+
+
+def _install(session: Session, change: Change, folder: str, deadline: Deadline) -> tuple[Ran, Table]:
+    told = dict(change.arguments)
+    package = session.dialect.join(folder, told["package"])
+    what = f"installing {change.name}"
+    if told.get("way") != "wusa":
+        argv = (DISM_EXE, "/Online", "/Add-Package", f"/PackagePath:{package}", "/Quiet", "/NoRestart")
+        ran = run_local(session, argv, what, deadline)
+        if ran.code not in _NO_MSU_BY_DISM or not package.lower().endswith(".msu"):
+            return ran, DISM
+    return run_local(session, (WUSA_EXE, package, "/quiet", "/norestart"), what, deadline), WUSA
+
+
+def _is_meant(change: Change, package: str) -> bool:
+    number = dict(change.arguments).get("kb", "")
+    return (("package", package) in change.traces) or bool(number and f"_{number}~".lower() in package.lower())
+
+
+def _keep_logs(session: Session) -> None:
+    """Servicing's logs belong to the job's; a failure is told without them rather than not at all."""
+    for path in LOGS:
+        with suppress(GuestError, TimedOut):
+            session.pull(path, session.logs / path.rpartition("\\")[2], Deadline(60))

@@ -1,0 +1,167 @@
+"""Updates: looked at before, installed as local work, restarted for, and proved from servicing's own records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from golden.errors import ChangeFailed, NotFound, ProofFailed, UsageError
+from golden.guest.family import Wanted
+from golden.waiting import Deadline
+from golden.windows.changes import outcomes
+from golden.windows.changes.outcomes import Meaning, outcome
+from tests.unit.windows.change_bench import FACTS, FAMILY, Bench
+from tests.unit.windows.payloads import cabinet, package_name, update_cab, update_msu
+
+KB = "Package_for_KB5031234"
+
+
+def cab(folder: Path, architecture: str = "amd64") -> Wanted:
+    return Wanted("update", update_cab(folder / "windows10.0-kb5031234-x64.cab", KB, architecture))
+
+
+@pytest.mark.slow
+def test_a_cab_is_installed_and_proved_by_its_package(tmp_path: Path) -> None:
+    """Its package is installed on the disk afterwards, and was not before."""
+    bench = Bench(tmp_path)
+    done, (change,) = bench.update(cab(tmp_path))
+    assert change.traces == (("package", package_name(KB)),)
+    assert done.notes == ()
+    assert bench.prove(change) == (f"servicing: {package_name(KB)} CurrentState 112 (installed)",)
+    clean = Bench(tmp_path / "clean")
+    with pytest.raises(ProofFailed, match=r"no package of windows10\.0-kb5031234-x64\.cab is installed"):
+        clean.prove(change)
+
+
+@pytest.mark.slow
+def test_a_restart_is_made_waited_for_and_finishes_the_update(tmp_path: Path) -> None:
+    """3010: the package waits for a restart; after it servicing is given time, and the package is installed."""
+    bench = Bench(tmp_path, dism=3010, busy=2)
+    _done, (change,) = bench.update(cab(tmp_path))
+    assert bench.line.boots == 1
+    assert "CurrentState 112" in bench.prove(change)[0]
+
+
+@pytest.mark.slow
+def test_an_update_that_wants_a_second_restart_gets_it_and_a_third_names_the_key(tmp_path: Path) -> None:
+    """A key that stays after two restarts in a row stops the update, and is named."""
+    bench = Bench(tmp_path, dism=3010, servicing="stuck")
+    with pytest.raises(ChangeFailed, match=r"Component Based Servicing\\RebootPending persists") as error:
+        bench.update(cab(tmp_path))
+    assert bench.line.boots == 2
+    assert "restarted 2 times" in (error.value.details or "")
+
+
+@pytest.mark.slow
+def test_a_key_that_asks_for_a_restart_is_followed_even_without_the_exit_code(tmp_path: Path) -> None:
+    """A script that ends with 0 and leaves RebootPending has the guest restarted before it is frozen."""
+    bench = Bench(tmp_path)
+    script = tmp_path / "pending.cmd"
+    key = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending"
+    script.write_bytes(f'@echo off\r\nreg.exe add "{key}" /f\r\n'.encode())
+    done, _changes = bench.update(Wanted("script", script))
+    assert bench.line.boots == 1
+    assert "RebootPending" in done.notes[0]
+
+
+@pytest.mark.slow
+def test_an_msu_goes_to_wusa_on_old_builds_and_knows_what_is_there_already(tmp_path: Path) -> None:
+    """Before Windows 10 wusa installs it; a second time it says that it is there, which is a note."""
+    bench = Bench(tmp_path)
+    wanted = Wanted("update", update_msu(tmp_path / "windows8.1-kb5031234-x64.msu", KB))
+    _done, (change,) = bench.update(wanted, facts=replace(FACTS, build="9600"))
+    assert bench.runs("wusa.exe") == 0  # its name is in no output; the argument list tells
+    assert ("way", "wusa") in change.arguments
+    done, (again,) = bench.update(wanted, facts=replace(FACTS, build="9600"))
+    assert done.notes == ("windows8.1-kb5031234-x64.msu: it is installed already",)
+    assert "CurrentState 112" in bench.prove(again)[0]
+
+
+@pytest.mark.slow
+def test_work_that_must_be_local_goes_through_a_task_of_system(tmp_path: Path) -> None:
+    """wusa refuses the token of a logon from outside, so through SSH it is run by a one-time task, which is removed."""
+    bench = Bench(tmp_path, remote=True)
+    wanted = Wanted("update", update_msu(tmp_path / "windows8.1-kb5031234-x64.msu", KB))
+    _done, (change,) = bench.update(wanted, facts=replace(FACTS, build="9600"))
+    assert "CurrentState 112" in bench.prove(change)[0]
+    assert not bench.line.host("C:\\Windows\\System32\\Tasks\\golden-local").exists()
+    refused = bench.session.run(
+        ("C:\\Windows\\System32\\wusa.exe", "C:\\x.msu", "/quiet", "/norestart"), "asking wusa directly", Deadline(30)
+    )
+    assert refused.code == 5
+
+
+def test_an_update_for_another_architecture_does_not_apply(tmp_path: Path) -> None:
+    """Its name warns before anything starts; DISM has the last word, and its log is kept with the job."""
+    bench = Bench(tmp_path)
+    package = update_cab(tmp_path / "windows10.0-kb5031234-arm64.cab", KB, "arm64")
+    (prepared,) = bench.prepare(Wanted("update", package))
+    assert [finding.id for finding in prepared.findings] == ["update-architecture"]
+    with pytest.raises(ChangeFailed, match="does not apply: it is for another build, edition or architecture") as error:
+        bench.apply(prepared)
+    assert "0x800f081e" in (error.value.details or "")
+    assert (tmp_path / "logs" / "dism.log").read_text()
+
+
+@pytest.mark.parametrize(("code", "said"), [(0x800F0823, "servicing stack"), (0x800F0922, "0x800f0922")])
+def test_a_failure_of_dism_is_told_with_its_meaning(tmp_path: Path, code: int, said: str) -> None:
+    """The code in both forms, its sentence, and DISM's own words."""
+    with pytest.raises(ChangeFailed, match=said):
+        Bench(tmp_path, dism=code).update(cab(tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_guest_that_restarts_under_an_update_is_looked_at_again(tmp_path: Path, when: str) -> None:
+    """Where the package is installed after all that is a note; where it is not, the change failed. Never run twice."""
+    bench = Bench(tmp_path, restart={"program": "dism", "when": when})
+    if when == "before":
+        with pytest.raises(ChangeFailed, match="the guest restarted before it had ended") as error:
+            bench.update(cab(tmp_path))
+        assert error.value.__notes__ == ["servicing knows no package of that number"]
+    else:
+        done, (change,) = bench.update(cab(tmp_path))
+        assert "restarted by itself meanwhile; looked at again" in done.notes[0]
+        assert "CurrentState 112" in bench.prove(change)[0]
+    assert bench.line.boots == 1
+
+
+def test_what_is_no_update_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    """A page instead of a file, an empty or cut file, a driver's cabinet, and one that is missing are told apart."""
+    (tmp_path / "page.msu").write_text("<!DOCTYPE html><html><body>Sign in</body></html>")
+    (tmp_path / "empty.cab").touch()
+    (tmp_path / "cut.cab").write_bytes(cab(tmp_path).source.read_bytes()[:50])
+    drivers = cabinet(tmp_path / "driver.cab", {"net.inf": b"[Version]", "net.sys": b"x"})
+    for path, said in (
+        (tmp_path / "page.msu", "looks like an HTML page"),
+        (tmp_path / "empty.cab", "is empty"),
+        (tmp_path / "cut.cab", "cut short"),
+        (drivers, "no update.mum"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            FAMILY.prepare(Wanted("update", path), FACTS)
+    with pytest.raises(NotFound):
+        FAMILY.prepare(Wanted("update", tmp_path / "none.cab"), FACTS)
+
+
+def test_a_payload_that_changes_while_it_is_copied_is_refused(tmp_path: Path) -> None:
+    """What arrives in the guest must be what was looked at, byte for byte."""
+    bench = Bench(tmp_path)
+    (prepared,) = bench.prepare(cab(tmp_path))
+    other = tmp_path / "other"
+    other.write_bytes(b"somebody wrote to it meanwhile")
+    files = {file.name: other for file in prepared.change.files}
+    with pytest.raises(ChangeFailed, match="changed while golden was copying it"):
+        FAMILY.apply(bench.session, prepared.change, files, Deadline(30))
+
+
+def test_every_code_is_known_signed_and_unsigned() -> None:
+    """The tables are looked up as 32 bits without a sign, whatever the guest gives."""
+    assert outcome(outcomes.WUSA, -2145124329).meaning is Meaning.NOT_APPLICABLE
+    assert outcome(outcomes.WUSA, 0x80240017).meaning is Meaning.NOT_APPLICABLE
+    assert outcome(outcomes.WUSA, 2359302).meaning is Meaning.ALREADY
+    assert outcome(outcomes.DISM, 3010).meaning is Meaning.RESTART
+    assert outcome(outcomes.MSIEXEC, 1618).meaning is Meaning.BUSY
+    assert outcome(outcomes.MSIEXEC, 99999).meaning is Meaning.FAILED
