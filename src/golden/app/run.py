@@ -13,11 +13,11 @@ from golden.app.project import Project
 from golden.errors import Conflict, GoldenError, UsageError
 from golden.jobs import Job, JobRecord, Journal, Lease, Show, ShowNothing, create, holder, new_id, record, records
 from golden.model import AdoptOrder
-from golden.procedures import adopt, capture, prune, publish, update
+from golden.procedures import adopt, capture, check, prune, publish, update
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline, Silent, Watcher
 
-REVISION = 1
+REVISION = 2
 """Raised whenever the steps of a procedure change their names or meaning; resume refuses another one."""
 
 PATIENCE = 20.0
@@ -27,6 +27,7 @@ PROCEDURES: dict[str, Callable[[Job, Shop, Any], Any]] = {
     "adopt": adopt.adopt,
     "update": update.update,
     "capture": capture.capture,
+    "check": check.check,
     "publish": publish.publish,
     "prune": prune.prune,
 }

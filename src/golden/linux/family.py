@@ -59,6 +59,10 @@ class LinuxFamily:
         """Nothing: there is no finding on a Linux that golden could mend without taking the guest for another."""
         return ()
 
+    def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:  # noqa: ARG002
+        """None is taken."""
+        raise UsageError(f"{answers.name}: an answer file belongs to sysprep; a Linux guest takes none")
+
     def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:  # noqa: ARG002 - nothing depends on them yet
         """Look at what a user wants before anything starts."""
         if wanted.kind == "script":

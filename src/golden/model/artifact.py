@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from golden.model.finding import Finding
 from golden.model.guest import GuestFacts
+from golden.model.licence import Rearm
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class SealProof:
     """(signal, value) pairs that were required and met."""
     proved: str
     """ISO 8601, UTC."""
+    findings: tuple[Finding, ...] = ()
+    """What was met on the disk beside the seal and is worth knowing; an error would have been no proof."""
+    identity: tuple[tuple[str, str], ...] = ()
+    """(name, value): machine SID, MachineGuid. Given anew at the first boot: compared between booted machines only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,14 @@ class Image:
     created: str
     answer_file: str = ""
     """sha256 of the answer file used, or empty."""
+    rearm: Rearm | None = None
+    """Read after it was generalized; None where nobody could."""
+    rearm_before: Rearm | None = None
+    """Read in its clone before."""
+    notes: tuple[str, ...] = ()
+    """What was done to the clone before it was generalized."""
+    findings: tuple[Finding, ...] = ()
+    """What the checks before it found, all but errors."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,26 @@ class CaptureOrder:
     """Where the image is published as soon as it is recorded."""
     timeout: float = 45 * 60
     """Seconds; facts/windows.md 1.5."""
+    mode_vm: bool = False
+    """``/mode:vm``: an image for the same hypervisor and machine type only."""
+    fix: bool = False
+    """Make the fixes marked safe in the clone that is captured."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOrder:
+    """Look whether a clone of a version could be generalized, and throw the clone away."""
+
+    reference: str
+    version: int
+    seal: str
+    answer_file: str = ""
+    """sha256 of the answer file in the payload store, or empty."""
+    fix: bool = False
+    """Try the fixes marked safe in the clone and tell what would remain."""
+    rehearse: bool = False
+    """Really generalize the clone."""
+    timeout: float = 45 * 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from golden.database import now
 from golden.errors import Conflict, PolicyRefused, ProofFailed
 from golden.guest.family import SealOrder
+from golden.guest.session import Session
 from golden.jobs import Job
 from golden.model import (
     Artifact,
@@ -15,9 +17,11 @@ from golden.model import (
     Image,
     Machine,
     Role,
+    Sealing,
     SealProof,
     Version,
 )
+from golden.procedures.checking import ask, look, preflight, refuse_errors
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
 from golden.procedures.publish import publish_all
@@ -39,11 +43,11 @@ def make(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     version = shop.catalog.version(order.reference, order.version)
     check_frozen(shop, version)
     with job.owning(shop.machines, "clone", clone, shop, version) as machine:
-        job.once("generalize", generalize, shop, machine, order, version)
+        sealing = job.once("generalize", generalize, shop, machine, order, version)
         job.step("proof", prove, shop, machine, order)
         with job.owning(shop.images, "image", capture_image, shop, machine, order) as artifact:
             proof = job.step("proof of the image", prove, shop, artifact, order)
-            image = job.step("record", record, shop, order, artifact, proof)
+            image = job.step("record", record, shop, order, artifact, proof, sealing)
             job.keep("image")
     check_frozen(shop, version)
     return image
@@ -73,18 +77,31 @@ def clone(name: str, shop: Shop, version: Version) -> Machine:
     )
 
 
-def generalize(shop: Shop, machine: Machine, order: CaptureOrder, version: Version) -> None:
-    """Seal the guest of the clone and have it switch itself off; nothing at all for the seal ``none``."""
+def generalize(shop: Shop, machine: Machine, order: CaptureOrder, version: Version) -> Sealing:
+    """
+    Check the guest of the clone, seal it, and have it switch itself off; nothing at all for the seal ``none``.
+
+    ChecksFailed, before sysprep is started, where a check finds an error that is not fixed.
+    """
     if order.seal == "none":
-        return
+        return Sealing()
     assert_disposable(shop, machine)
-    deadline = Deadline(order.timeout)
-    answers = _answer_file(shop, order)
-    seal = SealOrder(order.seal, answers, shop.account.name, shop.account.password)
-    family = shop.families(version.facts.os)
+    deadline, wanted = Deadline(order.timeout), preflight(shop, order)
+    looked = look(shop, machine, wanted)
     with inside(shop, machine, order.reference, deadline) as session:
-        shop.watcher.doing("generalizing the clone")
-        family.generalize(session, seal, version.facts, deadline)
+        found, fixed = ask(shop, session, wanted, looked, deadline)
+        refuse_errors(shop, found, f"{version.reference}@v{version.number}")
+        sealing = seal(shop, session, machine, order, version)
+    return replace(sealing, notes=(*fixed, *sealing.notes), findings=found.findings)
+
+
+def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, version: Version) -> Sealing:
+    """Seal the running guest of a clone that this job made for it."""
+    assert_disposable(shop, machine)
+    answers = _answer_file(shop, order)
+    wanted = SealOrder(order.seal, answers, shop.account.name, shop.account.password, order.mode_vm)
+    shop.watcher.doing("generalizing the clone")
+    return shop.families(version.facts.os).generalize(session, wanted, version.facts, Deadline(order.timeout))
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:
@@ -105,7 +122,7 @@ def prove(shop: Shop, thing: Machine | Artifact, order: CaptureOrder) -> SealPro
     """All offline signals of the seal, read from a disk that nobody runs."""
     reference = shop.catalog.reference(order.reference)
     with shop.hypervisor.open_disk(thing) as disk:
-        return shop.families(reference.os).prove_sealed(disk, order.seal)
+        return shop.families(reference.os).prove_sealed(disk, order.seal, order.answer_file)
 
 
 def capture_image(name: str, shop: Shop, machine: Machine, order: CaptureOrder) -> Artifact:
@@ -113,8 +130,8 @@ def capture_image(name: str, shop: Shop, machine: Machine, order: CaptureOrder) 
     return shop.hypervisor.capture(name, machine, shop.mark(Role.IMAGE, order.reference))
 
 
-def record(shop: Shop, order: CaptureOrder, artifact: Artifact, proof: SealProof) -> Image:
-    """The image with its proof."""
+def record(shop: Shop, order: CaptureOrder, artifact: Artifact, proof: SealProof, sealing: Sealing) -> Image:
+    """The image with its proof, and what was noted when it was made."""
     if not artifact.forms:
         raise ProofFailed(f"the captured image {artifact.name} has no form")
     image = Image(
@@ -126,6 +143,10 @@ def record(shop: Shop, order: CaptureOrder, artifact: Artifact, proof: SealProof
         proof=proof,
         created=now(),
         answer_file=order.answer_file,
+        rearm=sealing.after,
+        rearm_before=sealing.before,
+        notes=sealing.notes,
+        findings=sealing.findings,
     )
     return shop.catalog.add_image(image)
 

@@ -29,6 +29,7 @@ from golden.model import (
     Severity,
 )
 from golden.waiting import Deadline
+from golden.windows.answers.findings import for_capture
 
 SCRIPTS = Path(__file__).with_name("scripts")
 REBOOT = 3010
@@ -139,6 +140,10 @@ class MemoryFamily:
             return ()
         session.script(Script(SCRIPTS / "fix"), "fixing", deadline, ids=safe)
         return tuple(f"{name}: fixed" for name in safe)
+
+    def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:
+        """As a Windows of no edition, since in-memory guests take the seal ``sysprep``."""
+        return for_capture(answers, facts)
 
     def prepare(self, wanted: Wanted, facts: GuestFacts) -> Prepared:  # noqa: ARG002
         """One file a change. UsageError for an empty file or unknown kind, or without a destination."""

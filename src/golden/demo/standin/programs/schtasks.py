@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
+from . import tasks
 from .batch import split
 from .shipped import start_detached
 from .world import Unknown, World
 
-FOLDER = "C:\\Windows\\System32\\Tasks"
 WITH_VALUE = ("/tn", "/tr", "/sc", "/st", "/sd", "/ru", "/rp", "/rl", "/fo", "/d")
 
 
@@ -28,38 +27,33 @@ def main(world: World, arguments: list[str]) -> int:
     return act(world, options)
 
 
-def _place(world: World, options: dict[str, str]) -> Path:
-    return world.path(f"{FOLDER}\\{options['/tn'].strip(chr(92))}")
-
-
 def _missing(world: World) -> int:
     world.complain("ERROR: The system cannot find the file specified.")
     return 1
 
 
 def _create(world: World, options: dict[str, str]) -> int:
-    place = _place(world, options)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    kept = {"command": options["/tr"], "user": options.get("/ru", "SYSTEM")}  # never the password
-    place.write_text(json.dumps(kept))
+    # Never the password.
+    tasks.register(world, options["/tn"], {"command": options["/tr"], "user": options.get("/ru", "SYSTEM")})
     world.say(f'SUCCESS: The scheduled task "{options["/tn"]}" has successfully been created.')
     return 0
 
 
 def _run(world: World, options: dict[str, str]) -> int:
-    place = _place(world, options)
+    place = tasks.place(world, options["/tn"])
     if not place.is_file():
         return _missing(world)
-    start_detached(world, split(json.loads(place.read_text())["command"]))
+    kept = json.loads(place.read_text())
+    start_detached(world, kept.get("argv") or split(kept["command"]), task=options["/tn"], user=kept["user"])
     world.say(f'SUCCESS: Attempted to run the scheduled task "{options["/tn"]}".')
     return 0
 
 
 def _query(world: World, options: dict[str, str]) -> int:
     if "/tn" not in options:
-        places = sorted(p for p in world.path(FOLDER).rglob("*") if p.is_file())
-    elif _place(world, options).is_file():
-        places = [_place(world, options)]
+        places = sorted(p for p in world.path(tasks.FOLDER).rglob("*") if p.is_file())
+    elif tasks.place(world, options["/tn"]).is_file():
+        places = [tasks.place(world, options["/tn"])]
     else:
         return _missing(world)
     world.say("", "TaskName                                 Next Run Time          Status")
@@ -68,9 +62,7 @@ def _query(world: World, options: dict[str, str]) -> int:
 
 
 def _delete(world: World, options: dict[str, str]) -> int:
-    place = _place(world, options)
-    if not place.is_file():
+    if not tasks.forget(world, options["/tn"]):
         return _missing(world)
-    place.unlink()
     world.say(f'SUCCESS: The scheduled task "{options["/tn"]}" was successfully deleted.')
     return 0

@@ -59,6 +59,7 @@ def running(world: World) -> Iterator[None]:
     """Note that sysprep runs, for whoever asks for its process."""
     mark = world.machine / "running-sysprep"
     mark.write_text(str(os.getpid()))
+    (world.machine / "sysprep-ran-as").write_text(world.env.get("USERNAME", "SYSTEM"))
     try:
         yield
     finally:

@@ -1,0 +1,157 @@
+"""
+What must not be left in a sealed image, looked for on its powered-off disk.
+
+golden's own traces and secrets are errors; what a deployment may want, or what is unconfirmed ([K]), is a warning.
+docs/facts: windows 4.1, 4.4, 6.1, 8.1 to 8.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from golden.disk.damage import Damaged
+from golden.disk.hive import Hive
+from golden.disk.ntfs import Ntfs
+from golden.errors import NotFound, ProofFailed
+from golden.model import Finding, Severity
+from golden.windows.account import BUILDER
+from golden.windows.answers_left import answer_files
+from golden.windows.dialect import WindowsDialect
+from golden.windows.launching import CLEAN_UP_TASK, TASK
+from golden.windows.local import TASK as LOCAL_TASK
+from golden.windows.sam import accounts, has_secret, profiles, tasks
+from golden.windows.state import open_hive
+
+_WINLOGON = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
+_MEMORY = "Control\\Session Manager\\Memory Management"
+_PAGING = {"pagefile.sys": "paging file", "swapfile.sys": "paging file of apps", "hiberfil.sys": "hibernation file"}
+_TASKS = {TASK, CLEAN_UP_TASK, LOCAL_TASK}
+_WORK_FOLDER = WindowsDialect.work_folder[3:].replace("\\", "/")
+
+
+def residue(volume: Ntfs, seal: str, answer_file: str, hives: Mapping[str, Hive] | None = None) -> tuple[Finding, ...]:
+    """
+    Everything that was left, errors first.
+
+    ``answer_file`` is the SHA-256 of the one that was meant, or empty. For the seal ``none`` nothing is an error:
+    such an image is not deployed as it is, and what is in it is the reference's own.
+    """
+    opened = hives or {name: open_hive(volume, name) for name in ("SOFTWARE", "SYSTEM")}
+    software, system = opened["SOFTWARE"], opened["SYSTEM"]
+    found = [
+        *_builder(volume, software),
+        *_own_files(volume, software),
+        *_auto_logon(volume, software),
+        *answer_files(volume, system, answer_file),
+        *_paging(volume, system),
+    ]
+    if seal == "none":
+        found = [replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one for one in found]
+    order = list(Severity)
+    return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
+
+
+def refuse(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What was found, where none of it is an error. ProofFailed that shows all errors otherwise."""
+    errors = [one for one in found if one.severity is Severity.ERROR]
+    if errors:
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise ProofFailed(
+            f"read from outside, the image is not clean: {errors[0].sentence}{more}",
+            details="\n".join(f"{one.id}: {one.sentence} ({one.evidence})" for one in errors),
+            hint=errors[0].fix or None,
+        )
+    return found
+
+
+def _builder(volume: Ntfs, software: Hive) -> Iterator[Finding]:
+    fix = "the clone is thrown away; capture again. If it happens again, name an account in golden.toml"
+    try:
+        names = [account.name for account in accounts(volume)]
+    except (Damaged, NotFound) as error:
+        yield Finding(
+            "residue-accounts-unread",
+            Severity.ERROR,
+            "whether the account that golden made is gone cannot be seen: the SAM cannot be read",
+            error.details or error.brief,
+        )
+        names = []
+    for name in names:
+        if BUILDER.fullmatch(name):
+            yield _error("residue-account", f"the account {name}, which golden made, is still there", "SAM", fix)
+    for profile in profiles(software):
+        # Windows adds the computer's name where the folder is taken already.
+        owner = profile.folder.rpartition("\\")[2].partition(".")[0]
+        if BUILDER.fullmatch(owner):
+            evidence = f"{profile.sid}: {profile.folder}"
+            yield _error("residue-profile", f"the profile of {owner}, which golden made, is still there", evidence, fix)
+    users = volume.find("Users")
+    for entry in users.entries() if users and users.is_folder else ():
+        if BUILDER.fullmatch(entry.name.partition(".")[0]):
+            evidence = f"C:\\Users\\{entry.name}"
+            sentence = "the profile folder of the account that golden made is still there"
+            yield _error("residue-profile-folder", sentence, evidence, fix)
+
+
+def _own_files(volume: Ntfs, software: Hive) -> Iterator[Finding]:
+    for task in tasks(volume, software):
+        if task.lower() in _TASKS:
+            sentence = f"golden's task {task} is still there, and a stored password with it"
+            yield _error("residue-task", sentence, f"Tasks\\{task}")
+    folder = volume.find(_WORK_FOLDER)
+    left = sorted(entry.name for entry in folder.entries()) if folder and folder.is_folder else []
+    if left:
+        evidence = ", ".join(f"{WindowsDialect.work_folder}\\{name}" for name in left[:5])
+        yield _error("residue-files", "files of golden's are still there", evidence)
+
+
+def _auto_logon(volume: Ntfs, software: Hive) -> Iterator[Finding]:
+    about = {name.lower(): value for name, value in software.values(_WINLOGON).items()}
+    fix = "take AutoLogon out of the reference: delete DefaultPassword, AutoAdminLogon and AutoLogonCount"
+    if about.get("defaultpassword"):
+        sentence = "a password for logging on by itself stands in the registry in clear"
+        yield _error("residue-autologon-password", sentence, f"SOFTWARE\\{_WINLOGON}!DefaultPassword", fix)
+    if str(about.get("autoadminlogon", "0")) == "1":
+        yield Finding(
+            "residue-autologon",
+            Severity.WARNING,
+            "Windows logs an account on by itself at every start",
+            f"SOFTWARE\\{_WINLOGON}!AutoAdminLogon = 1",
+            fix,
+        )
+    if has_secret(volume, "DefaultPassword"):
+        yield Finding(
+            "residue-autologon-secret",
+            Severity.WARNING,
+            "a password for logging on by itself is kept among the secrets of the system (unconfirmed)",
+            "SECURITY\\Policy\\Secrets\\DefaultPassword",
+            fix,
+        )
+
+
+def _paging(volume: Ntfs, system: Hive) -> Iterator[Finding]:
+    """
+    A clean shutdown leaves the paging file, with what was in the clone's memory, unless Windows was told to clear it.
+
+    A WIM leaves these files out; an image of the whole disk carries them (docs/facts: windows 6.1).
+    """
+    current = system.value("Select", "Current")
+    control = f"ControlSet{current if isinstance(current, int) else 1:03d}\\{_MEMORY}"
+    cleared = system.value(control, "ClearPageFileAtShutdown") == 1
+    for name, what in _PAGING.items():
+        file = volume.find(name)
+        if file is None or not file.size or (cleared and name == "pagefile.sys"):
+            continue
+        fix = "powercfg /h off in the reference" if name == "hiberfil.sys" else ""
+        yield Finding(
+            "residue-memory",
+            Severity.WARNING,
+            f"a {what} of {file.size >> 20} MiB travels with the image; it may hold what was in the clone's memory",
+            f"C:\\{name}",
+            fix or "ClearPageFileAtShutdown = 1 in the reference, or publish as WIM, which leaves it out",
+        )
+
+
+def _error(id_: str, sentence: str, evidence: str, fix: str = "") -> Finding:
+    return Finding(id_, Severity.ERROR, sentence, evidence, fix)
