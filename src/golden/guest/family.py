@@ -120,8 +120,9 @@ class Family(Protocol):
 
     def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:
         """
-        Wait until the guest has done what it does by itself, which after a restart may come late. What still asks for a restart then,
-        as (the names of) its signs; none where it has settled.
+        Wait until the guest has done what it does by itself, which after a restart may come late.
+
+        The names of what still asks for a restart then; none where it has settled.
         """
 
     def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:

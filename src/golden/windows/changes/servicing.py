@@ -65,9 +65,10 @@ def package_state(registry: Hive, package: str) -> Data | None:
     return registry.value(f"{PACKAGES}\\{package}", "CurrentState")
 
 
-def program(registry: Hive, key: str) -> dict[str, Data] | None:
-    """The values of a program's key below Uninstall, 64-bit or 32-bit; None where there is none."""
+def program(registry: Hive, key: str) -> dict[str, str] | None:
+    """The texts in a program's key below Uninstall, 64-bit or 32-bit; None where there is none."""
     for place in UNINSTALL:
         if registry.has(f"{place}\\{key}"):
-            return registry.values(f"{place}\\{key}")
+            values = registry.values(f"{place}\\{key}")
+            return {name: value for name, value in values.items() if isinstance(value, str)}
     return None

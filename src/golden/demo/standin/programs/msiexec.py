@@ -61,4 +61,4 @@ def _install(world: World, path: Path, log: Path, properties: list[str]) -> int:
 
 def _recorded(told: dict[str, object], properties: list[str]) -> dict[str, str]:
     """The properties that were given, in a file that the package names for them."""
-    return {str(told["properties"]): "\n".join(properties)} if "properties" in told else {}
+    return {str(told["record"]): "\n".join(properties)} if "record" in told else {}
