@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from golden.windows.answers.components import INTERNATIONAL, LANGUAGE, SHELL
 from golden.windows.answers.document import CPI, Document, Element
-from golden.windows.answers.rules import Aim, Remark, edition_of
+from golden.windows.answers.rules import BY_EDITION, Aim, Remark, edition_of
+from golden.windows.answers.rules_settings import is_no_password
 from golden.windows.answers.rules_shape import Part, applies
 
 TYPE_CHECKING = False
@@ -56,9 +57,9 @@ class Verdict:
     def sentence(self) -> str:
         """The verdict in one line."""
         if not self.questions:
-            return f"{self.edition}: OOBE will ask nothing"
+            return f"OOBE on a {self.edition} will ask nothing"
         asked = "; ".join(f"{one.asked}: add {one.setting}" for one in self.questions)
-        return f"{self.edition}: OOBE will stop and ask for {asked}"
+        return f"OOBE on a {self.edition} will stop and ask for {asked}"
 
 
 def verdicts(document: Document, found: list[Part], aim: Aim) -> list[Verdict]:
@@ -77,7 +78,7 @@ def remarks(told: list[Verdict]) -> Iterator[Remark]:
             if both and others and verdict is not told[0]:
                 continue
             where = "" if both else f"on a {verdict.edition} edition "
-            rule = question.rule if both else "answer.oobe-by-edition"
+            rule = question.rule if both else BY_EDITION
             words = f"{where}OOBE will stop and ask for {question.asked}"
             fix = f"in the pass oobeSystem, add {question.setting}"
             yield Remark(rule, words, fix, question.place)
@@ -110,7 +111,7 @@ def _questions(document: Document, found: list[Part], aim: Aim, edition: str) ->
     if edition == "client":
         if not any(_makes_account(one) for one in shells):
             yield Question("answer.oobe-account", "an account", _ACCOUNT, _near(shells, "UserAccounts", around))
-    elif not any(_says(one, "UserAccounts/AdministratorPassword/Value") for one in shells):
+    elif not any(_has_password(one) for one in shells):
         asked = "the Administrator's password"
         yield Question("answer.oobe-password", asked, _PASSWORD, _near(shells, "UserAccounts", around))
 
@@ -135,6 +136,11 @@ def _makes_account(shell: Element) -> bool:
     if accounts is None:
         return False
     return any(one.name == "LocalAccount" and _says(one, "Name") for one in accounts.children)
+
+
+def _has_password(shell: Element) -> bool:
+    password = shell.at("UserAccounts/AdministratorPassword")
+    return password is not None and not is_no_password(password)
 
 
 def _near(shells: list[Element], name: str, otherwise: tuple[int, int]) -> tuple[int, int]:

@@ -106,7 +106,7 @@ def _accounts(accounts: Element) -> Iterator[Remark]:
             yield Remark("answer.account-twice", words, "leave one of the two", name.place)
         seen.setdefault(name.text.lower(), name.line)
         password = account.child("Password")
-        if password is None or _is_no_password(password):
+        if password is None or is_no_password(password):
             words = f"the account {shown(name.text)} has no password"
             fix = "give it one at its first logon; a password in this file could be read by everybody who has the image"
             yield Remark("answer.account-no-password", words, fix, account.place)
@@ -172,7 +172,8 @@ def decoded(text: str, name: str) -> str | None:
     return clear[: -len(name)] if clear.endswith(name) else None
 
 
-def _is_no_password(password: Element) -> bool:
+def is_no_password(password: Element) -> bool:
+    """Whether a password's element says that there is none."""
     value = password.child("Value")
     text = value.text if value is not None else password.text
     plain = password.child("PlainText")
