@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
-from golden.errors import NotFound, Refused, UsageError
-from golden.guest.family import Wanted
+from golden.errors import ChecksFailed, NotFound, Refused, UsageError
+from golden.guest.family import Family, Wanted
 from golden.model import (
     AdoptOrder,
     CaptureOrder,
     DiskFile,
     Finding,
+    GuestFacts,
     Origin,
     PayloadFile,
     PruneOrder,
@@ -72,6 +72,8 @@ class CaptureWish:
     answer_file: Path | None = None
     libraries: tuple[str, ...] = ()
     timeout: float = 45 * 60
+    mode_vm: bool = False
+    """``/mode:vm``; an image for the same hypervisor and machine type only."""
 
 
 def adopt_order(project: Project, reference: str, origin: Origin, **options: object) -> AdoptOrder:
@@ -135,9 +137,12 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
     if seal not in guests.seals:
         known = ", ".join(guests.seals)
         raise UsageError(f"guests of {version.reference} cannot be sealed with {seal!r}; known are {known}")
+    if wish.mode_vm and seal != "sysprep":
+        raise UsageError(f"--mode-vm belongs to sysprep, and this image is sealed with {seal!r}")
     for name in wish.libraries:
         project.settings.library(name)
-    answers = _answer_payload(wish.answer_file, seal)
+    answers = answer_payload(wish.answer_file, seal)
+    findings = answer_findings(guests, answers[1], version.facts) if answers else ()
     with project.hypervisor(catalog.reference(version.reference).endpoint, "look", watcher) as hypervisor:
         space = sum(disk.size for disk in _below(project, version)) + (256 << 20)
         free = hypervisor.free_space()
@@ -145,13 +150,14 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
         kind = "linked" if hypervisor.abilities.linked_clone else "full"
     number = catalog.next_image(version.reference)
     digest = answers[0].sha256 if answers else ""
-    order = CaptureOrder(version.reference, version.number, number, seal, digest, wish.libraries, wish.timeout)
+    order = CaptureOrder(
+        version.reference, version.number, number, seal, digest, wish.libraries, wish.timeout, wish.mode_vm
+    )
     sealing = () if seal == "none" else ("generalize", "shut down")
     steps = ("clone", *sealing, "prove from outside", "image", "prove the image", "record")
     steps += tuple(f"publish to {name}" for name in wish.libraries)
     names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")
     sources = (answers,) if answers else ()
-    findings = _answer_findings(answers[1]) if answers else ()
     return order, Plan("capture", order.reference, *names, kind, space, free, steps, findings, sources)
 
 
@@ -220,22 +226,28 @@ def _below(project: Project, version: Version) -> list[DiskFile]:
     return found
 
 
-def _answer_findings(path: Path) -> tuple[Finding, ...]:
-    """A password in an answer file travels with the image until its first boot has read it."""
-    content = path.read_bytes().replace(b"\0", b"")  # UTF-16 reads as its ASCII here, which is all that is looked for.
-    if not re.search(rb"<\s*(\w+:)?(Administrator)?Password\b", content):
-        return ()
-    sentence = f"{path.name} holds a password, which everybody who has the image can read until its first boot"
-    fix = "leave the password to whoever deploys the image, or use one that is changed at once"
-    return (Finding("answer-file-password", Severity.WARNING, sentence, str(path), fix),)
+def answer_findings(guests: Family, path: Path, facts: GuestFacts) -> tuple[Finding, ...]:
+    """What the family says about an answer file. ChecksFailed with the line where it forbids sealing with it."""
+    findings = guests.lint(path, facts)
+    wrong = [one for one in findings if one.severity is Severity.ERROR]
+    if wrong:
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise ChecksFailed(
+            f"{wrong[0].evidence}: {wrong[0].sentence}{more}",
+            details="\n".join(f"{one.evidence}: {one.sentence}; {one.fix}" for one in wrong),
+            hint=f"golden lint {path}",
+        )
+    return findings
 
 
-def _answer_payload(path: Path | None, seal: str) -> tuple[PayloadFile, Path] | None:
+def answer_payload(path: Path | None, seal: str) -> tuple[PayloadFile, Path] | None:
+    """An answer file as a payload. UsageError where the seal takes none, NotFound where it is not there."""
     if path is None:
         return None
     if seal == "none":
         raise UsageError("--answer-file goes with a seal; --seal none generalizes nothing")
     if not path.is_file():
         raise NotFound(f"there is no answer file {path}")
-    content = path.read_bytes()
-    return PayloadFile(path.name, hashlib.sha256(content).hexdigest(), len(content)), path.absolute()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return PayloadFile(path.name, digest, path.stat().st_size), path.absolute()

@@ -92,6 +92,7 @@ def _job(
 
 def log(project: Project, text: str | None) -> dict[str, Any]:
     """One reference's lineage: versions, images, channels and publications, oldest first."""
+    from golden.app.ledger import ledger
     from golden.app.names import parse
     from golden.codec import plain
 
@@ -99,13 +100,15 @@ def log(project: Project, text: str | None) -> dict[str, Any]:
     target = parse(text, project.settings, catalog)
     reference = catalog.reference(target.reference)
     publications = catalog.publications(reference.name)
+    versions, captured = catalog.versions(reference.name), catalog.images(reference.name)
     images = []
-    for image in catalog.images(reference.name):
+    for image in captured:
         published = [plain(p) for p in publications if p.image == image.number]
         images.append({**image_told(plain(image)), "publications": published})
     return {
         "reference": plain(reference),
-        "versions": [version_told(plain(version)) for version in catalog.versions(reference.name)],
+        "rearm": ledger(reference.os, reference.head, versions, captured),
+        "versions": [version_told(plain(version)) for version in versions],
         "images": images,
         "channels": [plain(channel) for channel in catalog.channels(reference.name)],
     }
@@ -113,6 +116,7 @@ def log(project: Project, text: str | None) -> dict[str, Any]:
 
 def show(project: Project, text: str | None) -> tuple[str, dict[str, Any]]:
     """("version" | "image", one of them whole): an image where the address names one or a channel."""
+    from golden.app.ledger import licence, rearm_of
     from golden.app.names import is_image, parse, version_of
     from golden.codec import plain
 
@@ -121,7 +125,9 @@ def show(project: Project, text: str | None) -> tuple[str, dict[str, Any]]:
     if not is_image(target):
         version = version_of(target, catalog)
         told = version_told(plain(version))
-        told["images"] = [i.number for i in catalog.images(version.reference) if i.version == version.number]
+        images = catalog.images(version.reference)
+        told["images"] = [i.number for i in images if i.version == version.number]
+        told["licence"] = licence(version.facts, rearm_of(version, images), sealed=False)
         return "version", told
     return "image", _image(project, target)
 
@@ -145,10 +151,12 @@ def image_told(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def _image(project: Project, target: Target) -> dict[str, Any]:
+    from golden.app.ledger import licence
     from golden.app.names import image_of
     from golden.codec import plain
 
     image = image_of(target, project.catalog)
     published = [plain(p) for p in project.catalog.publications(image.reference, image.number)]
     channels = [c.name for c in project.catalog.channels(image.reference) if c.image == image.number]
-    return {**image_told(plain(image)), "publications": published, "channels": channels}
+    meaning = licence(image.proof.facts, image.rearm, sealed=True) if image.seal == "sysprep" else []
+    return {**image_told(plain(image)), "publications": published, "channels": channels, "licence": meaning}

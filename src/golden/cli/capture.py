@@ -21,6 +21,9 @@ def capture(
     version: Annotated[int | None, typer.Option("--version", metavar="N", min=1, max=10**9, help="As @vN.")] = None,
     answer_file: Annotated[Path | None, typer.Option("--answer-file", metavar="FILE", help="For OOBE.")] = None,
     seal: Annotated[str | None, typer.Option("--seal", metavar="sysprep|linux|none", help="How it is sealed.")] = None,
+    mode_vm: Annotated[
+        bool, typer.Option("--mode-vm", help="sysprep /mode:vm: for the same hypervisor and machine type only.")
+    ] = False,
     to: Libraries = None,
     dry_run: DryRun = False,
     timeout: Timeout = None,
@@ -38,7 +41,7 @@ def capture(
 
         target = moves.at_version(open_project.target(project, reference), version)
         libraries = tuple(dict.fromkeys(to or ()))
-        wish = orders.CaptureWish(seal, answer_file, libraries, limit)
+        wish = orders.CaptureWish(seal, answer_file, libraries, limit, mode_vm)
         with shown(talk) as steps:
             order, plan = orders.capture_order(project, target, wish, steps)
         work.show_plan(talk, plan, data=dry_run)

@@ -41,6 +41,9 @@ def show(talk: Talk, address: Address = None) -> None:
 def _tree(talk: Talk, data: Data) -> Iterator[str]:
     reference = data["reference"]
     yield f"{talk.paint(reference['name'], 'bold')}  {reference['os']} on {reference['endpoint']}"
+    if data["rearm"]:
+        yield talk.paint(data["rearm"]["told"], "dim")
+        yield from (_finding(talk, finding) for finding in data["rearm"]["findings"])
     there = {version["number"] for version in data["versions"]}
     below: dict[int | None, list[Data]] = {}
     for version in data["versions"]:
@@ -118,6 +121,7 @@ def _version(talk: Talk, data: Data) -> Iterator[str]:
     yield from _block(talk, "disks", [(d["kind"], d["format"], size(d["size"]), d["path"]) for d in data["disks"]])
     drivers = [(d["published"], d["inf"], d["provider"], d["version"]) for d in facts["drivers"]]
     yield from _block(talk, "drivers", drivers)
+    yield from _findings(talk, "licence, as it was read inside", data["licence"])
     yield from _block(talk, "how the state was decided", [tuple(pair) for pair in facts["evidence"]])
 
 
@@ -139,10 +143,29 @@ def _image(talk: Talk, data: Data) -> Iterator[str]:
         yield from _pairs([("size", size(form["size"])), ("sha256", form["sha256"])], "  ")
     where = "read from the powered-off disk" if proof["way"] == "disk" else "asked of the guest"
     yield from _block(talk, f"proof ({where}, {moment(proof['proved'])})", [tuple(s) for s in proof["signals"]])
+    identity = [tuple(pair) for pair in proof["identity"]]
+    yield from _block(talk, "identity, given anew at the first boot", identity)
+    yield from _findings(talk, "what is left on the disk and worth knowing", proof["findings"])
+    yield from _findings(talk, "licence, as it was read after sysprep", data["licence"])
+    yield from _block(talk, "notes", [(note,) for note in data["notes"]])
     published = [
         (p["library"], p["name"], p["where"], "retired" if p["retired"] else "current") for p in data["publications"]
     ]
     yield from _block(talk, "publications", published)
+
+
+def _findings(talk: Talk, title: str, findings: list[Data]) -> Iterator[str]:
+    if findings:
+        yield talk.paint(title, "bold")
+        yield from (f"  {_finding(talk, finding)}" for finding in findings)
+
+
+def _finding(talk: Talk, finding: Data) -> str:
+    """One line a finding; what to do about it stands behind it."""
+    mark = talk.paint("!", "yellow", "bold") if finding["severity"] != "info" else talk.paint("·", "dim")
+    told = f"{mark} {finding['sentence']}"
+    told += f" ({finding['evidence']})" if finding["evidence"] else ""
+    return told + (talk.paint(f"  → {finding['fix']}", "dim") if finding["fix"] else "")
 
 
 def _system(facts: Data) -> str:

@@ -43,7 +43,10 @@ class Profile:
 
 def accounts(volume: Ntfs) -> tuple[LocalAccount, ...]:
     """Every local account. Damaged or NotFound where the SAM cannot be read: nothing is known then."""
-    names = open_hive(volume, "SAM").key(_NAMES)
+    sam = open_hive(volume, "SAM")
+    if sam.dirty:
+        raise Damaged("the accounts of this Windows cannot be read", details="SAM was not written to its end")
+    names = sam.key(_NAMES)
     if names is None:
         raise Damaged("the accounts of this Windows cannot be read", details=f"SAM has no key {_NAMES}")
     found = []

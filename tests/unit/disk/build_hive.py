@@ -2,7 +2,7 @@
 Write one registry hive from a JSON tree on standard input; run by the Python that has Debian's hivex binding.
 
 Usage: build_hive.py TARGET < tree.json, tree = {"keys": {NAME: tree}, "values": {NAME: [TYPE, VALUE]}}
-with TYPE one of sz, dword, binary (hex), multi_sz (list).
+with TYPE one of sz, dword, binary (hex), multi_sz (list), or a number of one's own (hex).
 """
 
 import json
@@ -43,6 +43,8 @@ def blank() -> bytes:
 
 
 def data(kind, value):
+    if isinstance(kind, int):
+        return kind, bytes.fromhex(value)
     if kind == "sz":
         return 1, (value + "\0").encode("utf-16-le")
     if kind == "dword":
