@@ -16,8 +16,8 @@ from golden.cli.verbs import VERBS, parser, program
 from golden.errors import GoldenError
 
 EXPECTED = {
-    *("init", "adopt", "update", "capture", "publish", "promote", "rollback"),
-    *("status", "list", "log", "show", "resolve", "jobs", "logs", "explain"),
+    *("init", "adopt", "update", "check", "capture", "publish", "promote", "rollback"),
+    *("status", "list", "log", "show", "resolve", "jobs", "logs", "explain", "lint", "answer"),
     *("verify", "doctor", "prune", "gc", "resume", "cancel"),
     *("endpoint", "library", "demo", "selftest"),
 }

@@ -34,6 +34,8 @@ class CheckReport:
     """After the fixes, where there were any."""
     ways: tuple[str, ...]
     """How it was looked at: offline (the powered-off disk), online (the running guest)."""
+    seal: str
+    """sysprep | linux | none"""
     fixed: tuple[str, ...] = ()
     """What was fixed in the throw-away clone, as sentences."""
     proof: SealProof | None = None

@@ -6,7 +6,7 @@ An instruction is an argument list; a script is a file with one instruction on e
     mkdir PATH                        make a folder and its parents
     rmdir PATH                        take a folder away with all in it
     launch LAUNCHER ORDER             run the order's argv; output and exit code go to its files
-    shipped SCRIPT PARAMETERS RESULT  ``probe`` (boot mark) or ``hash`` (size and SHA-256)
+    shipped SCRIPT PARAMETERS RESULT  ``probe`` (boot mark), ``hash`` (size and SHA-256), ``check``, ``fix``
     run SCRIPT                        run a script
     install NAME FILE                 log "NAME begun", run FILE if it begins with #!memory, log "NAME done"
     exit CODE                         end the script; 0 and 3010 are success
@@ -227,7 +227,7 @@ class MemoryCommunicator:
         if self._text(script) is None or asked is None:
             output.err.append("no script or no parameters\n")
             return 127
-        answers = {"probe": self._probe, "hash": self._hash}
+        answers = {"probe": self._probe, "hash": self._hash, "check": self._check, "fix": self._fix}
         answer = answers[script.rpartition("/")[2]](json.loads(asked))
         self._put(result, json.dumps(answer))
         return 0
@@ -239,6 +239,14 @@ class MemoryCommunicator:
             pid = str(parameters["process"])
             answer["running"] = pid in machine["programs"] and machine["programs"][pid] is None
         return answer
+
+    def _check(self, _parameters: Raw) -> Raw:
+        return {"findings": self._text("/findings") or "[]"}
+
+    def _fix(self, parameters: Raw) -> Raw:
+        left = [one for one in json.loads(self._text("/findings") or "[]") if one["id"] not in parameters["ids"]]
+        self._put("/findings", json.dumps(left))
+        return {}
 
     def _hash(self, parameters: Raw) -> Raw:
         text = self._text(parameters["path"])

@@ -198,6 +198,10 @@ def main(order: dict[str, Any]) -> None:
         place = tree / "Windows/golden-stand-in/faults.json"
         place.parent.mkdir()
         place.write_text(json.dumps(order["faults"], indent=1))
+        if order["faults"].get("unfit"):
+            from . import unfit
+
+            unfit.switch_on(tree, machine, order["faults"]["unfit"])
 
 
 if __name__ == "__main__":

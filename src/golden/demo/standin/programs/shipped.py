@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import shipped_changes, shipped_sealing
+from . import shipped_changes, shipped_checks, shipped_sealing
 from .registry import registry_of
 from .world import Unknown, World
 
@@ -163,6 +163,7 @@ HANDLERS: dict[str, Handler] = {
     "hash.ps1": _hash,
     "probe.ps1": _probe,
     **shipped_changes.handlers(),
+    **shipped_checks.HANDLERS,
     **shipped_sealing.HANDLERS,
 }
 

@@ -41,7 +41,7 @@ def boot(root: Path, *, machine: Path | None = None) -> None:
         import uuid
 
         (world.machine / "boot_id").write_text(str(uuid.uuid4()))
-    for name in ("windeploy", "servicing"):
+    for name in ("windeploy", "servicing", "unfit"):
         try:
             module = import_module(f"{__package__}.{name}")
         except ModuleNotFoundError:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import sysprep_faults
+from . import sysprep_faults, unfit
 from .registry import registry_of
 from .shipped import is_running
 from .sysprep_log import Failed, Log, now
@@ -35,7 +35,7 @@ def main(world: World, arguments: list[str]) -> int:
     """One run. The exit code says little, as the real one's: the log and the state are the result."""
     if is_running(world, "sysprep"):
         return 1
-    fault = world.fault("sysprep")
+    fault = world.fault("sysprep") or unfit.failure(world)
     if fault == "exit0-no-seal":
         return 0
     with running(world):
