@@ -1,0 +1,78 @@
+"""What a PowerShell script uses, by its syntax tree: commands with their parameters, types, and ways around a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import tree_sitter_powershell
+from tree_sitter import Language, Node, Parser
+
+_PARSER = Parser(Language(tree_sitter_powershell.language()))
+
+
+@dataclass
+class Used:
+    """What one script uses."""
+
+    commands: list[tuple[str, frozenset[str]]] = field(default_factory=list)
+    """(name, parameters), as written; functions of the script's own are left out."""
+    types: set[str] = field(default_factory=set)
+    """Types in brackets, and what New-Object makes."""
+    evasions: list[str] = field(default_factory=list)
+    """
+    Syntax errors, script blocks made of text, and calls of what is not named: ``& $x``, ``. file``.
+
+    ``& $x`` is no evasion where ``$x`` is declared as a [scriptblock] in the same script: it is code of the script's.
+    """
+
+
+def used(content: bytes) -> Used:
+    """Everything that a script uses."""
+    root = _PARSER.parse(content).root_node
+    found = Used()
+    own = {_text(name).lower() for node in _all(root) if node.type == "function_statement"
+           for name in node.children if name.type == "function_name"}  # fmt: skip
+    blocks = {_text(node).lower().partition("]")[2].strip() for node in _all(root) if node.type == "script_parameter"
+              and _text(node).lower().startswith("[scriptblock]")}  # fmt: skip
+    for node in _all(root):
+        if node.type == "ERROR" or node.is_missing:
+            found.evasions.append(f"line {node.start_point.row + 1}: no PowerShell: {_text(node)[:60]}")
+        elif node.type == "type_name" and (node.parent is None or node.parent.type != "type_name"):
+            found.types.add(_text(node))
+        elif node.type == "invokation_expression" and _text(node).lower().startswith("[scriptblock]"):
+            found.evasions.append(f"line {node.start_point.row + 1}: code made of text: {_text(node)[:60]}")
+        elif node.type == "command" and not _is_block(node, blocks):
+            _command(node, own, found)
+    return found
+
+
+def _is_block(node: Node, blocks: set[str]) -> bool:
+    called = next((child for child in node.children if child.type == "command_name_expr"), None)
+    return called is not None and _text(node).startswith("& ") and _text(called).lower() in blocks
+
+
+def _command(node: Node, own: set[str], found: Used) -> None:
+    name = next((child for child in node.children if child.type == "command_name"), None)
+    if name is None:
+        found.evasions.append(f"line {node.start_point.row + 1}: what is called is not named: {_text(node)[:60]}")
+        return
+    elements = [each for child in node.children if child.type == "command_elements" for each in child.children]
+    parameters = frozenset(_text(each) for each in elements if each.type == "command_parameter")
+    words = [_text(each) for each in elements if each.type not in ("command_argument_sep", "command_parameter")]
+    if any(word.startswith("@") and word[1:2].isalpha() for word in words):
+        found.evasions.append(f"line {node.start_point.row + 1}: parameters that are not named: {_text(node)[:60]}")
+    if _text(name).lower() == "new-object" and words:
+        found.types.add(words[0].strip("'\""))
+    if _text(name).lower() not in own:
+        found.commands.append((_text(name), parameters))
+
+
+def _all(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.children:
+        yield from _all(child)
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode()
