@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from golden.errors import UsageError
-from golden.windows.changes import drivers, files, installers, scripts, setups, updates
+from golden.windows.changes import certificates, drivers, files, installers, registry, scripts, setups, updates
 from golden.windows.changes.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
+    "certificate": certificates,
     "driver": drivers,
     "file": files,
     "msi": installers,
+    "registry": registry,
     "script": scripts,
     "setup": setups,
     "update": updates,

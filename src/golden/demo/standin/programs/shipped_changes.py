@@ -73,8 +73,28 @@ def packages(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:  # n
     return {"packages": known, "programs": sorted(programs)}
 
 
+def certificate(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
+    """A certificate's key below its store: named by the SHA-1 of the file's DER bytes, which are kept in a blob."""
+    import base64
+    import hashlib
+    import re
+
+    base = f"Microsoft\\SystemCertificates\\{wanted['store']}\\Certificates"
+    with registry_of(world.root, world.machine).open("SOFTWARE", write=True) as hive:
+        if wanted["action"] == "add":
+            data = world.path(wanted["path"]).read_bytes()
+            if block := re.search(rb"-----BEGIN CERTIFICATE-----(.+?)-----END", data, re.DOTALL):
+                data = base64.b64decode(block[1])
+            if data[:1] != b"\x30":
+                world.complain('Exception calling ".ctor": "Cannot find the requested object."')
+                return 1
+            hive.set(f"{base}\\{hashlib.sha1(data).hexdigest().upper()}", "Blob", data)  # noqa: S324
+        return {"there": hive.has(f"{base}\\{wanted['thumbprint']}")}
+
+
 SCRIPTS: dict[str, Ask] = {
     "start_as_system.ps1": start_as_system,
+    "certificate.ps1": certificate,
     "settled.ps1": settled,
     "packages.ps1": packages,
 }
