@@ -10,7 +10,9 @@ where any later connection finds it.
 from __future__ import annotations
 
 import logging
+import secrets
 import shlex
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -33,6 +35,8 @@ CHUNK = 1 << 20
 PATIENCE = 30.0
 """Seconds without any answer after which the line counts as lost."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+TRIES = 5
+"""How often the folders are made again that another line of the account takes away when it ends."""
 START = "start.sh"
 
 Encode = Callable[[Mapping[str, object]], bytes]
@@ -68,8 +72,10 @@ class SshCommunicator:
         self._shell = shell
         self._client: paramiko.SSHClient | None = None
         self._sftp: paramiko.SFTPClient | None = None
+        self._own = secrets.token_hex(4)
         self._spool = ""
-        self._told: set[int] = set()
+        """A folder of this line's own, so that lines of one account do not clear up behind each other."""
+        self._told: dict[int, str] = {}
         # paramiko writes a traceback for each refused connection; those are ordinary here.
         logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
@@ -113,13 +119,10 @@ class SshCommunicator:
         """Start a program that goes on when the line is lost; its number in the guest."""
         order = self._shell.encode({"cwd": cwd, "env": env or {}, "argv": list(argv)})
         told, said = self._start(order)
-        if not told and not self._exists(f"{self._spool}/{START}"):
-            # Another line of the same account cleared up behind itself just then; nothing was started.
-            with self._losing():
-                self._prepare(self._line()[1])
-            told, said = self._start(order)
         if not told.isdigit():
-            raise GuestError(f"the guest could not start {argv[0]}", details=said or None)
+            raise GuestError(
+                f"the guest could not start {argv[0]}", details=said or (f"its starter said {told!r}" if told else None)
+            )
         return int(told)
 
     def _start(self, order: bytes) -> tuple[str, str]:
@@ -143,17 +146,25 @@ class SshCommunicator:
         return told.decode("utf-8", "replace").strip(), said.decode("utf-8", "replace").strip()
 
     def poll(self, pid: int) -> Exit | None:
-        """From the spool folder and /proc, so that any connection can ask; Exit(None) after a restart."""
+        """From the spool folders and /proc, so that any line can ask; Exit(None) after a restart."""
         self._line()
-        code, started = f"{self._spool}/{pid}.code", f"{self._spool}/{pid}.started"
-        noted = self.read(code, 0, 16)
-        if not noted and self._exists(started):
+        place = self._place(pid)
+        noted = self.read(f"{place}/{pid}.code", 0, 16)
+        if not noted and self._exists(f"{place}/{pid}.started"):
             if self._exists(f"/proc/{pid}"):
                 return None
             # It may have ended between the two looks.
-            noted = self.read(code, 0, 16)
-        self._told.add(pid)
+            noted = self.read(f"{place}/{pid}.code", 0, 16)
+        self._told[pid] = place
         return Exit(int(noted) if noted else None)
+
+    def _place(self, pid: int) -> str:
+        """The spool folder of the line that started it; this line's own where nobody knows it."""
+        if self._exists(f"{self._spool}/{pid}.started"):
+            return self._spool
+        boot, _, _ = self._spool.rpartition("/")
+        spools = [f"{boot}/{name}" for name in self._call(lambda sftp: sftp.listdir(boot), boot)]
+        return next((spool for spool in spools if self._exists(f"{spool}/{pid}.started")), self._spool)
 
     def read(self, path: str, offset: int, size: int) -> bytes | None:
         """A piece of a file; None when there is no such file."""
@@ -196,15 +207,18 @@ class SshCommunicator:
         self._drop()
 
     def _clear(self, sftp: paramiko.SFTPClient) -> None:
-        for pid in self._told:
+        for pid, place in self._told.items():
             for ending in ("code", "started"):
                 with suppress(FileNotFoundError):
-                    sftp.remove(f"{self._spool}/{pid}.{ending}")
+                    sftp.remove(f"{place}/{pid}.{ending}")
+        boot = self._spool.rpartition("/")[0]
+        for spool in {self._spool, *self._told.values()}:
+            if sftp.listdir(spool) == [START]:
+                sftp.remove(f"{spool}/{START}")
+                sftp.rmdir(spool)
         self._told.clear()
-        if sftp.listdir(self._spool) == [START]:
-            sftp.remove(f"{self._spool}/{START}")
-            sftp.rmdir(self._spool)
-            sftp.rmdir(self._spool.rpartition("/")[0])
+        sftp.rmdir(boot)  # Refused while other lines have something there; so is the next.
+        sftp.rmdir(boot.rpartition("/")[0])
 
     def _line(self) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
         if self._client is not None and self._sftp is not None and _transport(self._client).is_active():
@@ -219,33 +233,39 @@ class SshCommunicator:
             self._prepare(self._sftp)
         return self._client, self._sftp
 
-    def _prepare(self, sftp: paramiko.SFTPClient) -> None:
+    def _prepare(self, sftp: paramiko.SFTPClient, tries: int = TRIES) -> None:
         """Have the spool folder of this boot and the starter in it."""
         try:
-            with sftp.open(BOOT_ID, "rb") as file:
-                boot = file.read(64).decode("ascii").strip()
-            home = sftp.normalize(".")
-            spool = home.rstrip("/") + "/.golden"
-            for folder in (spool, f"{spool}/{boot}"):
-                if not _is_there(sftp, folder):
-                    sftp.mkdir(folder, 0o700)
-            for earlier in sftp.listdir(spool):
-                if earlier != boot:
-                    _remove(sftp, f"{spool}/{earlier}")
-            spool = f"{spool}/{boot}"
-            if not _is_there(sftp, f"{spool}/{START}"):
-                with sftp.open(f"{spool}/{START}.new", "wb") as file:
-                    file.write(self._shell.starter.read_bytes())
-                sftp.posix_rename(f"{spool}/{START}.new", f"{spool}/{START}")
+            self._spool = self._furnished(sftp)
         except OSError as error:
             if _is_loss(error):
                 raise
+            if tries > 1:  # Other lines of the account clear the folder away when they end.
+                self._prepare(sftp, tries - 1)
+                return
             raise GuestError(
                 f"{self.address} cannot keep golden's folder ~/.golden",
                 details=str(error),
                 hint="the account needs a home folder that it can write to, and SFTP without a chroot",
             ) from error
-        self._spool = spool
+
+    def _furnished(self, sftp: paramiko.SFTPClient) -> str:
+        with sftp.open(BOOT_ID, "rb") as file:
+            boot = file.read(64).decode("ascii").strip()
+        home = sftp.normalize(".")
+        spool = home.rstrip("/") + "/.golden"
+        for folder in (spool, f"{spool}/{boot}", f"{spool}/{boot}/{self._own}"):
+            if not _is_there(sftp, folder):
+                sftp.mkdir(folder, 0o700)
+        for earlier in sftp.listdir(spool):
+            if earlier != boot:
+                _remove(sftp, f"{spool}/{earlier}")
+        spool = f"{spool}/{boot}/{self._own}"
+        if not _is_there(sftp, f"{spool}/{START}"):
+            with sftp.open(f"{spool}/{START}.new", "wb") as file:
+                file.write(self._shell.starter.read_bytes())
+            sftp.posix_rename(f"{spool}/{START}.new", f"{spool}/{START}")
+        return spool
 
     def _exists(self, path: str) -> bool:
         return self._call(lambda sftp: _is_there(sftp, path), path)
@@ -297,8 +317,12 @@ def _is_there(sftp: paramiko.SFTPClient, path: str) -> bool:
 def _remove(sftp: paramiko.SFTPClient, folder: str) -> None:
     """What an earlier boot of the guest left; its programs are gone, so nobody needs it."""
     with suppress(FileNotFoundError):
-        for name in sftp.listdir(folder):
-            sftp.remove(f"{folder}/{name}")
+        for entry in sftp.listdir_attr(folder):
+            path = f"{folder}/{entry.filename}"
+            if stat.S_ISDIR(entry.st_mode or 0):
+                _remove(sftp, path)
+            else:
+                sftp.remove(path)
         sftp.rmdir(folder)
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -286,16 +287,25 @@ def test_nothing_stays_in_the_account_when_all_has_ended(address: SshAddress) ->
     quick, slow = ssh.start(sh("true")), ssh.start(sh("sleep 1; exit 2"))
     ended(ssh, quick)
     ssh.close()
-    kept = {path.name for path in (Path.home() / ".golden").glob("*/*")}
+    kept = {path.name for path in (Path.home() / ".golden").glob("*/*/*")}
     assert f"{slow}.started" in kept
     assert f"{quick}.code" not in kept
     assert ended(ssh, slow) == Exit(2)
 
 
-def test_another_line_of_the_account_may_clear_up_at_any_time(ssh: SshCommunicator) -> None:
-    """The spool folder is gone when a program is to be started, and golden's own cleaning was it: made anew."""
-    shutil.rmtree(Path.home() / ".golden")
-    assert ended(ssh, ssh.start(sh("exit 7"))) == Exit(7)
+def test_lines_of_one_account_do_not_disturb_each_other(address: SshAddress) -> None:
+    """Lines open and end while others start programs: each program is started, polled and ended as if alone."""
+
+    def one(number: int) -> list[Exit]:
+        found = []
+        for _ in range(8):
+            line = SshCommunicator(address, POSIX)
+            found.append(ended(line, line.start(sh(f"exit {number}"))))
+            line.close()
+        return found
+
+    with ThreadPoolExecutor(3) as many:
+        assert list(many.map(one, range(3))) == [[Exit(number)] * 8 for number in range(3)]
 
 
 def opened(ssh: SshCommunicator, tmp_path: Path) -> Session:
