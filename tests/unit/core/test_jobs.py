@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from golden import stopping
 from golden.database import Database
 from golden.errors import ChangeFailed, GoldenError, JobBusy, Leaked, LeaseLost, Refused, StateUnusable
 from golden.jobs import Job, Journal, Lease, Owner, create, record
@@ -271,7 +272,7 @@ def test_a_signal_just_after_a_commit_ends_the_job_all_the_same(tmp_path: Path, 
 
     def checkpoint(label: str) -> None:
         if label == at:
-            raise KeyboardInterrupt
+            stopping.ask(KeyboardInterrupt())
 
     database = Database(tmp_path / "state", write=True, checkpoint=checkpoint)
     create(database, "prune", 1, ORDER, job="j1")
