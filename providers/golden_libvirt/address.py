@@ -26,6 +26,11 @@ class Address:
     remote: bool = False
     """The daemon runs on another host: its files are not ours to see."""
 
+    @property
+    def session(self) -> bool:
+        """The daemon is the user's own."""
+        return self.uri.partition("?")[0].endswith("/session")
+
 
 def parse(url: str) -> Address:
     """BadConfig for anything that is not one of EXAMPLES."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,7 +13,6 @@ from xml.etree import ElementTree as ET
 from golden.errors import BadName, Conflict, NotAble, NotFound
 from golden.guest.communicator import Communicator
 from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
-from golden.nbd import NbdDisk
 from golden.provider import Abilities, Endpoint, Marked, Scope
 from golden_libvirt import connection, definition, intake, marking, picture
 from golden_libvirt.address import Address
@@ -20,9 +20,11 @@ from golden_libvirt.agent import AgentLine
 from golden_libvirt.faults import NO_DOMAIN, code_of, translated
 from golden_libvirt.naming import checked
 from golden_libvirt.pool import Pool, choose
-from golden_libvirt.reading import can_read, definition_bytes, hashes, stamps
+from golden_libvirt.qcow2 import Source
+from golden_libvirt.reading import definition_bytes, hashes, stamps
 from golden_libvirt.record import Disk, Record
 from golden_libvirt.serving import served
+from golden_libvirt.volume_disk import open_volume
 from golden_libvirt.volume_images import VolumeImages
 
 EXTRAS = (("nvram", f"{definition.NVRAM}"), ("kernel", definition.KERNEL), ("initrd", definition.INITRD))
@@ -59,13 +61,12 @@ class Daemon:
     def _ask_abilities(self) -> Abilities:
         with translated("asking libvirt what it can do"):
             networks = tuple(network.name() for network in self.line.native.listAllNetworks(0) if network.isActive())
-        if self._address.uri.endswith("/session"):
+        if self._address.session:
             networks = ("user", *networks)
-        can_open = not self._address.remote and can_read(self.pool.folder)
         return Abilities(
             linked_clone=True,
             work_outlives_client=True,
-            open_disk=can_open,
+            open_disk=True,
             console_picture=True,
             forms=("qcow2",),
             networks=networks,
@@ -344,21 +345,32 @@ class Daemon:
         entry = self._get(machine.name)
         return AgentLine(lambda: self.line, entry.name)
 
-    def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> AbstractContextManager[NbdDisk]:
-        """Where the daemon's files can be read from here; NotAble elsewhere."""
-        if not self.abilities.open_disk:
-            raise NotAble(f"disks cannot be read from outside on {self._address.uri}", hint="run golden on that host")
+    @contextmanager
+    def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> Iterator[Source]:
+        """By qemu-nbd where the daemon's files may be read from here, else in pieces through libvirt."""
         if isinstance(thing, Origin):
             found = intake.look(self.line, thing, remote=self._address.remote)
             if not found.infos:
                 raise NotFound(f"{thing.where} has no disk that can be read")
-            return served(found.disks[0], found.infos[0].format)
-        if isinstance(thing, Artifact):
-            volume = f"{thing.name}.qcow2"
+            path, disk_format = found.disks[0], found.infos[0].format
+            theirs = thing.kind == "machine"
         else:
-            entry = self._frozen(thing) if isinstance(thing, Snapshot) else self._off(thing, "read")
-            volume = entry.disks[0].file
-        return served(Path(self.pool.get(volume).path), "qcow2")
+            if isinstance(thing, Artifact):
+                volume = f"{thing.name}.qcow2"
+            else:
+                entry = self._frozen(thing) if isinstance(thing, Snapshot) else self._off(thing, "read")
+                volume = entry.disks[0].file
+            path, disk_format, theirs = Path(self.pool.get(volume).path), "qcow2", True
+        if theirs and not self._is_ours_to_read(path):
+            with open_volume(self.line, str(path), disk_format) as far:
+                yield far
+        else:
+            with served(path, disk_format) as near:
+                yield near
+
+    def _is_ours_to_read(self, path: Path) -> bool:
+        """A system daemon's volumes belong to root, mode 0600; a session's daemon is this user."""
+        return not self._address.remote and (self._address.session or os.geteuid() == 0) and path.exists()
 
     def close(self) -> None:
         """The machines go on."""

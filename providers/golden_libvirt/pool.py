@@ -57,7 +57,9 @@ class Pool:
             except line.libvirt.libvirtError as error:
                 if code_of(error) != NO_STORAGE_POOL:
                     raise
-                make = f"virsh pool-create-as {name} dir --target /var/lib/libvirt/{name} --build"
+                uri = line.native.getURI()
+                folder = f"~/.local/share/libvirt/{name}" if "/session" in uri else f"/var/lib/libvirt/{name}"
+                make = f"virsh -c {uri} pool-create-as {name} dir --target {folder} --build"
                 raise NotFound(f"there is no storage pool {name}", details=str(error), hint=make) from error
             if not self.native.isActive():
                 self.native.create(0)

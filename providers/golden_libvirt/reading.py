@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,11 +13,6 @@ from golden_libvirt.connection import Line
 from golden_libvirt.faults import translated
 from golden_libvirt.pool import Pool
 from golden_libvirt.record import Record
-
-
-def can_read(folder: str) -> bool:
-    """Whether this user may read every file the daemon writes there: its volumes belong to root, mode 0600."""
-    return os.geteuid() == 0 and Path(folder).is_dir()
 
 
 def definition_bytes(line: Line, native: Any) -> bytes:
