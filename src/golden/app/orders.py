@@ -61,6 +61,8 @@ class UpdateWish:
     full: bool = False
     network: str | None = None
     timeout: float = 3600
+    apply_fixes: bool = False
+    """After the changes, what golden check calls safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class CaptureWish:
     timeout: float = 45 * 60
     mode_vm: bool = False
     """``/mode:vm``; an image for the same hypervisor and machine type only."""
+    fix: bool = False
+    """Make the fixes marked safe in the clone that is captured."""
 
 
 def adopt_order(project: Project, reference: str, origin: Origin, **options: object) -> AdoptOrder:
@@ -102,8 +106,8 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
 
     UsageError, NotFound or ChecksFailed where a change cannot be applied; Refused where the endpoint has no room.
     """
-    if not wish.wanted:
-        hint = "--add driver.inf, --run script.ps1, --copy FILE:PLACE or --playbook p.toml"
+    if not wish.wanted and not wish.apply_fixes:
+        hint = "--add driver.inf, --run script.ps1, --copy FILE:PLACE, --playbook p.toml or --apply-fixes"
         raise UsageError("nothing to change", hint=hint)
     catalog = project.catalog
     parent = version_of(target, catalog)
@@ -118,9 +122,26 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     changes = tuple(one.change for one in prepared)
     number = catalog.next_version(parent.reference)
     order = UpdateOrder(
-        parent.reference, parent.number, number, changes, wish.message, linked, wish.network, wish.timeout
+        parent.reference,
+        parent.number,
+        number,
+        changes,
+        wish.message,
+        linked,
+        wish.network,
+        wish.timeout,
+        wish.apply_fixes,
     )
-    steps = ("clone", *(f"{c.kind} {c.name}" for c in changes), "shut down", "read the disk", "freeze", "record")
+    fixing = ("fix what is safe",) if wish.apply_fixes else ()
+    steps = (
+        "clone",
+        *(f"{c.kind} {c.name}" for c in changes),
+        *fixing,
+        "shut down",
+        "read the disk",
+        "freeze",
+        "record",
+    )
     names = (f"{order.reference}@v{order.parent}", f"{order.reference}@v{order.number}")
     findings = tuple(finding for one in prepared for finding in one.findings)
     sources = tuple(source for one in prepared for source in one.sources)
@@ -151,9 +172,10 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
     number = catalog.next_image(version.reference)
     digest = answers[0].sha256 if answers else ""
     order = CaptureOrder(
-        version.reference, version.number, number, seal, digest, wish.libraries, wish.timeout, wish.mode_vm
+        version.reference, version.number, number, seal, digest, wish.libraries, wish.timeout, wish.mode_vm, wish.fix
     )
-    sealing = () if seal == "none" else ("generalize", "shut down")
+    fixing = ("fix what is safe",) if wish.fix else ()
+    sealing = () if seal == "none" else ("check", *fixing, "generalize", "shut down")
     steps = ("clone", *sealing, "prove from outside", "image", "prove the image", "record")
     steps += tuple(f"publish to {name}" for name in wish.libraries)
     names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")

@@ -24,6 +24,7 @@ def capture(
     mode_vm: Annotated[
         bool, typer.Option("--mode-vm", help="sysprep /mode:vm: for the same hypervisor and machine type only.")
     ] = False,
+    fix: Annotated[bool, typer.Option("--fix", help="Make the safe fixes of golden check in the clone.")] = False,
     to: Libraries = None,
     dry_run: DryRun = False,
     timeout: Timeout = None,
@@ -41,7 +42,7 @@ def capture(
 
         target = moves.at_version(open_project.target(project, reference), version)
         libraries = tuple(dict.fromkeys(to or ()))
-        wish = orders.CaptureWish(seal, answer_file, libraries, limit, mode_vm)
+        wish = orders.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix)
         with shown(talk) as steps:
             order, plan = orders.capture_order(project, target, wish, steps)
         work.show_plan(talk, plan, data=dry_run)
@@ -92,8 +93,12 @@ def _lines(talk: Talk, data: dict[str, Any], took: float) -> Iterator[str]:
     yield f"  proof, read from {where}:"
     for signal, value in proof["signals"]:
         yield f"    {talk.paint('✓', 'green')} {signal} = {value}"
+    for one in data["findings"]:
+        yield f"  {talk.paint(one['severity'], _LOOKS[one['severity']])}  {one['id']}: {one['sentence']}"
     for publication in data["publications"]:
         yield f"  published to {publication['library']}: {publication['where']}"
 
+
+_LOOKS = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 COMMANDS: dict[str, Callable[..., None]] = {"capture": capture, "publish": publish}

@@ -31,6 +31,7 @@ def update(
     playbook: Annotated[list[str] | None, typer.Option("--playbook", metavar="FILE.toml", help="Several.")] = None,
     message: Message = "",
     dry_run: DryRun = False,
+    apply_fixes: Annotated[bool, typer.Option("--apply-fixes", help="What golden check calls safe, lasting.")] = False,
     full: Annotated[bool, typer.Option("--full", help="A full clone instead of a linked one.")] = False,
     network: Annotated[str | None, typer.Option("--network", metavar="NET", help="Else none.")] = None,
     timeout: Timeout = None,
@@ -50,7 +51,7 @@ def update(
         from golden.app import moves, orders
 
         target = open_project.target(project, reference)
-        wish = orders.UpdateWish(wanted, message, full, network, limit)
+        wish = orders.UpdateWish(wanted, message, full, network, limit, apply_fixes)
         with shown(talk) as steps:
             order, plan = orders.update_order(project, target, wish, steps)
         work.show_plan(talk, plan, data=dry_run)
@@ -102,6 +103,7 @@ def _lines(talk: Talk, version: Any, plan: Any, told: dict[str, Any]) -> Iterato
     yield f"{talk.paint(name, 'green', 'bold')}  made from {plan.base} in {took}"
     for change in version.changes:
         yield f"  + {change.kind} {change.name}"
+        yield from (f"    {text}" for name, text in change.arguments if name == "fixed")
         evidence = dict.fromkeys(text for of, text in version.proofs if of == change.name)
         yield from (f"    {talk.paint('✓', 'green')} {text}" for text in evidence)
     yield from (f"    {note}" for note in told["notes"])

@@ -59,6 +59,8 @@ class ChangesDone:
     traces: tuple[tuple[tuple[str, str], ...], ...] = ()
     """For each change, in their order, what the guest was seen to get."""
     rearm: Rearm | None = None
+    fixed: tuple[str, ...] = ()
+    """What ``--apply-fixes`` mended, a sentence each: the ids of checks, a colon, what was done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class UpdateOrder:
     linked: bool = True
     network: str | None = None
     timeout: float = 3600
+    apply_fixes: bool = False
+    """After the changes, make the fixes that golden check calls safe."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def ask(
         done = family.fix(session, found.findings, deadline)
         if not done:
             break
-        fixed += done
+        fixed = tuple(dict.fromkeys((*fixed, *done)))
         found = merged(looked, family.check(session, order, deadline))
     keep(shop, found, fixed)
     return found, fixed

@@ -18,6 +18,7 @@ from golden.model import (
     UpdateOrder,
     Version,
 )
+from golden.procedures import fixing
 from golden.procedures.applying import Applying, with_traces
 from golden.procedures.frozen import check_frozen, lineage_digest
 from golden.procedures.inside import inside
@@ -64,8 +65,9 @@ def apply_changes(shop: Shop, machine: Machine, order: UpdateOrder) -> ChangesDo
     deadline = Deadline(order.timeout)
     family = shop.families(shop.catalog.reference(order.reference).os)
     with inside(shop, machine, order.reference, deadline) as session:
-        done = Applying(shop, session, family, deadline).all(order.changes)
-        return replace(done, rearm=family.readings(session, deadline))
+        done = Applying(shop, session, family, deadline).all(order.changes) if order.changes else ChangesDone((), ())
+        fixed, notes = fixing.fix(shop, session, order, deadline)
+        return replace(done, notes=(*done.notes, *notes), fixed=fixed, rearm=family.readings(session, deadline))
 
 
 def prove_changes(
@@ -82,7 +84,8 @@ def prove_changes(
                 details="\n".join(f"{key} = {value}" for key, value in facts.evidence),
                 hint=f"a change that runs sysprep does not belong into a reference; golden logs {shop.job}",
             )
-        return facts, family.prove(disk, with_traces(order.changes, done))
+        proofs = family.prove(disk, with_traces(order.changes, done))
+    return facts, (*proofs, *fixing.prove(shop, machine, order, done))
 
 
 def record(
@@ -95,18 +98,19 @@ def record(
 ) -> Version:
     """The next version; from here on it is what the next update starts from."""
     parent = shop.catalog.version(order.reference, order.parent)
+    changes = (*with_traces(order.changes, done), *fixing.change_of(done))
     version = Version(
         reference=order.reference,
         number=order.number,
         parent=parent.number,
-        digest=lineage_digest(parent.digest, order.changes, facts),
+        digest=lineage_digest(parent.digest, changes, facts),
         snapshot=snapshot,
         facts=facts,
         disks=shop.hypervisor.digest(snapshot),
         stamps=shop.hypervisor.identity(snapshot),
-        changes=with_traces(order.changes, done),
+        changes=changes,
         proofs=proofs,
-        message=order.message or ", ".join(change.name for change in order.changes),
+        message=order.message or ", ".join(change.name for change in changes),
         created=now(),
         depth=parent.depth + 1 if order.linked else 0,
         accepted_deployed=parent.accepted_deployed,

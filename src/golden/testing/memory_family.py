@@ -121,20 +121,18 @@ class MemoryFamily:
         """State, and what the file ``/findings`` says the disk shows."""
         files = files_of(disk)
         state = files.get("/state", "")
-        found = _findings(files.get("/findings", "[]"), "offline")
-        if state not in ("VIRGIN", "DEPLOYED"):
-            unfit = Finding("memory.state", Severity.ERROR, f"the guest is {state or 'in no state'}", "/state")
-            found = (unfit, *found)
-        return Checked(found, ("memory.state", *(one.id for one in found if one.id != "memory.state")))
+        found = _shown(files.get("/findings", "[]"), "offline")
+        unfit = Finding("memory.state", Severity.ERROR, f"the guest is {state or 'in no state'}", "/state")
+        bad = () if state in ("VIRGIN", "DEPLOYED") else (unfit,)
+        return Checked((*bad, *found.findings), ("memory.state", *found.made))
 
     def check(self, session: Session, order: SealOrder, deadline: Deadline) -> Checked:  # noqa: ARG002
         """What the file ``/findings`` says the running guest shows."""
         told = session.script(Script(SCRIPTS / "check"), "asking the guest what it finds", deadline)
-        found = _findings(told["findings"], "online")
-        return Checked(found, tuple(dict.fromkeys(one.id for one in found)))
+        return _shown(told["findings"], "online")
 
     def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
-        """Take the findings whose fix is ``safe`` out of ``/findings``."""
+        """Mark the findings whose fix is ``safe`` as fixed in ``/findings``."""
         safe = [one.id for one in findings if one.fix == "safe"]
         if not safe:
             return ()
@@ -217,13 +215,15 @@ class MemoryFamily:
         return SealProof(seal, "disk", facts, signals, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
-def _findings(text: str, way: str) -> tuple[Finding, ...]:
-    """``[{"id", "severity", "fix", "way"}]``; without a way it is shown both ways."""
-    return tuple(
+def _shown(text: str, way: str) -> Checked:
+    """``[{"id", "severity", "fix", "way", "fixed"}]``; without a way it is shown both ways, fixed no more."""
+    known = [one for one in json.loads(text or "[]") if one.get("way", way) == way]
+    findings = tuple(
         Finding(one["id"], Severity(one["severity"]), f"{one['id']} was met", way, one.get("fix", ""))
-        for one in json.loads(text or "[]")
-        if one.get("way", way) == way
+        for one in known
+        if not one.get("fixed")
     )
+    return Checked(findings, tuple(dict.fromkeys(str(one["id"]) for one in known)))
 
 
 def files_of(disk: BlockSource) -> dict[str, str]:

@@ -244,8 +244,11 @@ class MemoryCommunicator:
         return {"findings": self._text("/findings") or "[]"}
 
     def _fix(self, parameters: Raw) -> Raw:
-        left = [one for one in json.loads(self._text("/findings") or "[]") if one["id"] not in parameters["ids"]]
-        self._put("/findings", json.dumps(left))
+        found = json.loads(self._text("/findings") or "[]")
+        for one in found:
+            if one["id"] in parameters["ids"] and one.get("fix") == "safe":
+                one["fixed"] = True
+        self._put("/findings", json.dumps(found))
         return {}
 
     def _hash(self, parameters: Raw) -> Raw:
