@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from golden.cli.talk import Talk
@@ -76,7 +75,14 @@ def _place(name: str | None) -> str:
 
 
 def _data(result: Explanation) -> dict[str, Any]:
-    return {**asdict(result), "usable": result.usable}
+    return {**_plain(result), "usable": result.usable}
+
+
+def _plain(value: Any) -> Any:
+    """Nouns and tuples for JSON."""
+    if hasattr(value, "_asdict"):
+        return {name: _plain(one) for name, one in value._asdict().items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _lines(talk: Talk, result: Explanation) -> Iterator[str]:

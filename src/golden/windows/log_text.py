@@ -12,26 +12,21 @@ import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from golden.errors import NotFound, UsageError
 
-PIECE = 512 * 1024
-LONGEST = 64 * 1024
+PIECE = 120 * 1024
+"""Below what malloc fetches anew from the system for each block, which costs more than looking at the bytes."""
+LONGEST = 4096
 """Bytes of a line that are looked at."""
-_AT_END = 20
-"""How many of a block's last marked lines are read even where there are too many to read all."""
+_AT_END = 4
+"""How many of a block's last lines with a mark are read even where there are too many to read all."""
 _LINE = re.compile(
     r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d), (Info|Warning|Error)\s+(?:\[(0x[0-9a-f]{1,16})\]\s+)?(\w+)?\s?(.*)$",
     re.IGNORECASE,
-)
-_REPRINT = re.compile(
-    r"^(\d\d)-(\d\d)-(\d{4}) (\d\d:\d\d:\d\d)\S*\s+(\w+)\s+\d{1,20} \((0x[0-9a-f]{1,16})\)\s+(.*)$", re.IGNORECASE
-)
-"""ConfigMgr's reprint: the month first, no level, the bracket code as if it were the number of a thread."""
-_BAD_WORDS = re.compile(
-    r"\b(?:error|failed|failure|halting)\b|\bis on for|\bnot provisioned|turned on if|require a reboot", re.I
 )
 
 
@@ -66,7 +61,7 @@ def parsed(number: int, raw: bytes) -> Line:
     if met := _LINE.match(text):
         time, level, code, _component, message = met.groups()
         return Line(number, time, level.capitalize(), (code or "").lower(), message, text)
-    if met := _REPRINT.match(text):
+    if _is_reprinted(raw) and (met := _reprint().match(text)):
         month, day, year, clock, _component, thread, message = met.groups()
         code = f"0x{int(thread, 16):06x}" if int(thread, 16) else ""
         return Line(number, f"{year}-{month}-{day} {clock}", _level(message), code, message, text)
@@ -74,8 +69,25 @@ def parsed(number: int, raw: bytes) -> Line:
 
 
 def is_reprint(block: bytes) -> bool:
-    """Whether the first lines are ConfigMgr's."""
-    return any(_REPRINT.match(decoded(raw)) for raw in block[:LONGEST].split(b"\n", 20)[:20])
+    """Whether one of the first lines is ConfigMgr's."""
+    return any(_is_reprinted(raw) for raw in block[:LONGEST].split(b"\n", 20)[:20])
+
+
+def _is_reprinted(raw: bytes) -> bool:
+    return raw[2:3] == raw[5:6] == b"-" and raw[:2].isdigit() and _reprint().match(decoded(raw)) is not None
+
+
+@cache
+def _reprint() -> re.Pattern[str]:
+    """ConfigMgr's reprint: the month first, no level, the bracket code as if it were the number of a thread."""
+    head = r"^(\d\d)-(\d\d)-(\d{4}) (\d\d:\d\d:\d\d)\S*\s+(\w+)\s+\d{1,20} \((0x[0-9a-f]{1,16})\)\s+(.*)$"
+    return re.compile(head, re.IGNORECASE)
+
+
+@cache
+def _bad_words() -> re.Pattern[str]:
+    words = r"\b(?:error|failed|failure|halting)\b|\bnot (?:provisioned|running|have)\b"
+    return re.compile(words + r"|\bis on for|turned on if|require a reboot", re.IGNORECASE)
 
 
 def blocks(log: Log) -> Iterator[tuple[int, bytes]]:
@@ -102,33 +114,39 @@ def marked(
     Every line with one of ``always``; of those with one of ``often`` the first ``most`` and the last few.
     """
     ends: dict[int, int] = {}
-    kept = _spans(block, often, ends)
-    if len(kept) > most + _AT_END:
-        del kept[most:-_AT_END]
     seen = 0
-    for start in sorted({*kept, *_spans(block, always, ends)}):
+    for start in sorted(_spans(block, often, ends, most) | _spans(block, always, ends, len(block))):
         number += block.count(b"\n", seen, start)
         seen = start
         yield number, block[start : ends[start]]
 
 
-def _spans(block: bytes, marks: Sequence[bytes], ends: dict[int, int]) -> list[int]:
-    """Where the lines with one of the marks begin, in order; where they end is put into ``ends``."""
-    found = set()
+def _spans(block: bytes, marks: Sequence[bytes], ends: dict[int, int], most: int) -> set[int]:
+    """Where the first ``most`` and the last few lines of each mark begin; where they end is put into ``ends``."""
+    found: set[int] = set()
     for mark in marks:
-        at = block.find(mark)
-        while at >= 0:
+        at, left = block.find(mark), most
+        while at >= 0 and left:
             end = block.find(b"\n", at)
             end = len(block) if end < 0 else end
             start = block.rfind(b"\n", 0, at) + 1
             ends[start] = end
             found.add(start)
-            at = block.find(mark, end)
-    return sorted(found)
+            at, left = block.find(mark, end), left - 1
+        bound, left = len(block), _AT_END if at >= 0 else 0
+        while left and (at := block.rfind(mark, 0, bound)) >= 0:
+            start = block.rfind(b"\n", 0, at) + 1
+            if start in found:
+                break
+            end = block.find(b"\n", at)
+            ends[start] = len(block) if end < 0 else end
+            found.add(start)
+            bound, left = start, left - 1
+    return found
 
 
 def decoded(raw: bytes) -> str:
-    """One line as text; lines longer than 64 KiB are cut."""
+    """One line as text; long lines are cut."""
     raw = raw[:LONGEST].rstrip(b"\r\n")
     try:
         return raw.decode("utf-8")
@@ -185,4 +203,4 @@ def _read(path: Path) -> Iterator[bytes]:
 
 
 def _level(message: str) -> str:
-    return "Error" if _BAD_WORDS.search(message) else "Info"
+    return "Error" if _bad_words().search(message) else "Info"

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import NamedTuple
 
 from golden.windows.log_text import Line, Log, blocks, is_reprint, marked, parsed
 from golden.windows.sysprep_signatures import (
@@ -32,15 +33,16 @@ _ALWAYS = (
     b"command line option",
     b"File operations pending",
 )
-_ERRORS = (b", Error", b", error", b", ERROR")
-_REPRINTED = (b"rror", b"ail", b"alting", b"is on for", b"not provisioned", b"turned on if", b"require a reboot")
+_ERRORS = (b", Error",)
+_REPRINTED = (b"rror", b"ail", b"alting", b"is on for", b"Not running", b" not ", b"turned on if", b"require a reboot")
 """A reprint has no levels, so every line that may tell of a failure is looked at."""
 _MOST_ERRORS = 500
+_TAIL = 4096
 _MOST_READ = 20_000
 """Error lines of one run that are read; of more only each block's last ones, for the end of the run."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Run:
     """One run of sysprep."""
 
@@ -73,8 +75,7 @@ class Run:
         return not self.tag_made and self.last_error is not None and self.last_error.code == PRE_VALIDATION
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+class History(NamedTuple):
     """All runs that a log tells of."""
 
     runs: int = 0
@@ -85,8 +86,7 @@ class History:
     last: Run | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SysprepVerdict:
+class SysprepVerdict(NamedTuple):
     """What the last run came to, and why."""
 
     succeeded: bool
@@ -148,13 +148,15 @@ class _Reader:
     def __init__(self) -> None:
         self._runs, self._asked, self._made = 0, False, False
         self._run: Run | None = None
-        self._reprint = False
+        self._reprint, self._looks = False, 10
         self._left = _MOST_READ
         self._end: tuple[int, bytes, int] | None = None
 
     def take(self, number: int, block: bytes) -> None:
         """Some whole lines, of which the first has this number."""
-        self._reprint = self._reprint or is_reprint(block)
+        if self._looks:
+            self._looks -= 1
+            self._reprint = self._reprint or is_reprint(block)
         if self._run is None:
             self._cut_at_start(number, block)
         for at, raw in marked(number, block, _ALWAYS, _REPRINTED if self._reprint else _ERRORS, self._left):
@@ -215,9 +217,13 @@ def _last_words(block: bytes) -> int | None:
     """Where the last line that says something begins; frames around a beginning say nothing."""
     end = len(block)
     for _ in range(50):
-        words = len(block[:end].rstrip(b"\r\n \t=")) if end < len(block) else len(block.rstrip(b"\r\n \t="))
-        if not words:
-            return None
+        start = max(0, end - _TAIL)
+        words = start + len(block[start:end].rstrip(b"\r\n \t="))
+        if words == start:
+            if start == 0:
+                return None
+            end = start
+            continue
         start = block.rfind(b"\n", 0, words) + 1
         if parsed(0, block[start : start + 1000].partition(b"\n")[0]).message.strip("= \r\n"):
             return start

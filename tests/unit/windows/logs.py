@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 BEGIN = "Info       SYSPRP ===          Beginning of a new sysprep run          ==="
 GOOD_END = (
     r"Info       [0x0f0080] SYSPRP FCreateTagFile:Successfully created tag file C:\Windows\System32\Sysprep\Sysprep_succeeded.tag",
@@ -60,4 +62,105 @@ APPX_FAILURE = failed(
     "Error      SYSPRP Failed to remove apps for the current user: 0x80073cf2.",
     "Error      SYSPRP Exit code of RemoveAllApps thread was 0x3cf2.",
     module("SysprepGeneralizeValidate", r"C:\Windows\System32\AppxSysprep.dll", "3cf2"),
+)
+
+
+def reprinted(log: bytes) -> bytes:
+    """The same as ConfigMgr reprints it: the month first, no level, the bracket code as a thread's number."""
+    found = []
+    for line in log.decode().splitlines():
+        met = re.match(r"(\d{4})-(\d\d)-(\d\d) (\S+), \w+ +(?:\[(0x\w+)\] +)?SYSPRP (.*)", line)
+        assert met is not None, line
+        year, month, day, clock, code, message = met.groups()
+        thread = int(code or "0", 16)
+        found.append(f"{month}-{day}-{year} {clock}.000 SYSPRP {thread} ({thread:#x}) {message}\r\n")
+    return "".join(found).encode()
+
+
+def panther(*lines: str, day: str = "2026-03-21") -> bytes:
+    """A log of a first boot."""
+    head = ("Info                  [setup.exe] [Action Queue] : Unattend action queue started",)
+    return "".join(f"{day} 09:00:01, {line}\r\n" for line in (*head, *lines)).encode()
+
+
+PARSE_FAILURE = (
+    "Error                 [setup.exe] Windows could not parse or process the unattend answer file for pass [specialize]. "
+    "The settings specified in the answer file cannot be applied."
+)
+
+
+def driver(inf: str, *errors: str, code: str = "0xe0000247", at: str = "2026/03/20 15:20:00.000") -> bytes:
+    """One section of setupapi.dev.log; without a code it ended well."""
+    body = [
+        f">>>  [Setup Import Driver Package - C:\\Drivers\\{inf}]",
+        f">>>  Section start {at}",
+        "      cmd: C:\\Windows\\System32\\pnputil.exe /add-driver C:\\Drivers\\" + inf,
+        "     sto: {Setup Import Driver Package: enter}",
+        "!    sig:                Verifying file against specific (valid) catalog failed.",
+        *(f"!!!  sto:           {error}" for error in errors),
+        f"<<<  Section end {at}",
+        f"<<<  [Exit status: FAILURE({code})]" if code else "<<<  [Exit status: SUCCESS]",
+    ]
+    return ("\r\n".join(body) + "\r\n\r\n").encode()
+
+
+DEVICE_LOG_HEAD = b"[Device Install Log]\r\n     OS Version = 10.0.26100\r\n     Architecture = amd64\r\n\r\n"
+UNSIGNED = "Driver package failed signature verification. Error = 0xE0000247"
+
+
+def session(package: str, *errors: str, code: str = "0x00000000", name: str = "S_OK", day: str = "2026-03-20") -> bytes:
+    """One session of CBS.log."""
+    lines = [
+        f"Info                  CBS    Exec: Processing started.  Session: 31146322_2207785418, Package: {package}",
+        "Info                  CSI    00000001 Loading user account SID",
+        *(f"Error                 {error}" for error in errors),
+        f"Info                  CBS    Exec: Processing complete.  Session: 31146322_2207785418, Package: {package} "
+        f"[HRESULT = {code} - {name}]",
+    ]
+    return "".join(f"{day} 15:30:00, {line}\r\n" for line in lines).encode()
+
+
+ROLLUP = "Package_for_RollupFix~31bf3856ad364e35~amd64~~26100.4061.1.12"
+CBS_FAILURE = session(
+    ROLLUP,
+    "CSI    0000002b (F) Failed execution of queue item Installer: AppX registration installer",
+    "CBS    Failed to process single phase execution. [HRESULT = 0x800f0922 - CBS_E_INSTALLERS_FAILED]",
+    code="0x800f0922",
+    name="CBS_E_INSTALLERS_FAILED",
+)
+
+
+def dism(command: str, *errors: str, day: str = "2026-03-20") -> bytes:
+    """One call of DISM as dism.log tells it."""
+    lines = [
+        "Info                  DISM   DISM.EXE: <----- Starting Dism.exe session ----->",
+        f"Info                  DISM   DISM.EXE: Executing command line: dism.exe {command}",
+        "Warning               DISM   DISM Provider Store: PID=4412 TID=4416 Failed to load the provider: "
+        "C:\\Windows\\System32\\Dism\\SiloedPackageProvider.dll. - CDISMProviderStore::Internal_GetProvider(hr:0x8007007e)",
+        *(f"Error                 DISM   DISM Package Manager: PID=4412 TID=4416 {error}" for error in errors),
+        "Info                  DISM   DISM.EXE: Image session has been closed. Reboot required=no.",
+    ]
+    return "".join(f"{day} 15:31:00, {line}\r\n" for line in lines).encode()
+
+
+def msi(product: str, *lines: str, code: int = 1603) -> bytes:
+    """A log of msiexec /l*v, in UTF-16 as it writes them."""
+    whole = [
+        "=== Verbose logging started: 20/03/2026  15:40:00  Build type: SHIP UNICODE 5.00.10011.00  "
+        "Calling process: C:\\Windows\\System32\\msiexec.exe ===",
+        "MSI (c) (D0:0C) [15:40:00:123]: Resetting cached policy values",
+        "Property(S): ADMINPASSWORD = Sommer2026!",
+        *lines,
+        f"MSI (s) (34:5C) [15:40:09:001]: Windows Installer installed the product. Product Name: {product}. "
+        f"Product Version: 1.2.3. Product Language: 1033. Manufacturer: Example. Installation success or error status: {code}.",
+        f"MSI (s) (34:5C) [15:40:09:002]: MainEngineThread is returning {code}",
+    ]
+    return ("\r\n".join(whole) + "\r\n").encode("utf-16")
+
+
+MSI_FAILURE = msi(
+    "Example Agent",
+    "MSI (s) (34!98) [15:40:05:777]: Product: Example Agent -- Error 1920. Service 'Example' failed to start.",
+    "Action ended 15:40:06: StartServices. Return value 3.",
+    "Action ended 15:40:07: INSTALL. Return value 3.",
 )

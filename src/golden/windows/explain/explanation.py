@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from golden.errors import GoldenError, UsageError
 from golden.windows.explain.kinds import LOOKED_FOR, by_content, by_name, pieces_after, read
@@ -21,8 +21,7 @@ _SUCCEEDED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(NamedTuple):
     source: Source
     kind: str
     told: Told

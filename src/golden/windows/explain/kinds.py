@@ -20,15 +20,15 @@ _READERS = {
 """Module and function by kind; loaded when there is such a log, since most answers need one."""
 LOOKED_FOR = "setupact.log, setuperr.log, setupapi.dev.log, CBS.log, dism.log, and logs of msiexec (*.log)"
 _NAMES = (
-    ("setup", re.compile(r"(?:^|[^a-z])setup(?:act|err)\b[^/]*\.log$")),
-    ("setupapi", re.compile(r"(?:^|[^a-z])setupapi\.(?:dev|app|setup)\b[^/]*\.log$")),
-    ("cbs", re.compile(r"(?:^|[^a-z])(?:cbs\b[^/]*|cbspersist_[^/]*)\.log$")),
-    ("dism", re.compile(r"(?:^|[^a-z])dism\b[^/]*\.log$")),
+    ("setup", r"(?:^|[^a-z])setup(?:act|err)\b[^/]*\.log$"),
+    ("setupapi", r"(?:^|[^a-z])setupapi\.(?:dev|app|setup)\b[^/]*\.log$"),
+    ("cbs", r"(?:^|[^a-z])(?:cbs\b[^/]*|cbspersist_[^/]*)\.log$"),
+    ("dism", r"(?:^|[^a-z])dism\b[^/]*\.log$"),
 )
-_SYSPREP = re.compile(r"\bSYSPRP\b")
-_MSI = re.compile(r"={3} (?:Verbose )?logging started:|^MSI \([cs]\) \(|^Action (?:start|ended) [\d:]+:", re.MULTILINE)
-_SETUPAPI = re.compile(r"^\s*>>>\s+\[|^\[Device Install Log\]", re.MULTILINE)
-_DATED = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, \w+\s+(?:\[\w+\]\s+)?(\w*)", re.MULTILINE)
+"""Left as text: compiling them takes longer than reading a small log, and a log of sysprep needs none."""
+_MSI = r"^={3} (?:Verbose )?logging started:|^MSI \([cs]\) \(|^Action (?:start|ended) [\d:]+:"
+_SETUPAPI = r"^[ \t]*>>>[ \t]+\[|^\[Device Install Log\]"
+_DATED = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, \w+\s+(?:\[\w+\]\s+)?(\w*)"
 _SERVICING = {"DISM": "dism", "CBS": "cbs", "CSI": "cbs", "DPX": "cbs"}
 _HEAD = 64 * 1024
 
@@ -43,7 +43,7 @@ def read(kind: str, log: Log, file: str) -> Told:
 def by_name(name: str) -> str:
     """The kind that a path's name promises; empty where it promises none."""
     name = name.replace("\\", "/").rpartition("/")[2].lower()
-    return next((kind for kind, pattern in _NAMES if pattern.search(name)), "")
+    return next((kind for kind, pattern in _NAMES if re.search(pattern, name)), "")
 
 
 def by_content(name: str, first: bytes) -> str:
@@ -52,14 +52,14 @@ def by_content(name: str, first: bytes) -> str:
     if b"\0" in head[:4096]:
         return ""
     text = head.decode("utf-8", "replace").replace("\r", "")
-    if _SYSPREP.search(text):
+    if " SYSPRP " in text:
         return "sysprep"
-    if _SETUPAPI.search(text):
+    if re.search(_SETUPAPI, text, re.MULTILINE):
         return "setupapi"
-    if _MSI.search(text):
+    if re.search(_MSI, text, re.MULTILINE):
         return "msi"
     promised = by_name(name)
-    met = _DATED.search(text)
+    met = re.search(_DATED, text, re.MULTILINE)
     if met and promised in ("", "setup"):
         return _SERVICING.get(met.group(1).upper(), "setup")
     return promised if text.strip() else ""

@@ -21,10 +21,10 @@ _WORDS = re.compile(r"\bError (\d{4,5})\b\.? ?(.*)")
 _RETURNING = re.compile(r"MainEngineThread is returning (\d{1,10})|error status: (\d{1,10})")
 _PRODUCT = re.compile(r"Product(?: Name)?: (.{1,200}?)(?:\. Product Version|\. Installation| -- |$)")
 _GOOD = {0, 3010, 1641}
-_MOST_READ = 2000
+_MOST_READ = 500
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class _Attempt:
     product: str = ""
     code: int | None = None

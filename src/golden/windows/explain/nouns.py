@@ -1,24 +1,20 @@
-"""What an explanation is made of."""
+"""What an explanation is made of: named tuples, which load several times faster than dataclasses."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from functools import cache
+from typing import Literal, NamedTuple
 
 from golden.windows.log_text import Line
 
 Verdict = Literal["failed", "succeeded", "cut-off", "nothing-found"]
 Machine = Literal["untouched", "spoiled", "sealed", "unknown"]
 
-_SECRET = re.compile(
-    r"((?:\w*(?:password|passwd|pwd|secret)\w*)[\"']?\s*[=:]\s*)(?:\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE
-)
 _LONGEST = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(NamedTuple):
     """One line of a log, as evidence."""
 
     file: str
@@ -27,8 +23,7 @@ class Quote:
     """Without what no terminal should be sent, without passwords, and cut where it is very long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """One thing that went wrong."""
 
     id: str
@@ -49,8 +44,7 @@ class Cause:
     evidence: tuple[Quote, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """What one log tells."""
 
     verdict: Verdict
@@ -65,8 +59,7 @@ class Told:
     """How many error lines were passed over because good runs have them, too."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLog:
+class ReadLog(NamedTuple):
     """A log that was read."""
 
     file: str
@@ -75,8 +68,7 @@ class ReadLog:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """The whole answer."""
 
     verdict: Verdict
@@ -106,6 +98,13 @@ def quote(file: str, line: Line) -> Quote:
 
 def shown(text: str) -> str:
     """Words of a log as they may be printed."""
-    text = _SECRET.sub(r"\1***", text[: 4 * _LONGEST].strip())
+    text = _secret().sub(r"\1***", text[: 4 * _LONGEST].strip())
     text = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text.replace("\t", " "))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+@cache
+def _secret() -> re.Pattern[str]:
+    """What follows a word like a password's name."""
+    name = r"(\w{0,40}(?:password|passwd|pwd|secret)\w{0,40}[\"']?\s*[=:]\s*)"
+    return re.compile(name + r"(?:\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE)

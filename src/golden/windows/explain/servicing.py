@@ -15,7 +15,7 @@ from golden.windows.explain.codes import meaning, name_in
 from golden.windows.explain.nouns import Cause, Told, quote, shown
 from golden.windows.log_text import Line, Log, blocks, marked, parsed
 
-_MOST_READ, _MOST_ERRORS = 2000, 100
+_MOST_READ, _MOST_ERRORS = 500, 100
 _ERRORS = (b", Error",)
 _CBS_FRAMES = (b"Exec: Processing started", b"Exec: Processing complete", b"WER: Generating failure report")
 _DISM_FRAMES = (b"Executing command line", b"Starting Dism.exe session", b"CBS HRESULT=")
@@ -26,7 +26,7 @@ _COMMAND = re.compile(
 _HR = re.compile(r"\bhr\s*[:=]\s*(0x[0-9a-f]{8})|HRESULT\s*=\s*(0x[0-9a-f]{8})", re.IGNORECASE)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class _Session:
     package: str = ""
     time: str = ""

@@ -17,7 +17,7 @@ from golden.windows.sysprep_signatures import CAUSES
 _PARSE = next(row for row in CAUSES if row.id == "specialize-parse")
 _MARKS = (b"could not parse or process", b"CopyProfile")
 _COPY_FAILED = re.compile(r"CopyProfile\b.*\bfail", re.IGNORECASE)
-_MOST = 2000
+_MOST = 500
 
 
 def read(log: Log, file: str) -> Told:

@@ -50,7 +50,7 @@ class Source(Protocol):
         """Its content."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class FileSource:
     """A file on a disk."""
 
@@ -69,7 +69,7 @@ class FileSource:
             raise UsageError(f"the log {self.path} cannot be read: {error.strerror}") from error
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class InputSource:
     """Standard input."""
 
@@ -83,7 +83,7 @@ class InputSource:
             yield piece
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Found:
     """What the paths that were named hold."""
 
