@@ -188,3 +188,8 @@ def _text(value: Data | None) -> str:
 
 def _number(value: Data | None) -> int | None:
     return value if isinstance(value, int) else None
+
+
+def published_drivers(volume: Ntfs) -> tuple[Driver, ...]:
+    """Third-party driver packages of the Windows on a volume. Damaged or NotFound where its hives cannot be read."""
+    return _drivers(volume, open_hive(volume, "SYSTEM"))

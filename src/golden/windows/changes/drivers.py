@@ -32,9 +32,14 @@ def prepare(wanted: Wanted, facts: GuestFacts) -> Prepared:
         if folder and not is_plain(f"C:\\{folder}"):
             raise UsageError(f"{found.inf} names a folder that golden does not make in a guest: {folder!r}")
     arguments: tuple[tuple[str, str], ...] = (("inf", found.inf),)
-    if facts.build.isdigit() and int(facts.build) < _FIRST_WITH_ADD_DRIVER:
+    if is_old(facts):
         arguments = (*arguments, ("pnputil", "old"))
     return replace(changes.prepared("driver", found.inf, sources, arguments), findings=found.findings)
+
+
+def is_old(facts: GuestFacts) -> bool:
+    """Whether this Windows has the pnputil of before Windows 10 1607."""
+    return facts.build.isdigit() and int(facts.build) < _FIRST_WITH_ADD_DRIVER
 
 
 def apply(session: Session, change: Change, files: Mapping[str, Path], deadline: Deadline) -> Applied:

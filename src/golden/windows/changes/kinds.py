@@ -5,20 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from golden.errors import UsageError
-from golden.windows.changes import certificates, drivers, files, installers, registry, scripts, setups, updates
+from golden.windows.changes import (
+    appx,
+    certificates,
+    drivers,
+    features,
+    files,
+    installers,
+    registry,
+    removal,
+    scripts,
+    setups,
+    updates,
+)
 from golden.windows.changes.kind import Kind
 
 KINDS: Mapping[str, Kind] = {
+    "appx": appx,
+    "capability": features,
     "certificate": certificates,
     "driver": drivers,
+    "feature": features,
     "file": files,
     "msi": installers,
     "registry": registry,
+    "remove": removal,
     "script": scripts,
     "setup": setups,
     "update": updates,
 }
-ASKED: tuple[str, ...] = ()
+ASKED: tuple[str, ...] = ("appx", "capability", "feature", "remove")
 """Those that the running guest is asked for, since the powered-off disk does not tell for certain."""
 
 

@@ -65,6 +65,7 @@ PNPUTIL: Table = {
     0xE0000247: _failed(f"its catalog's signature cannot be verified; {_UNSIGNED}"),
     0x800B0109: _failed("its signature ends in a root that is not trusted here; add that certificate first: --add"),
 }
+REMOVING: Table = {0: _DONE, 3010: _RESTART, 1641: _RESTART}
 _OLDER_STACK = "it needs a newer servicing stack; add that update first"
 _NOT_FOR_THIS = Outcome(
     Meaning.NOT_APPLICABLE,

@@ -92,7 +92,89 @@ def certificate(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
         return {"there": hive.has(f"{base}\\{wanted['thumbprint']}")}
 
 
+APPX = "Microsoft\\Windows\\CurrentVersion\\Appx\\AppxAllUserStore"
+"""Where Windows keeps provisioned packages is unconfirmed (docs/facts: windows 8.2); the stand-in keeps them here."""
+
+
+def appx(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
+    """Provision a package by its manifest, or take one away. Fault ``appx``: the HRESULT that it ends with."""
+    answer: dict[str, Any] = {"ok": True, "why": "", "code": 0}
+    fault = servicing.fault_code(world, "appx")
+    if wanted["action"] != "ask" and fault:
+        answer = {
+            "ok": False,
+            "why": f"Deployment failed with HRESULT: {fault:#x}",
+            "code": fault - (fault >> 31 << 32),
+        }
+    elif wanted["action"] == "add":
+        missing = [path for path in wanted["dependencies"] if not world.path(path).is_file()]
+        package = _full_name(world, wanted["path"])
+        if missing or not package.startswith(f"{wanted['name']}_"):
+            answer = {"ok": False, "why": f"not as asked for: {missing or package}", "code": -1}
+        else:
+            with registry_of(world.root, world.machine).open("SOFTWARE", write=True) as hive:
+                hive.set(f"{APPX}\\Applications\\{package}", "Path", f"C:\\Program Files\\WindowsApps\\{package}")
+                hive.add(f"{APPX}\\Staged\\{package}")
+    elif wanted["action"] == "remove":
+        with registry_of(world.root, world.machine).open("SOFTWARE", write=True) as hive:
+            for package in _provisioned(hive.children(f"{APPX}\\Staged"), wanted["name"]):
+                hive.delete_key(f"{APPX}\\Staged\\{package}")
+                hive.delete_key(f"{APPX}\\Applications\\{package}")
+    with registry_of(world.root, world.machine).open("SOFTWARE") as hive:
+        there = _provisioned(hive.children(f"{APPX}\\Staged"), wanted["name"])
+    named = [{"name": wanted["name"], "version": each.split("_")[1], "package": each} for each in there]
+    return {**answer, "packages": named}
+
+
+def _provisioned(packages: list[str], name: str) -> list[str]:
+    return [each for each in packages if each.split("_")[0].lower() == name.lower()]
+
+
+def _full_name(world: World, path: str) -> str:
+    """Name_Version_Architecture__Publisher; the publisher's part is the stand-in's own."""
+    import re
+    import zipfile
+
+    with zipfile.ZipFile(world.path(path)) as archive:
+        names = archive.namelist()
+        manifest = "AppxManifest.xml" if "AppxManifest.xml" in names else "AppxMetadata/AppxBundleManifest.xml"
+        text = archive.read(manifest).decode()
+    found = re.search(r"<Identity ([^>]*)>", text)
+    said = dict(re.findall(r'(\w+)="([^"]*)"', found[1] if found else ""))
+    return f"{said['Name']}_{said['Version']}_{said.get('ProcessorArchitecture', 'neutral')}__goldenstandin"
+
+
+FEATURES = "Golden\\StandIn\\Features"
+KNOWN = {"feature": ("NetFx3", "TelnetClient", "Web-Server"), "capability": ("OpenSSH.Server~~~~0.0.1.0",)}
+
+
+def feature(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
+    """
+    Turn a feature on, or tell its state; a role is one with a hyphen in its name.
+
+    Fault ``feature``: 3010 asks for a restart (servicing then has something pending), another number is the HRESULT.
+    """
+    kind, name = wanted["kind"], wanted["name"]
+    way = "capability" if kind == "capability" else "role" if "-" in name else "optional feature"
+    answer = {"ok": True, "why": "", "code": 0, "way": way, "state": "unknown", "on": False, "restart": False}
+    if name not in KNOWN[kind]:
+        return {**answer, "ok": False, "why": f"Feature name {name} is unknown.", "code": 0x800F080C - (1 << 32)}
+    fault = servicing.fault_code(world, "feature") if wanted["action"] == "enable" else None
+    if fault not in (None, 0, servicing.RESTART):
+        return {**answer, "ok": False, "why": f"Error: {fault:#x}", "code": fault - (fault >> 31 << 32)}
+    if wanted["action"] == "enable":
+        servicing.add(world, [], "golden", restart=fault == servicing.RESTART)
+        with registry_of(world.root, world.machine).open("SOFTWARE", write=True) as hive:
+            hive.set(FEATURES, name, 1)
+    with registry_of(world.root, world.machine).open("SOFTWARE") as hive:
+        on = hive.get(FEATURES, name) == 1
+    words = ("Enabled", "Disabled") if way == "optional feature" else ("Installed", "NotPresent")
+    return {**answer, "on": on, "state": words[0] if on else words[1], "restart": fault == servicing.RESTART}
+
+
 SCRIPTS: dict[str, Ask] = {
+    "appx.ps1": appx,
+    "feature.ps1": feature,
     "start_as_system.ps1": start_as_system,
     "certificate.ps1": certificate,
     "settled.ps1": settled,
