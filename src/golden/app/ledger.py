@@ -24,6 +24,7 @@ def ledger(os: str, head: int, versions: Sequence[Version], images: Sequence[Ima
     newest = sealed[-1] if sealed else None
     after = newest.rearm if newest else None
     told = f"rearm left: reference {told_left(version.facts, reading)}"
+    told += "" if reading else " until a clone of it has run"
     if newest is not None:
         told += f", images {told_left(newest.proof.facts, after)}"
     low = [one for one in explain(version.facts, reading, sealed=False) if one.severity is Severity.WARNING]

@@ -27,6 +27,8 @@ _WINLOGON = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
 _MEMORY = "Control\\Session Manager\\Memory Management"
 _PAGING = {"pagefile.sys": "paging file", "swapfile.sys": "paging file of apps", "hiberfil.sys": "hibernation file"}
 _TASKS = {TASK, CLEAN_UP_TASK, LOCAL_TASK}
+_SPOOL = ".golden"
+"""What the way in by SSH keeps in its account's home."""
 _WORK_FOLDER = WindowsDialect.work_folder[3:].replace("\\", "/")
 
 
@@ -100,10 +102,14 @@ def _own_files(volume: Ntfs, software: Hive) -> Iterator[Finding]:
             sentence = f"golden's task {task} is still there, and a stored password with it"
             yield _error("residue-task", sentence, f"Tasks\\{task}")
     folder = volume.find(_WORK_FOLDER)
-    left = sorted(entry.name for entry in folder.entries()) if folder and folder.is_folder else []
+    entries = folder.entries() if folder and folder.is_folder else iter(())
+    left = sorted(f"{WindowsDialect.work_folder}\\{entry.name}" for entry in entries)
+    users = volume.find("Users")
+    for user in users.entries() if users and users.is_folder else ():
+        if volume.exists(f"Users/{user.name}/{_SPOOL}"):
+            left.append(f"C:\\Users\\{user.name}\\{_SPOOL}")
     if left:
-        evidence = ", ".join(f"{WindowsDialect.work_folder}\\{name}" for name in left[:5])
-        yield _error("residue-files", "files of golden's are still there", evidence)
+        yield _error("residue-files", "files of golden's are still there", ", ".join(left[:5]))
 
 
 def _auto_logon(volume: Ntfs, software: Hive) -> Iterator[Finding]:

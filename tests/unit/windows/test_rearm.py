@@ -119,7 +119,7 @@ def test_the_ledger_says_what_reference_and_images_have_left() -> None:
     after = replace(NEW, windows=1000, sku=1000)
     alone = ledger("windows", 1, [version(1)], [])
     assert alone is not None
-    assert (alone["told"], alone["reference"]) == ("rearm left: reference unknown", None)
+    assert (alone["told"], alone["reference"]) == ("rearm left: reference unknown until a clone of it has run", None)
     captured = ledger("windows", 1, [version(1)], [image(1, 1, after, NEW)])
     assert captured is not None
     assert captured["told"] == "rearm left: reference 1001 (never used), images 1000"

@@ -99,6 +99,7 @@ GOLDENS = [
     ("residue-task", {"software": disks.at(f"{TREE}\\golden-clean-up", {"Id": ("sz", "{1}")})}),
     ("residue-task", {"files": {"Windows/System32/Tasks/golden-local": b"x"}}),
     ("residue-files", {"files": {"Windows/Temp/golden/job-1/sysprep.in": b"x"}}),
+    ("residue-files", {"files": {"Users/Administrator/.golden/boot/1": b"x"}}),
     ("residue-accounts-unread", {"accounts": {}}),
     ("residue-autologon-password", {"software": disks.at(WINLOGON, {"defaultpassword": ("sz", "pw")})}),
     ("residue-answer-file", {"files": {CACHED: PLAIN}}),

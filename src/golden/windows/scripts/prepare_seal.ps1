@@ -27,7 +27,7 @@ if ($null -ne $setup.PSObject.Properties['UnattendFile']) {
     $removed += 'HKLM\SYSTEM\Setup!UnattendFile'
 }
 
-# 2: removable (floppy disks, too); 5: CD and DVD
+# Removable: floppy disks and sticks; CDRom: DVDs and ISO images, too
 $media = @()
 foreach ($drive in [System.IO.DriveInfo]::GetDrives()) {
     if (@('Removable', 'CDRom') -notcontains [string]$drive.DriveType -or -not $drive.IsReady) { continue }

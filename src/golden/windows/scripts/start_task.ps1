@@ -36,12 +36,13 @@ function Set-Builder([string]$name, [string]$password) {
     # Before Windows 10 and PowerShell 5.1
     $computer = [ADSI]('WinNT://' + $env:COMPUTERNAME)
     $sid = New-Object System.Security.Principal.SecurityIdentifier $administrators
-    $group = $computer.Children.Find($sid.Translate([System.Security.Principal.NTAccount]).Value.Split('\')[-1], 'Group')
+    $whole = $sid.Translate([System.Security.Principal.NTAccount]).Value
+    $group = $computer.Children.Find($whole.Split('\')[-1], 'Group')
     $user = $computer.Children | Where-Object { $_.SchemaClassName -eq 'User' -and $_.Name -eq $name }
     if ($null -eq $user) { $user = $computer.Create('User', $name) }
     $user.SetPassword($password)
     $user.SetInfo()
-    if (-not $group.Invoke('IsMember', $user.Path)) { $group.Invoke('Add', $user.Path) }
+    if (-not $group.IsMember($user.Path)) { $group.Add($user.Path) }
 }
 
 $answer = @{ started = $false; why = '' }
@@ -59,9 +60,11 @@ try {
     $action = $definition.Actions.Create(0)
     $action.Path = [string]$p.argv[0]
     $action.Arguments = (@($p.argv | Select-Object -Skip 1 | ForEach-Object { ConvertTo-Argument $_ }) -join ' ')
-    # 6: made or replaced. Logon type 5: a service account; 1: with a password, which the task scheduler keeps.
-    if ($p.account -eq 'SYSTEM') { $task = $folder.RegisterTaskDefinition([string]$p.task, $definition, 6, 'SYSTEM', $null, 5) }
-    else { $task = $folder.RegisterTaskDefinition([string]$p.task, $definition, 6, [string]$p.account, [string]$p.password, 1) }
+    # Logon type 5: a service account; 1: with a password, which the task scheduler keeps. 6: made or replaced.
+    $name = [string]$p.task
+    $account = [string]$p.account
+    if ($account -eq 'SYSTEM') { $task = $folder.RegisterTaskDefinition($name, $definition, 6, $account, $null, 5) }
+    else { $task = $folder.RegisterTaskDefinition($name, $definition, 6, $account, [string]$p.password, 1) }
     $null = $task.Run($null)
     $answer.started = $true
 }
