@@ -1,0 +1,31 @@
+"""The whole main job on a hypervisor of another host: nothing of its files can be opened from here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import bench
+from tests.e2e.libvirt_daemon import daemon, pool, ssh
+
+pytestmark = [pytest.mark.slow, pytest.mark.daemon]
+
+
+def test_the_main_job_behind_ssh(tmp_path: Path) -> None:
+    """Adopt, update, capture, check: the disks are read through libvirt, in pieces, and proved as anywhere."""
+    (tmp_path / "keys").mkdir()
+    with daemon(), ssh(tmp_path / "keys") as url, pool() as name:
+        place = bench.empty(tmp_path / "p")
+        settings = (place.path / "golden.toml").read_text(encoding="utf-8")
+        place.write("golden.toml", settings.replace('url = "qemu:///embed"', f'url = "{url}"\npool = "{name}"'))
+        standin = bench.guest()
+        place.does("adopt", "win2022", "--from", str(standin.disk), *bench.boot_options(standin))
+        place.does("update", "--add", "drivers/goldennet.inf")
+        place.does("capture", "--answer-file", "answers.xml")
+        log = place.log()
+        assert [version["state"] for version in log["versions"]] == ["VIRGIN", "VIRGIN"]
+        (image,) = log["images"]
+        assert image["proof"]["state"] == "SEALED", image
+        place.does("verify", "--deep")
+        assert place.golden("doctor").code == 0
