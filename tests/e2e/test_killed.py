@@ -27,12 +27,10 @@ UPDATE_RESUMED = [
     ("driver goldennet.inf", "", True),
     ("done changes", "waiting for the guest to switch itself off", False),
     ("done freeze", "start freeze", False),
-    ("done record", "start record", False),
 ]
 UPDATE_CANCELLED = [
     ("owned a1-clone", "own a1-clone", False),
     ("waiting for the guest to switch itself off", "", True),
-    ("start proof", "done changes", False),
     ("start record", "done freeze", False),
 ]
 CAPTURE_RESUMED = [
@@ -40,13 +38,10 @@ CAPTURE_RESUMED = [
     ("sysprep is generalizing the clone", "", False),
     ("done generalize", "waiting for the guest to switch itself off", False),
     ("own a1-image", "done proof", False),
-    ("owned a1-image", "own a1-image", False),
     ("start publish to images", "done record", False),
 ]
 CAPTURE_CANCELLED = [
-    ("owned a1-clone", "own a1-clone", False),
     ("waiting for the guest to switch itself off", "", False),
-    ("start proof of the image", "owned a1-image", False),
     ("done record", "start record", False),
     ("start record in images", "done publish to images", False),
 ]
