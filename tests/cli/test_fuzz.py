@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.cli.lab import Lab
 
 CODES = {0, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 20}
-HARMLESS = sorted(set(VERBS) - {"demo", "init", "selftest"})
+HARMLESS = sorted(set(VERBS) - {"answer", "demo", "init", "selftest"})
 """Without those that may write into any folder that is named."""
 WORDS = st.one_of(
     st.sampled_from(["ref", "ref@v1", "ref@i1", "ref@latest", "@", "base", "here", "shelf", "a.inf", "a.inf:/x", "--"]),

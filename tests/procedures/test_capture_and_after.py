@@ -17,11 +17,12 @@ from golden.errors import (
     Tampered,
     UsageError,
 )
-from golden.model import CaptureOrder, CloneOptions, Mark, PruneOrder, Role
+from golden.model import CaptureOrder, CloneOptions, Mark, PruneOrder, Role, Severity
 from golden.procedures import capture as procedure
 from golden.procedures.channels import promote, roll_back_channel, roll_back_head
 from golden.testing.memory import Fault
 from golden.waiting import Silent
+from golden.windows.answers.writing import Wish, written
 from tests.procedures.conftest import Bench
 
 
@@ -230,8 +231,9 @@ def test_a_password_in_an_answer_file_is_a_warning(bench: Bench, encoding: str) 
     bench.adopt()
     answers = bench.folder / "answers.xml"
     found = []
-    for text in ("<u><AdministratorPassword><Value>x</Value></AdministratorPassword></u>", "<u><TimeZone/></u>"):
-        answers.write_text(text, encoding=encoding)
+    for password in ("x", ""):
+        text = written(Wish(edition="server", locale="en-US", password=password)).decode()
+        answers.write_text(text.replace("encoding='utf-8'", f"encoding='{encoding}'"), encoding=encoding)
         _, plan = capture_order(bench.project, Target("ref", ""), CaptureWish(answer_file=answers), Silent())
-        found.append([finding.id for finding in plan.findings])
-    assert found == [["answer-file-password"], []]
+        found.append([finding.id for finding in plan.findings if finding.severity is not Severity.INFO])
+    assert found == [["answer.secret-base64"], []]

@@ -163,7 +163,7 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
     for name in wish.libraries:
         project.settings.library(name)
     answers = answer_payload(wish.answer_file, seal)
-    findings = answer_findings(guests, answers[1], version.facts) if answers else ()
+    findings = answer_findings(guests, wish.answer_file, version.facts) if wish.answer_file else ()
     with project.hypervisor(catalog.reference(version.reference).endpoint, "look", watcher) as hypervisor:
         space = sum(disk.size for disk in _below(project, version)) + (256 << 20)
         free = hypervisor.free_space()

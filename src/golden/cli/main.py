@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Any
 
-from golden.cli import shortcut, signals
+from golden.cli import shortcut
 from golden.cli.talk import Talk
 from golden.errors import GoldenError, UsageError
+
+TYPE_CHECKING = False  # Commands that are cut short load as little as they can; signals and typing are not little.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
 def main() -> None:
     """The console script."""
-    signals.listen()
+    if not shortcut.is_instant(sys.argv[1:]):
+        from golden.cli import signals
+
+        signals.listen()
     try:
         code = run(sys.argv[1:])
         sys.stdout.flush()
@@ -22,6 +28,8 @@ def main() -> None:
     except OSError:
         code = _be_quiet()
     except KeyboardInterrupt as stop:  # Between the end of the command and the end of the process.
+        from golden.cli import signals
+
         code = signals.code(stop)
     sys.exit(code)
 
@@ -32,13 +40,14 @@ def run(arguments: Sequence[str]) -> int:
     try:
         _assert_text(arguments)
         if (act := shortcut.found(arguments)) is not None:
-            act()
-            return 0
+            return act() or 0
         return _invoke(list(arguments))
     except GoldenError as error:
         talk.fail(error)
         return error.exit_code
     except KeyboardInterrupt as stop:
+        from golden.cli import signals
+
         return signals.told(stop, talk)
     except BrokenPipeError:
         return _be_quiet()

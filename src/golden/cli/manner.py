@@ -44,6 +44,9 @@ def verb(act: Callable[..., None]) -> Callable[..., None]:
     names = {**vars(options), **act.__globals__}
     own = list(inspect.signature(act, globals=names, eval_str=True).parameters.values())[1:]
     shared = common()
+    instead = {one.name: one for one in own if one.name in {other.name for other in shared}}  # e.g. more outputs
+    own = [one for one in own if one.name not in instead]
+    shared = [instead.get(one.name, one).replace(kind=_KEYWORD) for one in shared]
 
     @wraps(act)
     def run(**given: Any) -> None:

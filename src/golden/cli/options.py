@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +19,19 @@ Address = Annotated[
 ]
 Paths = Annotated[
     list[str] | None, typer.Argument(metavar="[PATH|JOB]...", help="Nothing means the newest job.", show_default=False)
+]
+AnswerFiles = Annotated[list[str], typer.Argument(metavar="ANSWER.xml...", show_default=False)]
+Edition = Annotated[
+    str,
+    typer.Option("--edition", metavar="client|server|NAME", help="Of the guest's Windows.", show_default=False),
+]
+Architecture = Annotated[
+    str, typer.Option("--arch", metavar="amd64|x86|arm64", help="Of the guest's Windows.", show_default=False)
+]
+Purpose = Annotated[str, typer.Option("--for", metavar="capture|install", help="What the file is used for.")]
+OutputOrSarif = Annotated[
+    Literal["text", "json", "jsonl", "sarif"] | None,
+    typer.Option("--output", "-o", envvar="GOLDEN_OUTPUT", help="What stdout carries.", show_envvar=False),
 ]
 Job = Annotated[str | None, typer.Argument(metavar="[JOB]", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every one.")]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
 
 from golden.errors import GoldenError, UsageError
+
+TYPE_CHECKING = False  # typing takes longer to load than all of this.
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any, TextIO
 
 SCHEMA = "golden/1"
 OUTPUTS = ("text", "json", "jsonl")

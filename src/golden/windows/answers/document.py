@@ -25,6 +25,7 @@ MOST_ELEMENTS = 50_000
 MOST_DEPTH = 100
 
 _ALL = True
+_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 _JUNK = 9
 _UNKNOWN_ENCODING = 18
@@ -116,11 +117,13 @@ def parse(content: bytes) -> Document:
     """The elements of an answer file in UTF-8, UTF-16 or what its declaration names. Unreadable."""
     if not content.strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
         raise Unreadable("answer.empty", "the file is empty", "golden answer new writes one to begin with")
-    reader = _Reader()
+    mark = 1 if content.startswith(_MARKS) else 0
+    reader = _Reader(mark)
     try:
         reader.parser.Parse(content, _ALL)
     except expat.ExpatError as error:
-        raise _told(error, content) from None
+        place = (error.lineno, error.offset + 1 - (mark if error.lineno == 1 else 0))
+        raise _told(error, content, place) from None
     except (LookupError, ValueError) as error:  # What Python's codecs raise for encodings that expat asks them about.
         words = f"its declaration names an encoding that cannot be read ({type(error).__name__})"
         raise Unreadable("answer.encoding", words, "save it as UTF-8", (1, 1)) from None
@@ -132,7 +135,9 @@ def parse(content: bytes) -> Document:
 class _Reader:
     """Expat's handlers and what they have seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, mark: int) -> None:
+        """``mark`` is how many columns of the first line a byte order mark takes, which no editor counts."""
+        self._mark = mark
         self.root: Element | None = None
         self.encoding = ""
         self._open: list[Element] = []
@@ -153,7 +158,10 @@ class _Reader:
             space, _, name = tag.rpartition(" ")
             names = self._names[tag] = (space, name)
         parser = self.parser
-        element = Element(*names, attributes, parser.CurrentLineNumber, parser.CurrentColumnNumber + 1)
+        line, column = parser.CurrentLineNumber, parser.CurrentColumnNumber + 1
+        if line == 1:
+            column -= self._mark
+        element = Element(names[0], names[1], attributes, line, column)
         above = self._open
         if above:
             above[-1].children.append(element)
@@ -189,8 +197,7 @@ class _Reader:
         raise Unreadable("answer.document-type", words, "take the declaration out", place)
 
 
-def _told(error: expat.ExpatError, content: bytes) -> Unreadable:
-    place = (error.lineno, error.offset + 1)
+def _told(error: expat.ExpatError, content: bytes, place: tuple[int, int]) -> Unreadable:
     said = expat.ErrorString(error.code) or "it cannot be parsed"
     if error.code == _JUNK and _goes_on(error, content):
         words = "a second document begins here; Windows reads one <unattend> in a file"

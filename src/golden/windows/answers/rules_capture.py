@@ -5,6 +5,7 @@ from __future__ import annotations
 from golden.windows.answers.components import DEPLOYMENT, LICENSING, SHELL
 from golden.windows.answers.document import Element
 from golden.windows.answers.rules import Aim, Remark
+from golden.windows.answers.rules_settings import shown
 from golden.windows.answers.rules_shape import Part
 
 TYPE_CHECKING = False
@@ -29,7 +30,7 @@ def _rearm(component: Element, aim: Aim) -> Iterator[Remark]:
     for setting in component.named("SkipRearm"):
         if setting.text.lower() in ("", "0", "false"):
             continue
-        said = f"SkipRearm={'1' if setting.is_true else setting.text[:10]!r}"
+        said = f"SkipRearm={shown(setting.text[:10])}"
         if aim.is_capture:
             words = (
                 f"{said}: every machine of the image would have the same client ID, and a KMS would count them as one"
