@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+def awaited(what: str) -> str:
+    """``waiting for the guest to answer``, but ``still copying a file``."""
+    return f"still {what}" if what.partition(" ")[0].endswith("ing") else f"waiting for {what}"
+
+
 class Steps(Protocol):
     """Both of what shows a job: the steps of its procedure, and what is waited for inside one."""
 
@@ -85,7 +90,7 @@ class PlainSteps:
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
         """Said once, when the wait is long enough to wonder."""
         if elapsed >= 5:
-            self._once(f"  waiting for {what} (at most {seconds(round(limit))})")
+            self._once(f"  {awaited(what)} (at most {seconds(round(limit))})")
 
     def doing(self, what: str) -> None:
         """A part of a step begins."""
@@ -172,7 +177,7 @@ class LiveSteps:
 
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
         """``waiting for X  12 s of 60 min``."""
-        self._show(f"waiting for {what}  {seconds(round(elapsed))} of {seconds(round(limit))}")
+        self._show(f"{awaited(what)}  {seconds(round(elapsed))} of {seconds(round(limit))}")
 
     def doing(self, what: str) -> None:
         """A part of a step begins."""

@@ -23,10 +23,12 @@ def add(settings: Settings, group: str, name: str, url: str) -> Path:
         tables = document[group]
         table = tomlkit.inline_table() if isinstance(tables, InlineTable) else tomlkit.table()
         table["url"] = url
+        if not isinstance(tables, InlineTable):
+            table.add(tomlkit.nl())
         tables[name] = table
     except (TOMLKitError, ValueError, TypeError) as error:
         raise BadConfig(f"{file}: [{group}.{name}] cannot be added: {error}", hint="edit it by hand") from error
-    return _write(file, tomlkit.dumps(document))
+    return _write(file, tomlkit.dumps(document).rstrip("\n") + "\n")
 
 
 def remove(settings: Settings, group: str, name: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -159,11 +160,11 @@ class Session:
         """
         for _ in range(2):
             sent = self._send(source, target, deadline)
-            there = self.script(self.dialect.hasher, f"checking {source.name} in the guest", deadline, path=target)
+            there = self.script(self.dialect.hasher, f"checking {_last(target)} in the guest", deadline, path=target)
             if there["sha256"] == sent:
                 return sent
         raise GuestError(
-            f"{source.name} arrived in the guest with other bytes than it left with, twice",
+            f"{_last(target)} arrived in the guest with other bytes than it left with, twice",
             details=f"here {sent} ({source.stat().st_size} bytes)\nthere {there['sha256']} ({there['size']} bytes)",
         )
 
@@ -244,7 +245,7 @@ class Session:
                 digest.update(piece)
                 self._line.write(target, done, piece, deadline)
                 done += len(piece)
-                self.watcher.progress(f"copying {source.name} into the guest", done, size)
+                self.watcher.progress(f"copying {_last(target)} into the guest", done, size)
                 if not piece:
                     break
         return digest.hexdigest()
@@ -316,3 +317,8 @@ def _decoded(data: bytes, order: bytes) -> str:
     if order in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16-le" if order == b"\xff\xfe" else "utf-16-be", "replace").lstrip("\ufeff")
     return data.decode("utf-8", "replace")
+
+
+def _last(path: str) -> str:
+    """The file's name in the guest; here it may be kept under the name of its content."""
+    return re.split(r"[\\/]", path)[-1]
