@@ -138,6 +138,7 @@ def test_cached_answer_files_go_before_sysprep_and_are_told(tmp_path: Path, answ
     guest.proof(answer_file=hashlib.sha256(ANSWERS.encode()).hexdigest())
 
 
+@pytest.mark.slow
 def test_another_answer_file_than_the_meant_one_is_no_proof(tmp_path: Path, answers: Path) -> None:
     """What the first boot would read is compared by its bytes with what was meant."""
     guest = Guest(tmp_path)
@@ -148,6 +149,7 @@ def test_another_answer_file_than_the_meant_one_is_no_proof(tmp_path: Path, answ
         FAMILY.prove_sealed(disk, "sysprep")
 
 
+@pytest.mark.slow
 def test_an_answer_file_on_an_attached_medium_is_not_used_by_accident(tmp_path: Path, answers: Path) -> None:
     """Without a file of its own a capture is refused; with one, the medium is a note."""
     guest = Guest(tmp_path, media="D:\\Autounattend.xml")
@@ -157,6 +159,7 @@ def test_an_answer_file_on_an_attached_medium_is_not_used_by_accident(tmp_path: 
     assert "an attached medium holds an answer file: D:\\Autounattend.xml" in sealing.notes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "said"), [(0, "Office rearmed:"), (7, "Office NOT rearmed, exit code 7:")])
 def test_office_is_rearmed_where_it_is(tmp_path: Path, code: int, said: str) -> None:
     """OSPPREARM.EXE runs before sysprep, and how it ended is told."""
@@ -168,6 +171,7 @@ def test_office_is_rearmed_where_it_is(tmp_path: Path, code: int, said: str) -> 
     assert (guest.line.machine / "office-rearmed").read_text() == str(code)
 
 
+@pytest.mark.slow
 def test_mode_vm_is_off_unless_asked_for(tmp_path: Path, answers: Path) -> None:
     """/quiet and /quit always; /mode:vm only where it was asked for, and the image says so."""
     plain = command_line(SealOrder("sysprep"))
@@ -179,6 +183,7 @@ def test_mode_vm_is_off_unless_asked_for(tmp_path: Path, answers: Path) -> None:
     assert "Sysprep mode [vm]" in (tmp_path / "logs" / "sysprep-setupact.log").read_text()
 
 
+@pytest.mark.slow
 def test_the_rearm_counter_is_read_before_and_after(tmp_path: Path) -> None:
     """The version's count and the image's, one less; a service that does not answer is no failure."""
     sealing = Guest(tmp_path / "a").generalize()
@@ -189,14 +194,8 @@ def test_the_rearm_counter_is_read_before_and_after(tmp_path: Path) -> None:
     assert Guest(tmp_path / "b", licence="silent").generalize() == Sealing()
 
 
-def test_what_sysprep_does_is_told_while_it_works(tmp_path: Path) -> None:
-    """The last line of its log that says something is shown; noise is not."""
-    guest = Guest(tmp_path, sysprep="hang")
-    guest.session.watcher = watcher = Listener()
-    with pytest.raises(TimedOut):
-        guest.generalize(limit=6)
-    stop(guest)
-    assert "sysprep: WinMain:Pre-validing 'generalize' internal providers." in watcher.said
+def test_the_last_words_of_a_log_are_what_it_said_last() -> None:
+    """Noise and frames are passed over, and whatever is no log says nothing."""
     noise = b"2026-03-20 15:17:23, Error      SPPNP: Failed to queue enumerated driver packages. Err = 0x57\r\n"
     assert last_words(base64.b64encode(b"2026-03-20 15:17:22, Info       SYSPRP Hello\r\n" + noise).decode()) == "Hello"
     assert last_words("no base64!") == last_words(None) == ""
@@ -228,12 +227,14 @@ def test_a_failed_sysprep_is_told_soon_and_its_task_is_gone(tmp_path: Path) -> N
     assert not [path for path in guest.line.host("C:\\Users").iterdir() if BUILDER.fullmatch(path.name)]
 
 
+@pytest.mark.slow
 def test_a_sysprep_that_says_0_and_does_nothing_is_found_out(tmp_path: Path) -> None:
     """An exit code of 0 without the signals is GeneralizeFailed that says just that."""
     with pytest.raises(GeneralizeFailed, match=r"ended with exit code 0, but left neither the signs .* nor a log"):
         Guest(tmp_path, sysprep="exit0-no-seal").generalize()
 
 
+@pytest.mark.slow
 def test_the_log_of_an_earlier_run_is_not_taken_for_this_one(tmp_path: Path) -> None:
     """A deployed guest has a log that tells of success; that it is an old one is seen."""
     guest = Guest(tmp_path, sysprep="exit0-no-seal")
@@ -247,6 +248,7 @@ def test_the_log_of_an_earlier_run_is_not_taken_for_this_one(tmp_path: Path) -> 
         guest.generalize(replace(FACTS, state=GuestState.DEPLOYED))
 
 
+@pytest.mark.slow
 def test_an_account_that_cannot_log_on_is_named_as_the_cause(tmp_path: Path) -> None:
     """The task's result tells it; nobody waits for the deadline."""
     guest = Guest(tmp_path, task="logon-refused")
@@ -254,6 +256,7 @@ def test_an_account_that_cannot_log_on_is_named_as_the_cause(tmp_path: Path) -> 
         guest.generalize(order=SealOrder("sysprep", account="Administrator", password="wrong"), limit=600)
 
 
+@pytest.mark.slow
 def test_an_account_that_is_not_there_is_told_with_the_guests_words(tmp_path: Path) -> None:
     """Nothing is started as somebody else instead."""
     guest = Guest(tmp_path)
@@ -262,13 +265,16 @@ def test_an_account_that_is_not_there_is_told_with_the_guests_words(tmp_path: Pa
     assert "No mapping between account names" in (error.value.details or "")
 
 
+@pytest.mark.slow
 def test_a_sysprep_that_hangs_is_a_time_out_with_its_last_words(tmp_path: Path) -> None:
-    """When the limit is reached while sysprep is at work, TimedOut gives the last line of its log."""
+    """At the limit TimedOut gives the last line of its log, which was shown while it was at work, too."""
     guest = Guest(tmp_path, sysprep="hang")
+    guest.session.watcher = watcher = Listener()
     with pytest.raises(TimedOut, match="sysprep to end") as error:
         guest.generalize(limit=6)
     stop(guest)
     assert "last log line: 20" in (error.value.details or "")
+    assert "sysprep: WinMain:Pre-validing 'generalize' internal providers." in watcher.said
 
 
 def test_a_sysprep_that_dies_half_way_spoils_the_clone(tmp_path: Path) -> None:
