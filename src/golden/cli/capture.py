@@ -93,7 +93,7 @@ def _lines(talk: Talk, data: dict[str, Any], took: float) -> Iterator[str]:
     yield f"  proof, read from {where}:"
     for signal, value in proof["signals"]:
         yield f"    {talk.paint('✓', 'green')} {signal} = {value}"
-    for one in data["findings"]:
+    for one in (*data["findings"], *proof["findings"]):
         yield f"  {talk.paint(one['severity'], _LOOKS[one['severity']])}  {one['id']}: {one['sentence']}"
     for publication in data["publications"]:
         yield f"  published to {publication['library']}: {publication['where']}"

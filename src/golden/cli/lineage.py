@@ -147,6 +147,7 @@ def _image(talk: Talk, data: Data) -> Iterator[str]:
     yield from _block(talk, "identity, given anew at the first boot", identity)
     yield from _findings(talk, "what is left on the disk and worth knowing", proof["findings"])
     yield from _findings(talk, "licence, as it was read after sysprep", data["licence"])
+    yield from _findings(talk, "what the checks before sysprep found", data["findings"])
     yield from _block(talk, "notes", [(note,) for note in data["notes"]])
     published = [
         (p["library"], p["name"], p["where"], "retired" if p["retired"] else "current") for p in data["publications"]
