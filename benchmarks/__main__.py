@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import clones, inspection, main_job, memory, status
+from benchmarks import clones, inspection, lint, main_job, memory, status
 from benchmarks.row import Row
 
 ROWS: dict[str, Callable[[Path], Row]] = {
@@ -18,6 +18,7 @@ ROWS: dict[str, Callable[[Path], Row]] = {
     "clone": clones.measure,
     "inspect": inspection.measure,
     "status": status.measure,
+    "lint": lint.measure,
     "memory": memory.measure,
 }
 

@@ -64,7 +64,7 @@ _table: dict[str, tuple[str, tuple[str, ...]]] = {}
 def components() -> dict[str, tuple[str, tuple[str, ...]]]:
     """Every component golden knows: its name in lower case to its name and passes."""
     if not _table:
-        with open(_FILE, encoding="ascii") as file:  # noqa: PTH123
+        with open(_FILE, encoding="utf-8") as file:  # noqa: PTH123
             for line in file:
                 if line.strip() and not line.startswith("#"):
                     name, *passes = line.split()

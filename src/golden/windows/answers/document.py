@@ -58,7 +58,7 @@ class Element:
         self.attributes = attributes
         self.line = line
         self.column = column
-        self.children: list[Element] = []
+        self.children = _NO_CHILDREN
         self.text = ""
 
     def child(self, name: str) -> Element | None:
@@ -86,6 +86,10 @@ class Element:
     def is_true(self) -> bool:
         """Whether it says true or 1."""
         return self.text.lower() in ("true", "1")
+
+
+_NO_CHILDREN: list[Element] = []
+"""One for all elements that have none; nothing is ever put into it."""
 
 
 class Document:
@@ -164,7 +168,11 @@ class _Reader:
         element = Element(names[0], names[1], attributes, line, column)
         above = self._open
         if above:
-            above[-1].children.append(element)
+            top = above[-1]
+            if top.children:
+                top.children.append(element)
+            else:
+                top.children = [element]
         else:
             self.root = element
         above.append(element)

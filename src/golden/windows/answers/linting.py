@@ -42,16 +42,16 @@ def lint(content: bytes, aim: Aim) -> Report:
     shape = list(rules_shape.frame(document))
     if any(one.rule == "answer.root" for one in shape):
         return Report(shape, [])
-    return _judged(document, shape, aim)
+    return _judged(document, content, shape, aim)
 
 
-def _judged(document: Document, remarks: list[Remark], aim: Aim) -> Report:
+def _judged(document: Document, content: bytes, remarks: list[Remark], aim: Aim) -> Report:
     parts = rules_shape.parts(document)
     remarks += rules_shape.passes(document, aim)
     remarks += rules_shape.every_component(parts, aim)
     remarks += rules_settings.every_setting(parts)
     remarks += rules_settings.names_of_computer(parts)
-    remarks += rules_settings.used_copy(document)
+    remarks += rules_settings.used_copy(document, content)
     remarks += rules_capture.capturing(parts, aim)
     verdicts = oobe.verdicts(document, parts, aim)
     remarks += oobe.remarks(verdicts)

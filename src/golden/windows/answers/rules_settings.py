@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _ACTION = f"{WCM} action"
 _SECRETS = ("AdministratorPassword", "Password", "MachinePassword")
+_FRAME = ("component", "settings")
+_SPECIAL = frozenset((*LIST_ITEMS, *_SECRETS, *_FRAME, "LocalAccounts"))
 _OF_COMPONENTS = {setting for _, setting in SETTING_PASSES}
 
 
@@ -47,25 +49,31 @@ def _directly(part: Part) -> Iterator[Remark]:
 
 
 def _below(top: Element) -> Iterator[Remark]:
-    left = [(child, top) for child in reversed(top.children)]
+    left = [top]
     while left:
-        element, above = left.pop()
-        if element.space != UNATTEND:
-            continue
-        children, name = element.children, element.name
-        if children:
-            left += [(child, element) for child in reversed(children)]
-        elif not element.text:
-            yield _empty(element, above)
-        if name in LIST_ITEMS:
-            yield from _item(element, above)
-        if name == "LocalAccounts":
-            yield from _accounts(element)
-        elif name in _SECRETS:
-            yield from _secret(element)
-        elif name in ("component", "settings"):
-            words = f"<{name}> stands within a component, where Windows takes it for a setting"
-            yield Remark("answer.component-nested", words, "is a closing tag missing above?", element.place)
+        above = left.pop()
+        for element in above.children:
+            if element.space != UNATTEND:
+                continue
+            if element.children:
+                left.append(element)
+            elif not element.text:
+                yield _empty(element, above)
+            if element.name in _SPECIAL:
+                yield from _special(element, above)
+
+
+def _special(element: Element, above: Element) -> Iterator[Remark]:
+    name = element.name
+    if name in LIST_ITEMS:
+        yield from _item(element, above)
+    if name == "LocalAccounts":
+        yield from _accounts(element)
+    elif name in _SECRETS:
+        yield from _secret(element)
+    elif name in _FRAME:
+        words = f"<{name}> stands within a component, where Windows takes it for a setting"
+        yield Remark("answer.component-nested", words, "is a closing tag missing above?", element.place)
 
 
 def _empty(element: Element, above: Element) -> Remark:
@@ -181,8 +189,11 @@ def is_no_password(password: Element) -> bool:
     return not text or (encoded and decoded(text, password.name) == "")
 
 
-def used_copy(document: Document) -> Iterator[Remark]:
+def used_copy(document: Document, content: bytes) -> Iterator[Remark]:
     """Whether the file is a copy from Panther that Windows has worked off (docs/facts: windows 4.1)."""
+    letters = content.replace(b"\0", b"") if b"\0" in content else content
+    if b"wasPassProcessed" not in letters and ERASED.encode() not in letters:
+        return
     fix = "take the file it was copied from; this copy lacks what Windows erased"
     left = [document.root]
     while left:
