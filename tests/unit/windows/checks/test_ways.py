@@ -10,11 +10,12 @@ import pytest
 
 from golden.disk.raw import RawFile
 from golden.model import Checked, Severity
+from golden.waiting import Deadline
 from golden.windows.checks import offline
 from golden.windows.checks.catalogue import OFFLINE, ONLINE, catalogue
 from golden.windows.checks.rules import Wish
 from tests.unit.disk.disks import dirty
-from tests.unit.windows.checks.guests import asked, disk, guest, looked_at, met
+from tests.unit.windows.checks.guests import asked, disk, guest, inside, looked_at, met
 
 COPY = Wish(copy_profile=True)
 TOGETHER = (
@@ -167,6 +168,32 @@ def test_a_windows_that_was_generalized_is_named(tmp_path: Path, state: str) -> 
     _bring_to(unfit.tree, unfit.machine, state)
     found = met(looked_at(disk(unfit, tmp_path / "c.ntfs")))
     assert found == ({"sysprep.deployed": "warning"} if state == "DEPLOYED" else {"sysprep.state": "error"})
+
+
+FAILURES = {
+    "appx.not-provisioned": "Package Microsoft.WidgetsPlatformRuntime",
+    "bitlocker.encrypted": "BitLocker is on for the OS volume",
+    "reserved-storage.busy": "reserved storage is in use",
+    "reboot.windows-update": "updates that require a reboot",
+    "rearm.exhausted": "SLReArmWindows failed, hr = 0xc004d307",
+    "defender.onboarded": "RegDeleteValueW for value senseGuid",
+    "provider.missing": "'Generalize' from C:\\Windows\\System32\\acmeprep.dll",
+}
+"""What sysprep's log says of a state that was not mended."""
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_sysprep_fails_of_what_was_named_before(tmp_path: Path, name: str) -> None:
+    """The stand-in's sysprep does not succeed in a guest that is unfit, and its log says why."""
+    unfit = guest(tmp_path / "guest", {name: 9})
+    assert name in met(asked(unfit, tmp_path))
+    with inside(unfit, tmp_path) as session:
+        program = "C:\\Windows\\System32\\Sysprep\\sysprep.exe"
+        ran = session.run((program, "/generalize", "/oobe", "/quiet", "/quit"), "sysprep", Deadline(60))
+    log = (unfit.tree / "Windows/System32/Sysprep/Panther/setupact.log").read_text()
+    assert ran.code != 0
+    assert FAILURES[name] in log
+    assert not (unfit.tree / "Windows/System32/Sysprep/Sysprep_succeeded.tag").exists()
 
 
 def test_findings_come_in_the_order_of_the_catalogue(tmp_path: Path) -> None:

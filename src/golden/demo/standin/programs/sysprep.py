@@ -166,6 +166,9 @@ def _generalize(world: World, log: Log, wanted: Wanted, fault: object) -> None:
     if fault == "half":
         _undeployable(world)
         raise Failed("generalize", "Sysprep_Generalize_Pnp", "sppnp.dll", 0x80070005, 0x5, running=True)
+    if (failed := sysprep_faults.failure_while_running(log, fault)) is not None:
+        _undeployable(world)
+        raise failed
     if not skip:
         _rearm(world, log)
     log.error(None, "SPPNP: Failed to queue enumerated driver packages. Err = 0x57")  # in every good run, too

@@ -31,3 +31,16 @@ def validate(log: Log, section: str, fault: object) -> None:
         log.error(None, "Failed to remove apps for the current user: 0x80073cf2.")
         log.error(None, "Exit code of RemoveAllApps thread was 0x3cf2.")
         raise Failed(section, "SysprepGeneralizeValidate", "AppxSysprep.dll", 0x80073CF2, 0x3CF2, running=False)
+
+
+def failure_while_running(log: Log, fault: object) -> Failed | None:
+    """The failure of a provider that is called once something was changed; None for any other fault."""
+    if fault == "mde-onboarded":
+        log.error(None, "Error from RegDeleteValueW for value senseGuid under key "
+                  "SOFTWARE\\Microsoft\\Windows Advanced Threat Protection; dwRet = 0x5")  # fmt: skip
+        return Failed("generalize", "Sysprep_Generalize_Sense", "SenseSysprep.dll", 0x80070005, 0x5, running=True)
+    if fault == "external-dll":
+        log.error(None, "RunExternalDlls:An error occurred while running registry sysprep DLLs, halting sysprep "
+                  "execution. dwRet = 0x7e")  # fmt: skip
+        return Failed("generalize", "Generalize", "acmeprep.dll", 0x8007007E, 0x7E, running=True)
+    return None
