@@ -31,7 +31,7 @@ from golden.windows.dialect import SCRIPTS, SYSTEM32
 from golden.windows.launching import Launcher
 from golden.windows.rearm import read_rearm
 from golden.windows.state import Evidence, from_probe, has_seal
-from golden.windows.watching import FOR_LOGS, Watch, failure, pull_logs, timed_out, told_runs
+from golden.windows.watching import FOR_LOGS, Watch, earlier_runs, failure, pull_logs, timed_out
 
 FOLDER = f"{SYSTEM32}\\Sysprep"
 PROGRAM = f"{FOLDER}\\sysprep.exe"
@@ -57,7 +57,7 @@ def generalize(session: Session, order: SealOrder, facts: GuestFacts, deadline: 
     argv = command_line(order)
     if order.answer_file is not None:
         session.push(_regular(order.answer_file), ANSWERS, deadline)
-    before = told_runs(pull_logs(session, deadline, "before-sysprep"))
+    before = earlier_runs(session, deadline)
     session.watcher.doing(f"sysprep is generalizing the clone as {way.runner.name}")
     watch = Watch(session, deadline)
     try:

@@ -137,6 +137,15 @@ def pull_logs(session: Session, deadline: Deadline, prefix: str = "sysprep") -> 
     return found
 
 
+def earlier_runs(session: Session, deadline: Deadline) -> History:
+    """The runs that the guest's log tells of before sysprep is started; its copy is not kept, to be no cause later."""
+    logs = pull_logs(session, deadline, "before-sysprep")
+    told = told_runs(logs)
+    for path in logs.values():
+        path.unlink()
+    return told
+
+
 def told_runs(logs: Mapping[str, Path]) -> History:
     """The runs that a pulled setupact.log tells of; none without one."""
     return history(logs["setupact.log"]) if "setupact.log" in logs else History()
