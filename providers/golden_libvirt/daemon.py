@@ -14,7 +14,7 @@ from golden.errors import BadName, Conflict, NotAble, NotFound
 from golden.guest.communicator import Communicator
 from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
 from golden.provider import Abilities, Endpoint, Marked, Scope
-from golden_libvirt import connection, definition, intake, marking, picture
+from golden_libvirt import connection, definition, intake, marking, network, picture
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.faults import NO_DOMAIN, code_of, translated
@@ -175,7 +175,7 @@ class Daemon:
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if self._is_on(entry.name) else Power.OFF
-        return Machine(entry.uuid, entry.name, power, entry.settled, entry.mark, entry.snapshots)
+        return Machine(entry.uuid, entry.name, power, entry.settled, entry.mark, entry.snapshots, entry.networks)
 
     def _records(self) -> Iterator[Record]:
         with translated("listing machines"):
@@ -224,6 +224,7 @@ class Daemon:
         self._must_be_free(checked(name))
         disks = tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(len(parent.disks)))
         entry = Record(name, mark, str(uuid.uuid4()), disks=disks, parent=parent.name if options.linked else "")
+        entry = entry.but(networks=tuple(filter(None, (options.network,))))
         text = definition_bytes(self.line, self._got(parent.name))
         domain = definition.clean(definition.parse(text, parent.name), name, entry.uuid, self._options.get("virt_type"))
         if options.network is not None:
@@ -264,6 +265,18 @@ class Daemon:
             with translated(f"cutting the power of {entry.name}"):
                 self._got(entry.name).destroy()
         return self._shown(entry)
+
+    def disconnect(self, machine: Machine) -> Machine:
+        """In the definition that the daemon keeps, and the cable of a running machine."""
+        entry = self._get(machine.name)
+        if entry.snapshots:
+            raise Conflict(f"{entry.name} is frozen and stays as it is")
+        native = self._got(entry.name)
+        with translated(f"cutting {entry.name} off its network"):
+            network.remove_cards(self.line.libvirt, native)
+            if native.isActive():
+                network.pull_plugs(self.line.libvirt, native)
+        return self._shown(self._save(entry.but(networks=())))
 
     def freeze(self, machine: Machine, name: str) -> Snapshot:
         """A line in the machine's record; what is frozen is never started or attached again."""

@@ -253,6 +253,13 @@ def connect(domain: ET.Element, network: str) -> None:
     ET.SubElement(interface, "model", type="e1000e" if card is None else card.get("model", "e1000e"))
 
 
+def disconnect(domain: ET.Element) -> None:
+    """No network card any more."""
+    devices = domain.find("devices")
+    if devices is not None:
+        _drop(devices, "interface")
+
+
 def complete(stored: ET.Element, folder: str, socket: str) -> str:
     """What libvirt is given at a start: every file of the machine's with its whole path, and the agent's socket."""
     domain = copy.deepcopy(stored)

@@ -26,7 +26,7 @@ from golden.model import (
 from golden.nbd import NbdDisk
 from golden.provider import Abilities, Endpoint, Marked, Scope
 from golden.waiting import Deadline, Waiting
-from golden_libvirt import definition, embedded, kvm, origins, picture, tools
+from golden_libvirt import definition, embedded, kvm, network, origins, picture, tools
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.connection import Line
@@ -150,7 +150,7 @@ class Embedded:
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if embedded.running(entry.root, entry.name) else Power.OFF
-        return Machine(entry.uuid, entry.name, power, entry.settled, entry.mark, entry.snapshots)
+        return Machine(entry.uuid, entry.name, power, entry.settled, entry.mark, entry.snapshots, entry.networks)
 
     def list_marked(self) -> tuple[Marked, ...]:
         """Everything in the store and among the images."""
@@ -180,6 +180,7 @@ class Embedded:
         if options.network not in (None, *self.abilities.networks):
             raise NotFound(f"qemu:///embed has no network {options.network}", hint="its only network is: user")
         entry = Record(checked(name), mark, str(uuid.uuid4()), parent=parent.name if options.linked else "")
+        entry = entry.but(networks=tuple(filter(None, (options.network,))))
         origin = self.store.folder(parent.name)
         folder = self.store.claim(entry)
         disks = []
@@ -261,6 +262,20 @@ class Embedded:
         entry = self.store.get(machine.name)
         embedded.end(entry.root, entry.name)
         return self._shown(entry)
+
+    def disconnect(self, machine: Machine) -> Machine:
+        """The definition first, so that a restart brings no card back; then the cable of a running machine."""
+        entry = self.store.get(machine.name)
+        if entry.snapshots:
+            raise Conflict(f"{entry.name} is frozen and stays as it is")
+        domain = definition.parse(self.store.read_definition(entry.name), "the machine's definition")
+        definition.disconnect(domain)
+        self.store.write_definition(entry.name, definition.serialize(domain))
+        if embedded.running(entry.root, entry.name):
+            line = self._line_of(entry)
+            with translated(f"cutting {entry.name} off its network"):
+                network.pull_plugs(line.libvirt, line.native.lookupByName(entry.name))
+        return self._shown(self.store.save(entry.but(networks=())))
 
     def freeze(self, machine: Machine, name: str) -> Snapshot:
         """Files lose the right to be written; the snapshot is a line in the record."""

@@ -65,6 +65,8 @@ class Record:
     """Name of the machine whose frozen disks this one's lie on; empty for a standalone one."""
     root: str = ""
     """Root of the embedded driver that last started it."""
+    networks: tuple[str, ...] = ()
+    """What it is connected to."""
     maker: Maker = field(default_factory=Maker.this)
 
     def but(self, **changes: Any) -> Record:
@@ -126,5 +128,6 @@ def from_json(data: dict[str, Any]) -> Record:
         snapshots=tuple(data["snapshots"]),
         parent=data["parent"],
         root=data["root"],
+        networks=tuple(data.get("networks", ())),
         maker=Maker(**data["maker"]),
     )

@@ -102,6 +102,12 @@ class Hypervisor(Protocol):
     def stop(self, machine: Machine) -> Machine:
         """Cut the power at once; already off is success."""
 
+    def disconnect(self, machine: Machine) -> Machine:
+        """
+        Take every network away from the machine for good, at once where it runs, and without its guest's help; one
+        without is success. Conflict for a machine with a snapshot.
+        """
+
     def freeze(self, machine: Machine, name: str) -> Snapshot:
         """Make the machine's present state immutable; it must be off (else Conflict). Again = the same snapshot."""
 

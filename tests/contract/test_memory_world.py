@@ -106,6 +106,7 @@ class _Disk:
 VERBS: dict[str, Callable[[MemoryHypervisor, Machine], object]] = {
     "start": lambda hypervisor, machine: hypervisor.start(machine),
     "stop": lambda hypervisor, machine: hypervisor.stop(machine),
+    "disconnect": lambda hypervisor, machine: hypervisor.disconnect(machine),
     "freeze": lambda hypervisor, machine: hypervisor.freeze(machine, "v1"),
     "mark": lambda hypervisor, machine: hypervisor.mark(machine, MARK),
     "capture": lambda hypervisor, machine: hypervisor.capture("image", machine, MARK),

@@ -48,6 +48,8 @@ class Machine:
     mark: Mark | None
     snapshots: tuple[str, ...] = ()
     """Names of its frozen points; a machine that has one is never started again."""
+    networks: tuple[str, ...] = ()
+    """What it is connected to, by the endpoint's names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,16 @@ class MemoryHypervisor:
                 raw |= {"power": "off", "programs": {}}
             return records.machine(machine.name, raw)
 
+    def disconnect(self, machine: Machine) -> Machine:
+        """On or off; a frozen machine stays as it is."""
+        with self._world.faulty("disconnect", machine.name):
+            with self._world.change(f"cut {machine.name} off its network") as world:
+                raw = records.must_be_there(world, machine)
+                if raw["snapshots"]:
+                    raise Conflict(f"{machine.name} is frozen and stays as it is")
+                raw["network"] = None
+            return records.machine(machine.name, raw)
+
     def freeze(self, machine: Machine, name: str) -> Snapshot:
         """One snapshot a machine; another name is Conflict."""
         with self._world.faulty("freeze", machine.name):

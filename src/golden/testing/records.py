@@ -163,4 +163,5 @@ def mark(raw: Raw) -> Mark | None:
 
 def machine(name: str, raw: Raw) -> Machine:
     """The machine that a record tells of."""
-    return Machine(raw["id"], name, Power(raw["power"]), raw["settled"], mark(raw), tuple(raw["snapshots"]))
+    networks = (raw["network"],) if raw["network"] else ()
+    return Machine(raw["id"], name, Power(raw["power"]), raw["settled"], mark(raw), tuple(raw["snapshots"]), networks)

@@ -95,6 +95,31 @@ def a_network_that_is_not_there_is_refused(ground: Ground) -> None:
             ground.clone("linked", linked=True)
 
 
+def a_machine_is_cut_off_its_network(ground: Ground) -> None:
+    """Running or off, it has no network any more, also after a restart; again is success, and it goes on running."""
+    networks = ground.hypervisor.abilities.networks
+    name = ground.name("net")
+    options = CloneOptions(linked=_able(ground), network=networks[0] if networks else None)
+    machine = ground.hypervisor.clone(name, ground.base, ground.mark(), options)
+    must(machine.networks == networks[:1], f"asked for {networks[:1]}, it says it is connected to {machine.networks}")
+    ground.hypervisor.start(machine)
+    for _ in range(2):
+        cut = ground.hypervisor.disconnect(machine)
+        must(cut.networks == (), f"after it was cut off it is connected to {cut.networks}")
+    must(ground.now(machine).power is Power.ON, "cutting it off switched it off")
+    ground.hypervisor.stop(machine)
+    ground.hypervisor.disconnect(machine)
+    must(ground.hypervisor.start(machine).networks == (), "a start brought its network back")
+    ground.hypervisor.stop(machine)
+    ground.hypervisor.freeze(machine, "v1")
+    with refused(Conflict, "cutting a frozen machine off"):
+        ground.hypervisor.disconnect(machine)
+    ground.hypervisor.drop_snapshot(Snapshot(name, "v1"))
+    ground.hypervisor.destroy(machine)
+    with refused(NotFound, "cutting off a machine that is gone"):
+        ground.hypervisor.disconnect(machine)
+
+
 def power_is_idempotent(ground: Ground) -> None:
     """Starting what is on and stopping what is off are success; find tells the truth about power."""
     machine = ground.clone("power")
@@ -180,6 +205,7 @@ PROMISES = (
     what_is_gone_is_not_found,
     a_clone_is_off_settled_and_marked,
     a_network_that_is_not_there_is_refused,
+    a_machine_is_cut_off_its_network,
     power_is_idempotent,
     destroying_takes_a_running_machine,
     a_mark_is_replaced,
