@@ -62,7 +62,7 @@ WRONG = [
     (("update", "ref"), 2, "usage", "nothing to change"),
     (("update", "--add", "missing.inf"), 13, "not-found", "missing.inf"),
     (("update", "--add", "empty.inf"), 2, "usage", "empty"),
-    (("update", "--add", "a.txt"), 2, "usage", "drivers are added by their .inf"),
+    (("update", "--add", "a.txt"), 2, "usage", "--add takes files that end in .inf"),
     (("update", "--add", "a.ps1"), 2, "usage", "is a script"),
     (("update", "--run", "a.inf"), 2, "usage", ".memory scripts only"),
     (("update", "--copy", "a.inf"), 2, "usage", "SOURCE:DESTINATION"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
 from golden.errors import ChecksFailed, NotFound, Refused, UsageError
-from golden.guest.family import Family, Wanted
+from golden.guest.family import Family, Prepared, Wanted
 from golden.model import (
     AdoptOrder,
     CaptureOrder,
@@ -113,6 +113,7 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     parent = version_of(target, catalog)
     guests = family(catalog.reference(parent.reference).os)
     prepared = [guests.prepare(one, parent.facts) for one in wish.wanted]
+    _need_network(prepared, wish.network)
     payload = sum(file.size for one in prepared for file, _ in one.sources)
     with project.hypervisor(catalog.reference(parent.reference).endpoint, "look", watcher) as hypervisor:
         linked = is_linked(hypervisor.abilities, parent, full=wish.full)
@@ -147,6 +148,14 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     sources = tuple(source for one in prepared for source in one.sources)
     kind = "linked" if linked else "full"
     return order, Plan("update", order.reference, *names, kind, space, free, steps, findings, sources)
+
+
+def _need_network(prepared: list[Prepared], network: str | None) -> None:
+    if network is None and (needing := [one.change for one in prepared if one.network]):
+        raise UsageError(
+            f"{needing[0].kind} needs a network, and a clone has none unless one is named",
+            hint="--network NET; golden endpoint check shows what there is",
+        )
 
 
 def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: Watcher) -> tuple[CaptureOrder, Plan]:

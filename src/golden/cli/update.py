@@ -19,15 +19,38 @@ from golden.errors import UsageError
 if TYPE_CHECKING:
     from golden.guest.family import Wanted
 
-_SCRIPTS = (".ps1", ".cmd", ".bat", ".sh")
-
 
 def update(
     talk: Talk,
     reference: Annotated[str | None, typer.Argument(metavar="[REF[@vN]]", help="Else the head.")] = None,
-    add: Annotated[list[str] | None, typer.Option("--add", metavar="FILE.inf", help="A driver, by its INF.")] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option("--add", metavar="FILE", help=".inf .msu .cab .msi .exe .appx .msix .reg .cer .crt"),
+    ] = None,
     run: Annotated[list[str] | None, typer.Option("--run", metavar="SCRIPT", help=".ps1 .cmd .bat .sh")] = None,
     copy: Annotated[list[str] | None, typer.Option("--copy", metavar="SRC:DEST", help="A file or folder.")] = None,
+    feature: Annotated[list[str] | None, typer.Option("--feature", metavar="NAME", help="Or a server's role.")] = None,
+    capability: Annotated[list[str] | None, typer.Option("--capability", metavar="NAME", help="On demand.")] = None,
+    windows_update: Annotated[
+        list[str] | None,
+        typer.Option("--windows-update", metavar="[CATEGORIES]", help="All, or security,critical,…: with --network."),
+    ] = None,
+    remove: Annotated[
+        list[str] | None, typer.Option("--remove", metavar="WHAT:NAME", help="driver:x.inf package:NAME appx:NAME")
+    ] = None,
+    args: Annotated[list[str] | None, typer.Option("--args", metavar="TEXT", help="Of the change before it.")] = None,
+    ok_codes: Annotated[
+        list[str] | None, typer.Option("--ok-codes", metavar="0,3010", help="Of the .exe before it.")
+    ] = None,
+    dependency: Annotated[
+        list[str] | None, typer.Option("--dependency", metavar="FILE", help="Goes with the .msix or .msu before it.")
+    ] = None,
+    license_: Annotated[
+        list[str] | None, typer.Option("--license", metavar="FILE", help="Of the .msix before it.")
+    ] = None,
+    store: Annotated[
+        list[str] | None, typer.Option("--store", metavar="STORE", help="Root, CA, TrustedPublisher: of the .cer.")
+    ] = None,
     playbook: Annotated[list[str] | None, typer.Option("--playbook", metavar="FILE.toml", help="Several.")] = None,
     message: Message = "",
     dry_run: DryRun = False,
@@ -42,9 +65,12 @@ def update(
 
     Example: golden update win2022 --add netkvm.inf --run harden.ps1 --copy motd.txt:C:\\motd.txt -m "drivers"
     """
-    given = {"add": add, "run": run, "copy": copy, "playbook": playbook}
-    typed = in_order({name: values or [] for name, values in given.items()})
-    wanted = tuple(one for kind, value in typed for one in wished(kind, value))
+    given = {
+        "add": add, "run": run, "copy": copy, "feature": feature, "capability": capability, "remove": remove,
+        "windows_update": windows_update, "args": args, "ok_codes": ok_codes, "dependency": dependency,
+        "license_": license_, "store": store, "playbook": playbook,
+    }  # fmt: skip
+    wanted = wished(in_order({name: values or [] for name, values in given.items()}))
     work.keeping(talk, on_error)
     limit = duration(timeout, 3600)
     with open_project.writing() as project:
@@ -65,36 +91,62 @@ def update(
     talk.say("", f"next: golden capture {version.reference} makes a deployable image of it")
 
 
-def wished(kind: str, value: str) -> Iterator[Wanted]:
-    """What one option asks for. UsageError for an ending that no change has."""
+def wished(typed: list[tuple[str, str]]) -> tuple[Wanted, ...]:
+    """What the options ask for, in their order. UsageError for an ending that no change has, or a lonely option."""
+    from golden.guest.asking import OPTIONS, with_option
+
+    found: list[Wanted] = []
+    last = ""
+    for name, value in typed:
+        option = name.strip("_").replace("_", "-")
+        if option not in OPTIONS:
+            found += _changes(option, value)
+            last = option
+            continue
+        if not found or last == "playbook":
+            raise UsageError(f"--{option} follows the change that it belongs to", hint=f"--add FILE --{option} …")
+        path = str(Path(value).expanduser().absolute()) if option in ("dependency", "license") else value
+        found[-1] = with_option(found[-1], option, path)
+    return tuple(found)
+
+
+def _changes(option: str, value: str) -> Iterator[Wanted]:
+    from golden.guest.asking import categories, kind_by_ending
     from golden.guest.family import Wanted
 
-    if kind == "add":
-        yield Wanted(_kind(value), Path(value).expanduser())
-    elif kind == "run":
+    if option == "add":
+        yield Wanted(kind_by_ending(value), Path(value).expanduser())
+    elif option == "run":
         yield Wanted("script", Path(value).expanduser())
-    elif kind == "copy":
+    elif option == "copy":
         from golden.guest.changes import split_copy
 
         source, destination = split_copy(value)
         yield Wanted("file", source.expanduser(), destination)
-    else:
+    elif option == "playbook":
         from golden.guest.playbook import load
 
         yield from load(Path(value).expanduser())
+    else:
+        yield Wanted(option, name=categories(value) if option == "windows-update" else value)
 
 
-def _kind(name: str) -> str:
-    ending = Path(name).suffix.lower()
-    if ending == ".inf":
-        return "driver"
-    if ending in _SCRIPTS:
-        raise UsageError(f"{name} is a script", hint=f"--run {name}")
-    raise UsageError(
-        f"golden cannot add {name!r}: drivers are added by their .inf",
-        details="scripts (.ps1 .cmd .bat .sh) are run with --run, files and folders are copied with --copy SRC:DEST",
-        hint="--add driver.inf",
-    )
+class UpdateCommand(OrderedCommand):
+    """``--windows-update`` means everything where no categories follow it."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Put ``all`` behind one that nothing of its own follows."""
+        return super().parse_args(ctx, list(_with_categories(args)))
+
+
+def _with_categories(args: list[str]) -> Iterator[str]:
+    from golden.guest.asking import UPDATE_CATEGORIES
+
+    for number, word in enumerate(args):
+        yield word
+        following = args[number + 1].split(",")[0].strip().lower() if number + 1 < len(args) else "--"
+        if word == "--windows-update" and following not in UPDATE_CATEGORIES:
+            yield "all"
 
 
 def _lines(talk: Talk, version: Any, plan: Any, told: dict[str, Any]) -> Iterator[str]:
@@ -112,4 +164,4 @@ def _lines(talk: Talk, version: Any, plan: Any, told: dict[str, Any]) -> Iterato
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"update": update}
-COMMAND_CLASS = OrderedCommand
+COMMAND_CLASS = UpdateCommand

@@ -37,6 +37,8 @@ class Prepared:
     change: Change
     sources: tuple[tuple[PayloadFile, Path], ...]
     findings: tuple[Finding, ...] = ()
+    network: bool = False
+    """It cannot be applied without a network."""
 
 
 @dataclass(frozen=True, slots=True)

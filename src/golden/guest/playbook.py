@@ -2,7 +2,7 @@
 Playbooks: changes of one update, in order, as a TOML file.
 
     [[change]]
-    kind = "driver"              # driver | script | file
+    kind = "driver"              # the kinds of golden.guest.asking
     source = "netkvm/netkvm.inf" # relative to the playbook
 
     [[change]]
@@ -11,27 +11,30 @@ Playbooks: changes of one update, in order, as a TOML file.
     arguments = ["-Level", "2"]
 
     [[change]]
-    kind = "file"
-    source = "motd"
-    destination = "/etc/motd"
+    kind = "setup"
+    source = "agent.exe"
+    args = "/S /D=C:\\Agent"     # one text, as it stands on a command line
+    ok-codes = [0, 3010]
+
+    [[change]]
+    kind = "feature"
+    name = "NetFx3"
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from golden.errors import BadConfig, NotFound
+from golden.errors import BadConfig, NotFound, UsageError
+from golden.guest.asking import KINDS, OPTIONS, PATHS, SEVERAL, categories
 from golden.guest.family import Wanted
 
-KINDS = ("driver", "script", "file")
-_KEYS = {
-    "driver": ("kind", "source"),
-    "script": ("kind", "source", "arguments"),
-    "file": ("kind", "source", "destination"),
-}
+_OWN = {"script": ("arguments",), "file": ("destination",), "windows-update": ("categories",)}
+"""Keys of one kind alone, beside kind, source or name, and its options."""
 
 
 def load(path: Path) -> tuple[Wanted, ...]:
@@ -67,20 +70,64 @@ def _parsed(path: Path) -> dict[str, object]:
 
 
 def _wanted(path: Path, number: int, entry: Mapping[str, object]) -> Wanted:
-    where = f"{path}, change {number}"
+    where = f"{path}, change {number}{_line(path, number)}"
     kind = _text(where, entry, "kind")
     if kind not in KINDS:
         near = difflib.get_close_matches(kind, KINDS, 1)
         raise BadConfig(
-            f"{where}: kind is {', '.join(KINDS[:-1])} or {KINDS[-1]}, not {kind!r}",
+            f"{where}: kind is {', '.join(list(KINDS)[:-1])} or {list(KINDS)[-1]}, not {kind!r}",
             hint=f"did you mean {near[0]!r}?" if near else None,
         )
-    _known(where, entry, _KEYS[kind], f"a change of the kind {kind}")
-    source = path.parent / Path(_text(where, entry, "source")).expanduser()
+    _known(where, entry, keys_of(kind), f"a change of the kind {kind}")
+    if kind == "windows-update":
+        try:
+            return Wanted(kind, name=categories(",".join(_texts(where, entry, "categories"))))
+        except UsageError as error:
+            raise BadConfig(f"{where}: {error.brief}", hint=error.hint) from error
+    if not KINDS[kind].source:
+        return Wanted(kind, name=_text(where, entry, "name"))
+    source = _there(where, path, _text(where, entry, "source"))
+    destination = _text(where, entry, "destination") if kind == "file" else ""
+    options = tuple(_options(where, path, entry)) if kind != "script" else ()
+    return Wanted(kind, source, destination, _texts(where, entry, "arguments"), options=options)
+
+
+def keys_of(kind: str) -> tuple[str, ...]:
+    """The keys that a change of this kind may have, as ``[[change]]`` in a playbook."""
+    asked = KINDS[kind]
+    main = ("source",) if asked.source else () if kind == "windows-update" else ("name",)
+    options = asked.options if kind != "script" else ()
+    return ("kind", *main, *_OWN.get(kind, ()), *options)
+
+
+def _options(where: str, path: Path, entry: Mapping[str, object]) -> Iterable[tuple[str, str]]:
+    for name in OPTIONS:
+        if name not in entry:
+            continue
+        if name == "ok-codes":
+            codes = entry[name]
+            if not isinstance(codes, list) or not all(type(code) is int for code in codes) or not codes:
+                raise BadConfig(f"{where}: {name} is a list of numbers, such as [0, 3010], not {codes!r}")
+            yield name, ",".join(str(code) for code in codes)
+        elif name in SEVERAL:
+            yield from ((name, str(_there(where, path, text))) for text in _texts(where, entry, name))
+        else:
+            value = _text(where, entry, name)
+            yield name, str(_there(where, path, value)) if name in PATHS else value
+
+
+def _there(where: str, path: Path, text: str) -> Path:
+    source = path.parent / Path(text).expanduser()
     if not source.exists():
         raise NotFound(f"{where}: there is no {source}", hint="sources are relative to the playbook")
-    destination = _text(where, entry, "destination") if kind == "file" else ""
-    return Wanted(kind, source, destination, _texts(where, entry, "arguments"))
+    return source
+
+
+def _line(path: Path, number: int) -> str:
+    """Where the change begins, for whoever has to look it up; nothing where its tables are written otherwise."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    begins = [at for at, line in enumerate(lines, 1) if re.match(r"\s*\[\[\s*[\"']?change[\"']?\s*\]\]", line)]
+    return f" (line {begins[number - 1]})" if number <= len(begins) else ""
 
 
 def _known(where: str, table: Mapping[str, object], keys: Iterable[str], what: str) -> None:

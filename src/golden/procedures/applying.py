@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -29,9 +30,10 @@ class Applying:
     restarts: int = 0
     _mark: str = ""
 
-    def all(self, changes: tuple[Change, ...]) -> ChangesDone:
+    def all(self, changes: tuple[Change, ...], cut_off: Callable[[], None] = lambda: None) -> ChangesDone:
         """
         Every change in order; at the end the guest has settled, and what cannot be proved from its disk was asked for.
+        ``cut_off`` takes the network away as soon as nothing needs it any more.
 
         ChangeFailed where one does not succeed, wants one restart after the other, or is gone after one.
         """
@@ -39,10 +41,14 @@ class Applying:
         for change in changes:
             self.shop.watcher.doing(f"{change.kind} {change.name}")
             self.traces.append(self._one(change))
+        if not changes:
+            cut_off()
+            return ChangesDone()
         last = changes[-1]
         if pending := self.family.settle(self.session, self.deadline, restarted=False):
             self.notes.append(f"the guest asked for a restart by {', '.join(pending)}")
             self._restart(last, pending)
+        cut_off()
         for number, change in enumerate(changes):
             if change.kind in self.family.asked:
                 self.traces[number] += (("asked", self._asked(replace(change, traces=self.traces[number]))),)

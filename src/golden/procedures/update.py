@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from golden.database import now
 from golden.errors import Conflict, GuestUnfit
+from golden.guest.session import Session
 from golden.jobs import Job
 from golden.model import (
     ChangesDone,
@@ -65,9 +66,21 @@ def apply_changes(shop: Shop, machine: Machine, order: UpdateOrder) -> ChangesDo
     deadline = Deadline(order.timeout)
     family = shop.families(shop.catalog.reference(order.reference).os)
     with inside(shop, machine, order.reference, deadline) as session:
-        done = Applying(shop, session, family, deadline).all(order.changes) if order.changes else ChangesDone((), ())
+        done = Applying(shop, session, family, deadline).all(
+            order.changes, lambda: _cut_off(shop, machine, order, session)
+        )
         fixed, notes = fixing.fix(shop, session, order, deadline)
-        return replace(done, notes=(*done.notes, *notes), fixed=fixed, rearm=family.readings(session, deadline))
+        done = replace(done, notes=(*done.notes, *notes), fixed=fixed, rearm=family.readings(session, deadline))
+    _cut_off(shop, machine, order)
+    return done
+
+
+def _cut_off(shop: Shop, machine: Machine, order: UpdateOrder, session: Session | None = None) -> None:
+    """A network that was asked for ends here: at once, or where the way in needs it, when the guest is off."""
+    if order.network is None or (session is not None and session.communicator.traits.needs_network):
+        return
+    shop.watcher.doing(f"taking the network {order.network} away")
+    shop.hypervisor.disconnect(machine)
 
 
 def prove_changes(

@@ -17,6 +17,7 @@ from golden.windows.changes import (
     scripts,
     setups,
     updates,
+    windows_update,
 )
 from golden.windows.changes.kind import Kind
 
@@ -33,6 +34,7 @@ KINDS: Mapping[str, Kind] = {
     "script": scripts,
     "setup": setups,
     "update": updates,
+    "windows-update": windows_update,
 }
 ASKED: tuple[str, ...] = ("appx", "capability", "feature", "remove")
 """Those that the running guest is asked for, since the powered-off disk does not tell for certain."""

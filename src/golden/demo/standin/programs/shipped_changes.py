@@ -172,7 +172,44 @@ def feature(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
     return {**answer, "on": on, "state": words[0] if on else words[1], "restart": fault == servicing.RESTART}
 
 
+def windows_update(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
+    """
+    One round of Windows Update. What there is to install is the fault ``updates``: a list of rounds, each a list of
+    {"kb", "category", "restart"}; a number instead of a list is the HRESULT of the search.
+    """
+    answer = {"ok": True, "why": "", "code": 0, "found": 0, "installed": [], "failed": [], "restart": False}
+    if servicing.is_remote(world):
+        denied = 0x80070005 - (1 << 32)
+        return {
+            **answer,
+            "ok": False,
+            "why": "Access is denied. (Exception from HRESULT: E_ACCESSDENIED)",
+            "code": denied,
+        }
+    rounds: Any = world.fault("updates") or []
+    if isinstance(rounds, int):
+        return {
+            **answer,
+            "ok": False,
+            "why": f"Exception from HRESULT: {rounds:#x}",
+            "code": rounds - (rounds >> 31 << 32),
+        }
+    for number, updates in enumerate(rounds):
+        chosen = [
+            each for each in updates if wanted["categories"] == ["all"] or each["category"] in wanted["categories"]
+        ]
+        packages = [f"Package_for_{each['kb']}~31bf3856ad364e35~amd64~~20348.{number}.1.1" for each in chosen]
+        if all(servicing.state(world, package) is not None for package in packages):
+            continue
+        restart = any(each.get("restart") for each in chosen)
+        servicing.add(world, packages, "WindowsUpdateAgent", restart=restart)
+        titles = [f"Update for the stand-in ({each['kb']})" for each in chosen]
+        return {**answer, "found": len(chosen), "installed": titles, "restart": restart}
+    return answer
+
+
 SCRIPTS: dict[str, Ask] = {
+    "windows_update.ps1": windows_update,
     "appx.ps1": appx,
     "feature.ps1": feature,
     "start_as_system.ps1": start_as_system,
