@@ -265,7 +265,7 @@ def answer_findings(guests: Family, path: Path, facts: GuestFacts) -> tuple[Find
         more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise ChecksFailed(
             f"{wrong[0].evidence}: {wrong[0].sentence}{more}",
-            details="\n".join(f"{one.evidence}: {one.sentence}; {one.fix}" for one in wrong),
+            details="\n".join(f"{one.evidence}: {one.sentence}" for one in wrong[1:]) or wrong[0].fix,
             hint=f"golden lint {path}",
         )
     return findings
