@@ -33,6 +33,7 @@ def used(content: bytes) -> Used:
     found = Used()
     own = {_text(name).lower() for node in _all(root) if node.type == "function_statement"
            for name in node.children if name.type == "function_name"}  # fmt: skip
+    tables = _tables(root)
     blocks = {_text(node).lower().partition("]")[2].strip() for node in _all(root) if node.type == "script_parameter"
               and _text(node).lower().startswith("[scriptblock]")}  # fmt: skip
     for node in _all(root):
@@ -43,7 +44,22 @@ def used(content: bytes) -> Used:
         elif node.type == "invokation_expression" and _text(node).lower().startswith("[scriptblock]"):
             found.evasions.append(f"line {node.start_point.row + 1}: code made of text: {_text(node)[:60]}")
         elif node.type == "command" and not _is_block(node, blocks):
-            _command(node, own, found)
+            _command(node, own, tables, found)
+    return found
+
+
+def _tables(root: Node) -> dict[str, set[str]]:
+    """Parameters that a table of the script's own names: ``$x = @{ Online = $true }`` and ``$x.Force = $true``."""
+    found: dict[str, set[str]] = {}
+    for node in _all(root):
+        if node.type != "left_assignment_expression" or node.parent is None:
+            continue
+        name, _, key = _text(node).removeprefix("$").partition(".")
+        if key and name.lower() in found:
+            found[name.lower()].add(f"-{key}")
+        elif _text(node.parent).partition("=")[2].lstrip().startswith("@{"):
+            keys = (each for each in _all(node.parent) if each.type == "key_expression")
+            found[name.lower()] = {f"-{_text(each)}" for each in keys}
     return found
 
 
@@ -52,7 +68,7 @@ def _is_block(node: Node, blocks: set[str]) -> bool:
     return called is not None and _text(node).startswith("& ") and _text(called).lower() in blocks
 
 
-def _command(node: Node, own: set[str], found: Used) -> None:
+def _command(node: Node, own: set[str], tables: dict[str, set[str]], found: Used) -> None:
     name = next((child for child in node.children if child.type == "command_name"), None)
     if name is None:
         found.evasions.append(f"line {node.start_point.row + 1}: what is called is not named: {_text(node)[:60]}")
@@ -60,8 +76,14 @@ def _command(node: Node, own: set[str], found: Used) -> None:
     elements = [each for child in node.children if child.type == "command_elements" for each in child.children]
     parameters = frozenset(_text(each) for each in elements if each.type == "command_parameter")
     words = [_text(each) for each in elements if each.type not in ("command_argument_sep", "command_parameter")]
-    if any(word.startswith("@") and word[1:2].isalpha() for word in words):
-        found.evasions.append(f"line {node.start_point.row + 1}: parameters that are not named: {_text(node)[:60]}")
+    for word in words:
+        if word.startswith("@") and word[1:2].isalpha():
+            named = tables.get(word[1:].lower())
+            if named is None:
+                found.evasions.append(
+                    f"line {node.start_point.row + 1}: parameters that are not named: {_text(node)[:60]}"
+                )
+            parameters |= named or set()
     if _text(name).lower() == "new-object" and words:
         found.types.add(words[0].strip("'\""))
     if _text(name).lower() not in own:

@@ -67,6 +67,8 @@ def test_the_list_holds_nothing_that_no_script_uses() -> None:
         ("& 'C:\\x.exe' /s", "what is called is not named"),
         (". $file", "what is called is not named"),
         ("Get-Item @all", "parameters that are not named"),
+        ("$all = @{ LiteralPath = 'x'; Stream = 'y' }; Get-Item @all", "Get-Item -Stream"),
+        ("$all = @{ LiteralPath = 'x' }; $all.Stream = 'y'; Get-Item @all", "Get-Item -Stream"),
         ("[scriptblock]::Create($text)", "code made of text"),
         ("[System.Reflection.Assembly]::Load($bytes)", "the type System.Reflection.Assembly"),
         ("New-Object System.Net.WebClient", "the type System.Net.WebClient"),

@@ -1,7 +1,7 @@
 # Provisions a package for every user to come, takes one away, or tells what is provisioned. Never for one user alone: that
 # is what sysprep fails at (docs/facts: windows 5.5, 3.1).
 # Parameters: action (add | remove | ask), name, and for add: path, dependencies[], license (a path, or empty).
-# Result: {"ok": true | false, "why": text, "code": number, "packages": [{"name", "version", "package"}, …]} where packages
+# Result: {"ok": true | false, "why": text, "code": number, "packages": [{"name", "version", "package"}, ...]} where packages
 # are those provisioned whose name is asked for.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'

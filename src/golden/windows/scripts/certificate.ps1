@@ -1,5 +1,5 @@
 # Puts a certificate into a store of this computer, or tells whether it is there (docs/facts: windows 5.6, 8.2).
-# Parameters: action (add | ask), store (Root, CA, TrustedPublisher, …), path (of the file; add only), thumbprint.
+# Parameters: action (add | ask), store (Root, CA, TrustedPublisher, ...), path (of the file; add only), thumbprint.
 # Result: {"there": true | false}.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'

@@ -1,5 +1,5 @@
 # Lists what servicing knows (docs/facts: windows 8.2). Parameters: none that matter.
-# Result: {"packages": {"Package_for_KB…": CurrentState, …}, "programs": ["{GUID}", "7-Zip", …]}: the packages of Component
+# Result: {"packages": {"Package_for_KB...": CurrentState, ...}, "programs": ["{GUID}", "7-Zip", ...]}: the packages of Component
 # Based Servicing by name, and the names of the keys below Uninstall, 64-bit and 32-bit.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
