@@ -108,10 +108,10 @@ class WindowsFamily:
         seen = evidence(volume, hives)
         if seal == "sysprep" and not has_seal(seen):
             raise ProofFailed("the disk changed while it was being read", details=str(seen.listed()))
-        findings = refuse(residue(volume, seal, answer_file, hives))
+        left = refuse(residue(volume, seal, answer_file, hives))
         told = identity(hives["SOFTWARE"], facts.machine_sid)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return SealProof(seal, "disk", facts, signals(seen), now, findings, told)
+        return SealProof(seal, "disk", facts, signals(seen), now, left, told)
 
 
 def _windows(disk: BlockSource) -> Ntfs:

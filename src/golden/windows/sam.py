@@ -20,7 +20,9 @@ _PROFILES = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList"
 _TASKS = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tree"
 _TASK_FILES = "Windows/System32/Tasks"
 _MOST = 20_000
-"""Tasks of one guest; a folder that leads back into itself ends here."""
+"""Tasks of one guest."""
+_DEEPEST = 32
+"""Folders in folders; one that leads back into itself ends here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def _task_keys(software: Hive) -> Iterator[str]:
         stem, key = waiting.pop()
         if key.value("Id") is not None:
             yield stem
-        waiting += [(f"{stem}\\{below.name}".lstrip("\\"), below) for below in key.below()]
+        if stem.count("\\") < _DEEPEST:
+            waiting += [(f"{stem}\\{below.name}".lstrip("\\"), below) for below in key.below()]
 
 
 def _task_files(volume: Ntfs) -> Iterator[str]:
@@ -110,4 +113,5 @@ def _task_files(volume: Ntfs) -> Iterator[str]:
         if not folder.is_folder:
             yield stem
             continue
-        waiting += [(f"{stem}\\{entry.name}".lstrip("\\"), entry) for entry in folder.entries()]
+        if stem.count("\\") < _DEEPEST:
+            waiting += [(f"{stem}\\{entry.name}".lstrip("\\"), entry) for entry in folder.entries()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from golden.disk.damage import Damaged
+from golden.disk.hive import Hive
 from golden.disk.raw import RawFile
 from golden.errors import ProofFailed
 from golden.model import Finding, Severity
 from golden.windows.answers_left import _has_password, _is_same, _tree
 from golden.windows.facts import windows_volume
 from golden.windows.residue import refuse, residue
-from golden.windows.sam import accounts, profiles, tasks
+from golden.windows.sam import _task_keys, accounts, profiles, tasks
 from golden.windows.state import open_hive
 from tests.unit.disk import disks
 
@@ -198,7 +201,7 @@ def test_a_bomb_is_not_expanded() -> None:
     assert not _has_password(SCRUBBED)
 
 
-@settings(max_examples=2000, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=400), st.integers(0, len(SECRET)), st.integers(0, len(SECRET)))
 def test_any_bytes_are_judged_without_a_crash(noise: bytes, start: int, end: int) -> None:
     """Whatever lies under the name of an answer file, looking at it ends, and nothing but an answer comes out."""
@@ -206,3 +209,27 @@ def test_any_bytes_are_judged_without_a_crash(noise: bytes, start: int, end: int
         assert _has_password(content) in (True, False)
         tree = _tree(content)
         assert tree is None or _is_same(tree, tree)
+
+
+@pytest.fixture(scope="module")
+def hive_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A SOFTWARE hive with profiles and tasks."""
+    tree = disks.merged(
+        disks.at(f"{PROFILES}\\S-1-5-21-1-2-3-500", {"ProfileImagePath": ("sz", "C:\\Users\\Administrator")}),
+        disks.at(f"{TREE}\\Vendor\\Update", {"Id": ("sz", "{1}")}),
+    )
+    return disks.hive(tmp_path_factory.mktemp("hive") / "SOFTWARE", tree).read_bytes()
+
+
+@settings(max_examples=300, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_a_damaged_hive_is_damaged_and_no_crash(hive_bytes: bytes, data: st.DataObject) -> None:
+    """Bytes of its cells are changed at will: profiles and tasks are read, or it is Damaged, within a second."""
+    content = bytearray(hive_bytes)
+    for _ in range(data.draw(st.integers(1, 6))):
+        place = data.draw(st.integers(4096 + 32, len(content) - 4))
+        content[place : place + 4] = data.draw(st.binary(min_size=4, max_size=4))
+    software = Hive.open(bytes(content), "SOFTWARE")
+    for read in (profiles, lambda hive: tuple(_task_keys(hive))):
+        with suppress(Damaged):
+            assert isinstance(read(software), tuple)
