@@ -131,7 +131,7 @@ def _disk(guest: Guest) -> Memory:
         (Wanted("file", Path("pyproject.toml"), "C:\\a|b"), "no path that Windows takes"),
         (Wanted("file", Path("pyproject.toml"), "C:\\a:stream"), "no path that Windows takes"),
         (Wanted("file", Path("pyproject.toml"), "C:\\a & b\\c"), "does not make the folder"),
-        (Wanted("registry", Path("x.reg")), "no change of the kind"),
+        (Wanted("spell", Path("x.spell")), "no change of the kind"),
     ],
 )
 def test_what_cannot_be_applied_is_refused_before_anything_starts(wanted: Wanted, said: str) -> None:
