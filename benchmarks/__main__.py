@@ -10,13 +10,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import clones, inspection, lint, main_job, memory, status
+from benchmarks import check_offline, clones, inspection, lint, main_job, memory, status
 from benchmarks.row import Row
 
 ROWS: dict[str, Callable[[Path], Row]] = {
     "main-job": main_job.measure,
     "clone": clones.measure,
     "inspect": inspection.measure,
+    "check-offline": check_offline.measure,
     "status": status.measure,
     "lint": lint.measure,
     "memory": memory.measure,

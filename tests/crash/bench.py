@@ -8,6 +8,7 @@ resumes or cancels. Everything both need is on disk, as it is for a user.
 from __future__ import annotations
 
 import gc as gc_module
+import json
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from typing import Any
 import psutil  # noqa: F401  - children inherit what is imported here; importing it anew costs each 25 ms
 
 from golden.app import run
+from golden.app.checking import CheckWish, check_order
 from golden.app.names import Target
 from golden.app.orders import CaptureWish, UpdateWish, capture_order, keep_payloads, publish_order, update_order
 from golden.app.project import Project
@@ -31,7 +33,7 @@ from golden.guest.family import Wanted
 from golden.model import AdoptOrder, Origin, PruneOrder
 from golden.procedures.channels import promote, roll_back_channel, roll_back_head
 from golden.settings import read
-from golden.testing.memory import ABLE, PROVIDER, World
+from golden.testing.memory import ABLE, PROVIDER, VIRGIN, World
 from golden.waiting import Silent
 
 DIED = 137
@@ -57,7 +59,8 @@ def seed(home: Home, *, outlives: bool) -> None:
 
     home.path.mkdir(parents=True)
     world = World.create(home.path / "world", replace(ABLE, work_outlives_client=outlives))
-    world.add_user_machine("base")
+    found = [{"id": "reboot", "severity": "warning", "fix": "safe"}, {"id": "profiles", "severity": "warning"}]
+    world.add_user_machine("base", {**VIRGIN, "/findings": json.dumps(found).encode()})
     world.close()
     (home.path / "golden.toml").write_text(
         f'[endpoints.here]\nurl = "memory:{home.path}/world"\n[libraries.shelf]\nurl = "dir:shelf"\n'
@@ -88,6 +91,11 @@ def capture(project: Project) -> Any:
 def capture_only(project: Project) -> Any:
     order, _ = capture_order(project, Target("ref", ""), CaptureWish(), Silent())
     return run.start(project, "capture", order, run.Manner())
+
+
+def check(project: Project) -> Any:
+    order, _ = check_order(project, Target("ref", ""), CheckWish(fix=True, rehearse=True))
+    return run.start(project, "check", order, run.Manner())
 
 
 def publish(project: Project) -> Any:
@@ -126,7 +134,7 @@ def cancel(project: Project) -> Any:
 
 
 ACTS: dict[str, Callable[[Project], Any]] = {
-    act.__name__: act for act in (adopt, update, capture, capture_only, publish, prune, move, gc, resume, cancel)
+    act.__name__: act for act in (adopt, update, capture, capture_only, check, publish, prune, move, gc, resume, cancel)
 }
 
 

@@ -25,6 +25,7 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "adopt": (),
     "update": ("adopt",),
     "capture": ("adopt",),
+    "check": ("adopt",),
     "publish": ("adopt", "capture_only"),
     "prune": ("adopt", "capture_only", "capture_only", "update", "move"),
 }
@@ -127,6 +128,7 @@ HAPPENED: dict[str, Any] = {
     "adopt": lambda now, _: set(now["versions"]) == {1},
     "update": _updated,
     "capture": _captured,
+    "check": lambda now, before: all(now[key] == before[key] for key in ("versions", "images", "published", "shelf")),
     "publish": _published,
     "prune": lambda now, _: set(now["versions"]) == {1} and set(now["images"]) == {1},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +82,14 @@ def disk_offline(path: Path, wish: CheckWish, watcher: Watcher) -> CheckReport:
 
 def is_disk(text: str | None) -> bool:
     """Whether what was typed is a disk rather than the address of a version: a file that is there, or a path."""
-    if not text:
+    if not text or "\0" in text:
         return False
-    return Path(text).expanduser().is_file() or "/" in text or "\\" in text
+    if "/" in text or "\\" in text:
+        return True
+    try:
+        return Path(text).expanduser().is_file()
+    except (OSError, RuntimeError):
+        return False  # A name too long for a file, or the home of a user that there is not.
 
 
 def _seal_order(guests: Family, wish: CheckWish, account: str = "") -> SealOrder:
@@ -103,9 +108,10 @@ def _family_on(disk: BlockSource) -> Family:
 
 @contextmanager
 def _opened(path: Path, watcher: Watcher) -> Iterator[BlockSource]:
-    path = path.expanduser().absolute()
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder; golden check reads a disk's file")
+    with suppress(OSError, RuntimeError):
+        path = path.expanduser().absolute()
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; golden check reads a disk's file")
     with RawFile(path) as raw:
         if not raw.read_at(0, 64).startswith(_CONTAINERS):
             if raw.size == 0:
