@@ -183,9 +183,9 @@ class Session:
         part.replace(target)
         return True
 
-    def pieces(self, path: str, deadline: Deadline, limit: int) -> Iterator[bytes]:
-        """A guest's file in pieces, at most its first ``limit`` bytes; none at all when there is no such file."""
-        return self._line.pieces(path, deadline, limit)
+    def pieces(self, path: str, deadline: Deadline, limit: int, *, start: int = 0) -> Iterator[bytes]:
+        """A guest's file in pieces, from ``start`` until ``limit`` (bytes); none at all when there is no such file."""
+        return self._line.pieces(path, deadline, limit, start=start)
 
     def get(self, path: str, deadline: Deadline, *, limit: int = 16 << 20) -> bytes | None:
         """A small file's bytes; None when there is no such file."""

@@ -1,4 +1,4 @@
-"""reg.exe: query, add, delete and import below HKLM."""
+"""reg.exe: query, add, delete, import and save below HKLM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = {number: name for name, number in KINDS.items()} | {registry.NONE: "REG_
 def main(world: World, arguments: list[str]) -> int:
     """One order; 0, or 1 as reg.exe ends with every error."""
     verb, rest = (arguments[0].lower() if arguments else ""), arguments[1:]
-    act = {"query": _query, "add": _add, "delete": _delete, "import": _import}.get(verb)
+    act = {"query": _query, "add": _add, "delete": _delete, "import": _import, "save": _save}.get(verb)
     if act is None or not rest:
         raise Unknown(f"reg.exe {' '.join(arguments)}")
     try:
@@ -37,6 +37,17 @@ def _options(rest: list[str]) -> dict[str, str]:
         else:
             raise Unknown(f"the reg.exe switch {word}")
     return found
+
+
+def _save(world: World, rest: list[str]) -> int:
+    """A whole hive into a file of its own, as RegSaveKey writes it: clean, without its log."""
+    hive, key = registry.split(rest[0])
+    if key or [word.lower() for word in rest[2:]] != ["/y"]:
+        raise Unknown(f"reg.exe save {' '.join(rest)}")
+    with registry.registry_of(world.root, world.machine).open(hive):
+        world.path(rest[1]).write_bytes(world.path(f"C:\\Windows\\System32\\config\\{hive}").read_bytes())
+    world.say("The operation completed successfully.")
+    return 0
 
 
 def _missing(world: World) -> int:

@@ -105,6 +105,24 @@ def _hash(world: World, given: dict[str, str]) -> int:
     return _answer(world, given, answer)
 
 
+def _list(world: World, given: dict[str, str]) -> int:
+    found: list[dict[str, Any] | None] = []
+    for wanted in _parameters(world, given)["paths"]:
+        path = world.path(wanted)
+        shown = _shown(path) if path.exists() else None
+        if shown and shown["folder"]:
+            shown |= {"denied": False, "entries": [_shown(below) for below in sorted(path.iterdir())]}
+        found.append(shown)
+    return _answer(world, given, {"found": found})
+
+
+def _shown(path: Path) -> dict[str, Any]:
+    """As a file of no special attributes: FILE_ATTRIBUTE_DIRECTORY or FILE_ATTRIBUTE_ARCHIVE."""
+    folder = path.is_dir()
+    size = 0 if folder else path.stat().st_size
+    return {"name": path.name, "folder": folder, "size": size, "attributes": 0x10 if folder else 0x20}
+
+
 def _probe(world: World, given: dict[str, str]) -> int:
     answer = {"boot_mark": world.boot_mark, **signals(world), "sysprep_running": is_running(world, "sysprep")}
     if (process := _parameters(world, given).get("process")) is not None:
@@ -161,6 +179,7 @@ def is_running(world: World, name: str) -> bool:
 HANDLERS: dict[str, Handler] = {
     "launch.ps1": _launch,
     "hash.ps1": _hash,
+    "list.ps1": _list,
     "probe.ps1": _probe,
     **shipped_changes.handlers(),
     **shipped_checks.HANDLERS,
