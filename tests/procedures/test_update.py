@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from golden.app import run
+from golden.app.orders import need_network
 from golden.errors import ChangeFailed, Conflict, GuestUnfit, NotFound, Refused, Tampered, TimedOut, UsageError
+from golden.guest.family import Prepared
+from golden.model import Change
 from golden.testing.memory import Fault
 from tests.procedures.conftest import Bench
 
@@ -152,3 +155,24 @@ def test_payloads_are_kept_and_checked(bench: Bench) -> None:
     version = bench.update("say x")
     (file,) = version.changes[0].files
     assert (bench.project.settings.state / "payloads" / file.sha256[:2] / file.sha256).read_text() == "#!memory\nsay x"
+
+
+def test_a_network_ends_before_the_version_does(bench: Bench) -> None:
+    """A clone that was given a network has none when it is frozen; one that cannot be cut off becomes no version."""
+    bench.adopt()
+    version = bench.update("say x", network="lab")
+    assert bench.world.read()["machines"][version.snapshot.machine]["network"] is None
+    bench.world.add_faults(Fault("disconnect", error="Refused"))
+    with pytest.raises(Refused):
+        bench.update("say y", network="lab")
+    assert bench.machines() == bench.held()
+    assert bench.project.catalog.reference("ref").head == 2
+
+
+def test_what_needs_a_network_is_refused_without_one() -> None:
+    """Before anything starts, with the option to type."""
+    change = Prepared(Change("windows-update", "all"), (), network=True)
+    with pytest.raises(UsageError, match="windows-update needs a network") as caught:
+        need_network([change], None)
+    assert "--network" in (caught.value.hint or "")
+    need_network([change], "lab")

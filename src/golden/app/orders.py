@@ -113,7 +113,7 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     parent = version_of(target, catalog)
     guests = family(catalog.reference(parent.reference).os)
     prepared = [guests.prepare(one, parent.facts) for one in wish.wanted]
-    _need_network(prepared, wish.network)
+    need_network(prepared, wish.network)
     payload = sum(file.size for one in prepared for file, _ in one.sources)
     with project.hypervisor(catalog.reference(parent.reference).endpoint, "look", watcher) as hypervisor:
         linked = is_linked(hypervisor.abilities, parent, full=wish.full)
@@ -150,7 +150,8 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     return order, Plan("update", order.reference, *names, kind, space, free, steps, findings, sources)
 
 
-def _need_network(prepared: list[Prepared], network: str | None) -> None:
+def need_network(prepared: list[Prepared], network: str | None) -> None:
+    """UsageError where a change cannot be applied without a network, and none is named."""
     if network is None and (needing := [one.change for one in prepared if one.network]):
         raise UsageError(
             f"{needing[0].kind} needs a network, and a clone has none unless one is named",

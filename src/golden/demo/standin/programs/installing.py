@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import servicing
 from .registry import registry_of
-from .world import Unknown, World
+from .world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def install(world: World, told: dict[str, Any]) -> None:
 
 def run_setup(world: World, path: Path, arguments: list[str]) -> int:
     """A set-up program: what its trailer says, if its command line is the one it wants."""
-    told = trailer(path)
-    if told is None:
-        raise Unknown(f"the program {path.name}")
+    told = trailer(path) or {}
     line = " ".join(arguments)
     if "wants" in told and line != told["wants"]:
         world.complain(f"{path.name} does not know: {line}")

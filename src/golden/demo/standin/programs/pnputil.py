@@ -69,7 +69,7 @@ class Inf:
             key.strip().lower(): value.strip().strip('"')
             for key, _, value in (line.partition("=") for line in self.sections.get("strings", []))
         }
-        return re.sub(r"%([^%]+)%", lambda m: strings.get(m[1].lower(), m[0]), text)
+        return re.sub(r"%([^%]*)%", lambda m: strings.get(m[1].lower(), m[0]) if m[1] else "%", text)
 
     @property
     def catalog(self) -> str:
@@ -83,16 +83,18 @@ class Inf:
             number, _, rest = line.partition("=")
             parts = [part.strip().strip('"') for part in rest.split(",")]
             folders[number.strip()] = parts[3] if len(parts) > 3 else ""
-        found = []
+        found: dict[str, str] = {}
         for line in self._section("sourcedisksfiles"):
             name, _, rest = line.partition("=")
             parts = [part.strip().strip('"') for part in rest.split(",")]
             pieces = [folders.get(parts[0], ""), parts[1] if len(parts) > 1 else "", name.strip().strip('"')]
-            found.append("\\".join(piece.strip("\\") for piece in pieces if piece.strip("\\.")))
-        return found
+            place = "\\".join(piece.strip("\\") for piece in pieces if piece.strip("\\."))
+            found[name.strip().lower()] = place
+        return list(found.values())
 
     def _section(self, name: str) -> list[str]:
-        return self.sections.get(f"{name}.amd64", []) + self.sections.get(name, [])
+        """What is said for every platform, and then what is said for this one, which wins."""
+        return self.sections.get(name, []) + self.sections.get(f"{name}.amd64", [])
 
 
 def _add(world: World, name: str, *, install: bool) -> int:

@@ -97,9 +97,9 @@ def execute(world: World, argv: list[str]) -> int:
 
 def _payload(world: World, argv: list[str]) -> int:
     """A program that somebody brought along: a set-up program of the stand-in, or Unknown."""
-    from .installing import run_setup
+    from .installing import run_setup, trailer
 
     found = world.find_program(argv[0])
-    if found is None:
+    if found is None or trailer(world.path(found)) is None:
         raise Unknown(f"the program {argv[0]}")
     return run_setup(world, world.path(found), argv[1:])
