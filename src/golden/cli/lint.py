@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from golden.cli.options import AnswerFiles, Architecture, Edition, OutputOrSarif, Purpose
     from golden.windows.answers.linting import Report
-    from golden.windows.answers.oobe import Verdict
+    from golden.windows.answers.oobe import Question, Verdict
 
 FAILED = 4
 """Exit code where there are errors; warnings alone are 0."""
@@ -85,14 +85,18 @@ def told(reports: Sequence[tuple[str, Report]]) -> dict[str, Any]:
         {
             "path": path,
             "edition": verdict.edition,
-            "asks": bool(verdict.questions),
-            "missing": [{"asked": one.asked, "setting": one.setting} for one in verdict.questions],
+            "asks": verdict.asks,
+            "missing": [_told(one) for one in verdict.questions],
             "sentence": verdict.sentence,
         }
         for path, report in reports
         for verdict in report.verdicts
     ]
     return {"findings": findings, "oobe": oobe}
+
+
+def _told(question: Question) -> dict[str, Any]:
+    return {"asked": question.asked, "setting": question.setting, "sure": question.sure}
 
 
 def _assert_file(path: str) -> None:
@@ -120,14 +124,15 @@ def _lines(talk: Talk, reports: Sequence[tuple[str, Report]]) -> Iterator[str]:
 
 def _verdict(talk: Talk, verdict: Verdict) -> Iterator[str]:
     head = f"OOBE on a {verdict.edition}"
+    stops = f"{verdict.verb} stop and ask for"
     asked = verdict.questions
     if not asked:
         yield f"{head} {talk.paint('will ask nothing', 'green')}"
     elif len(asked) == 1:
-        yield f"{head} {talk.paint(f'will stop and ask for {asked[0].asked}', 'yellow')}: add {asked[0].setting}"
+        yield f"{head} {talk.paint(f'{stops} {asked[0].asked}', 'yellow')}: add {asked[0].setting}"
     else:
-        yield f"{head} {talk.paint('will stop and ask for', 'yellow')}"
-        yield from (f"  {one.asked}: add {one.setting}" for one in asked)
+        yield f"{head} {talk.paint(stops, 'yellow')}"
+        yield from (f"  {line}" for line in verdict.lines)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"lint": lint}

@@ -42,6 +42,11 @@ class Question:
         self.setting = setting
         self.place = place
 
+    @property
+    def sure(self) -> bool:
+        """Whether it is known to be asked; some pages come on some machines only."""
+        return self.rule != "answer.oobe-page"
+
 
 class Verdict:
     """What OOBE does on one kind of edition."""
@@ -58,8 +63,23 @@ class Verdict:
         """The verdict in one line."""
         if not self.questions:
             return f"OOBE on a {self.edition} will ask nothing"
-        asked = "; ".join(f"{one.asked}: add {one.setting}" for one in self.questions)
-        return f"OOBE on a {self.edition} will stop and ask for {asked}"
+        return f"OOBE on a {self.edition} {self.verb} stop and ask for {'; '.join(self.lines)}"
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is known that something is asked."""
+        return any(one.sure for one in self.questions)
+
+    @property
+    def verb(self) -> str:
+        """will, or may."""
+        return "will" if self.asks else "may"
+
+    @property
+    def lines(self) -> list[str]:
+        """What is asked and what to add, one text for each."""
+        doubt = "perhaps " if self.asks else ""
+        return [f"{'' if one.sure else doubt}{one.asked}: add {one.setting}" for one in self.questions]
 
 
 def verdicts(document: Document, found: list[Part], aim: Aim) -> list[Verdict]:
@@ -79,7 +99,7 @@ def remarks(told: list[Verdict]) -> Iterator[Remark]:
                 continue
             where = "" if both else f"on a {verdict.edition} edition "
             rule = question.rule if both else BY_EDITION
-            words = f"{where}OOBE will stop and ask for {question.asked}"
+            words = f"{where}OOBE {'will' if question.sure else 'may'} stop and ask for {question.asked}"
             fix = f"in the pass oobeSystem, add {question.setting}"
             yield Remark(rule, words, fix, question.place)
 
@@ -92,8 +112,9 @@ def _edition_in(document: Document) -> str:
     """The edition of the catalog that Windows System Image Manager wrote into the file, if it did."""
     for child in document.root.children:
         if child.space == CPI and child.name == "offlineImage":
-            _, _, image = child.attributes.get(f"{CPI} source", "").rpartition("#")
-            return edition_of(image)
+            source = child.attributes.get(f"{CPI} source", "")
+            name = source.rpartition("#")[2].rpartition("/")[2].lower()
+            return edition_of(name) if "windows" in name or "server" in name else ""
     return ""
 
 

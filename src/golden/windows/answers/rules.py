@@ -80,7 +80,7 @@ RULES: dict[str, tuple[str, str, str]] = {
     "answer.oobe-language": (WARNING, "OOBE will ask for language, region or keyboard", "4.3"),
     "answer.oobe-license": (WARNING, "OOBE will show the license", "4.3"),
     "answer.oobe-privacy": (WARNING, "OOBE will ask about privacy", "4.3"),
-    "answer.oobe-page": (WARNING, "OOBE will show another page", "4.3"),
+    "answer.oobe-page": (WARNING, "OOBE may show another page", "4.3"),
     BY_EDITION: (INFO, "OOBE will ask on one kind of edition, and the edition is not known", "4.3"),
 }
 """id: (severity, short description, section of docs/facts/windows.md)."""

@@ -91,6 +91,8 @@ def test_the_catalog_in_the_file_names_the_edition() -> None:
     for name, edition in (("Windows Server 2022 SERVERSTANDARD", "server"), ("Windows 11 Pro", "client")):
         report = found(file(settings("specialize"), about.format(name)))
         assert [one.edition for one in report.verdicts] == [edition]
+    report = found(file(settings("specialize"), about.replace("#{}", "").format()))
+    assert [one.edition for one in report.verdicts] == ["client", "server"]
 
 
 def test_the_sentence_says_it_all() -> None:
@@ -98,3 +100,14 @@ def test_the_sentence_says_it_all() -> None:
     (verdict,) = found(without("ProtectYourPC"), "capture", "client").verdicts
     setting = "Microsoft-Windows-Shell-Setup/OOBE/ProtectYourPC=3"
     assert verdict.sentence == f"OOBE on a client will stop and ask for privacy settings: add {setting}"
+
+
+def test_pages_that_come_on_some_machines_only_are_told_so() -> None:
+    """A page that is not sure to come is no certain stop."""
+    (verdict,) = found(without("HideWireless"), "capture", "client").verdicts
+    assert verdict.asks is False
+    assert verdict.sentence.startswith("OOBE on a client may stop and ask for a network: add ")
+    (verdict,) = found(good(SERVER).replace("HideWireless", "Hide"), "capture", "client").verdicts
+    assert verdict.asks is True
+    assert verdict.lines[0].startswith("perhaps a network: add ")
+    assert verdict.lines[1].startswith("an account: add ")
