@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.model import GuestState
 from golden.windows.checks.picture import Picture, Unread
 from golden.windows.checks.rules import Met, Rule, Wish
@@ -33,7 +33,7 @@ class AppxPackages:
 class Shown:
     """What a Windows volume shows."""
 
-    volume: Ntfs
+    volume: Files
     picture: Picture
     state: Evidence | None
     """None where a hive cannot be read."""

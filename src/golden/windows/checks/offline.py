@@ -9,8 +9,7 @@ from golden.disk.damage import Damaged
 from golden.disk.hive import Data
 from golden.disk.hive import Hive as File
 from golden.disk.hive import Key as Node
-from golden.disk.ntfs import Ntfs
-from golden.disk.source import BlockSource
+from golden.disk.source import BlockSource, Files
 from golden.errors import NotFound
 from golden.model import Checked, Finding
 from golden.windows.checks import rules
@@ -89,7 +88,7 @@ def _unreadable(error: NoWindows) -> Checked:
     return in_order(Checked(tuple(findings), tuple(dict.fromkeys(made)), left))
 
 
-def _hives(volume: Ntfs) -> tuple[dict[str, File], dict[str, str]]:
+def _hives(volume: Files) -> tuple[dict[str, File], dict[str, str]]:
     """The hives that can be read, and why others cannot."""
     found, trouble = {}, {}
     for name in ("SOFTWARE", "SYSTEM"):
@@ -100,7 +99,7 @@ def _hives(volume: Ntfs) -> tuple[dict[str, File], dict[str, str]]:
     return found, trouble
 
 
-def _doubts(volume: Ntfs, hives: Hives, trouble: Mapping[str, str]) -> tuple[Finding, ...]:
+def _doubts(volume: Files, hives: Hives, trouble: Mapping[str, str]) -> tuple[Finding, ...]:
     """Findings that make everything else doubtful."""
     found = []
     try:
@@ -127,7 +126,7 @@ def _ids(findings: tuple[Finding, ...]) -> str:
     return ", ".join(dict.fromkeys(one.id for one in findings))
 
 
-def _picture(volume: Ntfs, hives: Hives, trouble: dict[str, str]) -> Picture:
+def _picture(volume: Files, hives: Hives, trouble: dict[str, str]) -> Picture:
     """The keys and files that the rules ask for; ``trouble`` gets what could not be read."""
     keys: dict[str, Key | None] = {}
     for read in READS:
@@ -173,12 +172,12 @@ def _wanted(name: str, names: tuple[str, ...]) -> bool:
     return names == ("*",) or name.lower() in (one.lower() for one in names)
 
 
-def _is_file(volume: Ntfs, path: str) -> bool:
+def _is_file(volume: Files, path: str) -> bool:
     found = volume.find(path)
     return found is not None and not found.is_folder
 
 
-def _providers(volume: Ntfs, keys: Mapping[str, Key | None]) -> tuple[Provider, ...] | None:
+def _providers(volume: Files, keys: Mapping[str, Key | None]) -> tuple[Provider, ...] | None:
     found = []
     for path in PROVIDERS:
         if path not in keys:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from golden.disk.hive import Data
 from golden.errors import GuestError
@@ -18,6 +18,8 @@ from golden.windows.checks.offline import in_order, together
 from golden.windows.checks.picture import FILES, PROVIDERS, READS, Key, Picture, Provider, Unread
 from golden.windows.checks.rules import Wish
 from golden.windows.dialect import SCRIPTS
+
+T = TypeVar("T")
 
 SCRIPT = Script(SCRIPTS / "check.ps1")
 
@@ -56,23 +58,33 @@ def ask(session: Session, wish: Wish, deadline: Deadline, only: tuple[str, ...] 
 def picture(answers: Answers) -> Picture:
     """The keys and files that the rules ask for, as the guest showed them."""
     trouble: dict[str, str] = {}
-    keys = _keys(_section(answers, "registry", trouble))
-    files = {path: bool(there) for path, there in _section(answers, "files", trouble).items()}
-    told = _section(answers, "providers", trouble)
-    providers = tuple(
-        Provider(str(one["phase"]), str(one["data"]), one.get("there")) for one in listed(told.get("list"))
-    )
+    keys = _section(answers, "registry", trouble, _keys) or {}
+    files = _section(answers, "files", trouble, _files) or {}
+    providers = _section(answers, "providers", trouble, _providers)
     if "registry" in trouble:
         trouble |= {"SOFTWARE": trouble["registry"], "SYSTEM": trouble["registry"]}
-    return Picture(keys, files, None if "providers" in trouble else providers, trouble)
+    return Picture(keys, files, providers, trouble)
 
 
-def _section(answers: Answers, name: str, trouble: dict[str, str]) -> Mapping[str, Any]:
+def _section(
+    answers: Answers, name: str, trouble: dict[str, str], understood: Callable[[Mapping[str, Any]], T]
+) -> T | None:
+    """One section as it is to be understood; None, and why, where it was not answered or makes no sense."""
     try:
-        return answers.of(name)
+        return understood(answers.of(name))
     except Unread as why:
-        trouble[name] = str(why)
-        return {}
+        trouble[name] = why.brief
+    except (KeyError, TypeError, ValueError, AttributeError) as why:
+        trouble[name] = f"the guest's answer makes no sense: {why!r}"
+    return None
+
+
+def _files(told: Mapping[str, Any]) -> dict[str, bool]:
+    return {path: bool(there) for path, there in told.items()}
+
+
+def _providers(told: Mapping[str, Any]) -> tuple[Provider, ...]:
+    return tuple(Provider(str(one["phase"]), str(one["data"]), one.get("there")) for one in listed(told.get("list")))
 
 
 def _keys(told: Mapping[str, Any]) -> dict[str, Key | None]:

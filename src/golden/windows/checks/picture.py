@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from golden.disk.hive import Data
+from golden.errors import GuestError
 
 CURRENT = "SOFTWARE\\Microsoft\\Windows\\CurrentVersion"
 VERSION = "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
@@ -87,7 +88,7 @@ FILES = (PENDING_XML, *ANSWER_FILES, *OFFICE)
 """Paths on the system drive, without it."""
 
 
-class Unread(Exception):
+class Unread(GuestError):
     """What a check needs was not shown; the text says why."""
 
 

@@ -12,7 +12,7 @@ _VARIABLES = {"%systemroot%": "C:\\Windows", "%windir%": "C:\\Windows", "%system
 
 def library(data: str, variables: Mapping[str, str] = _VARIABLES) -> str | None:
     """The path of the DLL on drive C:; None where the text names another drive or a variable nobody knows."""
-    text = data.rpartition(",")[0] or data
+    text = data.rpartition(",")[0] if "," in data else data
     text = text.strip().strip('"').replace("/", "\\")
     for name, value in variables.items():
         text = re.sub(re.escape(name), value.replace("\\", r"\\"), text, flags=re.IGNORECASE)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from golden.disk.damage import Damaged
+from golden.errors import NotFound
 from golden.model import Checked, Finding
 from golden.windows.checks import picture as at
 from golden.windows.checks.catalogue import catalogue
@@ -55,8 +57,11 @@ def judge(way: str, rules: Mapping[str, Rule], shown: object, wish: Wish) -> Che
             continue
         try:
             met = list(rule(shown, wish))
-        except Unread as why:
-            unmade.append((name, str(why)))
+        except (Unread, Damaged, NotFound) as why:
+            unmade.append((name, why.brief))
+            continue
+        except (KeyError, TypeError, ValueError, AttributeError) as why:
+            unmade.append((name, f"what was shown makes no sense: {why!r}"))  # A guest may answer anything.
             continue
         made.append(name)
         findings += [check.finding(way, one.what, one.evidence) for one in met]
