@@ -9,6 +9,7 @@ from typing import Protocol
 
 from golden.disk.source import BlockSource
 from golden.guest.dialect import Dialect
+from golden.guest.running import Seen
 from golden.guest.session import Session
 from golden.model import Change, Checked, Finding, GuestFacts, PayloadFile, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
@@ -86,7 +87,7 @@ class Family(Protocol):
     asked: tuple[str, ...]
     """Kinds of change that the guest is asked for before it is switched off, since its disk does not tell."""
 
-    def read(self, disk: BlockSource) -> GuestFacts:
+    def read(self, disk: Seen) -> GuestFacts:
         """State and identity from the powered-off disk. State UNKNOWN with its inputs rather than an error."""
 
     def inspect(self, disk: BlockSource, order: SealOrder) -> Checked:
@@ -127,7 +128,7 @@ class Family(Protocol):
         The names of what still asks for a restart then; none where it has settled.
         """
 
-    def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
+    def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """(change, evidence) for each change that leaves a trace on disk. ProofFailed where one does not."""
 
     def readings(self, session: Session, deadline: Deadline) -> Rearm | None:
@@ -141,7 +142,7 @@ class Family(Protocol):
         waits until the session is closed.
         """
 
-    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:
+    def prove_sealed(self, disk: Seen, seal: str, answer_file: str = "") -> SealProof:
         """
         The offline signals of a sealed guest, all of them, and what was left behind beside.
 

@@ -17,9 +17,10 @@ import shlex
 
 from golden.disk.cache import Cached
 from golden.disk.damage import Damaged
-from golden.disk.source import BlockSource
 from golden.disk.volumes import layout
+from golden.guest.running import Running, Seen
 from golden.linux.ext import Ext
+from golden.linux.inside import Files, RunningFiles
 from golden.model import GuestFacts, GuestState
 
 MARK = "/var/lib/golden/seal"
@@ -34,16 +35,15 @@ _MACHINES = {0x3E: "x86_64", 0xB7: "arm64", 0x03: "x86"}
 _PROGRAMS = ("/usr/bin/dpkg", "/usr/bin/rpm", "/bin/sh", "/usr/bin/sh")
 
 
-def read_facts(disk: BlockSource) -> GuestFacts:
+def read_facts(disk: Seen) -> GuestFacts:
     """
-    State and identity of the Linux on a powered-off disk.
+    State and identity of the Linux on a powered-off disk, or of one that is on.
 
     Where there is none, or it cannot be understood, the state is UNKNOWN, ``os`` is empty, and the evidence says what
     was met. Only errors of the source itself (EndpointError) are raised.
     """
-    source = disk if isinstance(disk, Cached) else Cached(disk)
     try:
-        volume, met = root_volume(source)
+        volume, met = root_volume(disk)
         if volume is None:
             return GuestFacts(os="", state=GuestState.UNKNOWN, evidence=met)
         return _facts(volume)
@@ -52,8 +52,11 @@ def read_facts(disk: BlockSource) -> GuestFacts:
         return GuestFacts(os="", state=GuestState.UNKNOWN, evidence=(("linux", said),))
 
 
-def root_volume(disk: BlockSource) -> tuple[Ext | None, tuple[tuple[str, str], ...]]:
-    """The volume with the root file system, and what was met on the way to it."""
+def root_volume(disk: Seen) -> tuple[Files | None, tuple[tuple[str, str], ...]]:
+    """The volume with the root file system, and what was met on the way to it; of a running guest its own root."""
+    if isinstance(disk, Running):
+        return RunningFiles(disk), (("read", "inside the guest"),)
+    disk = disk if isinstance(disk, Cached) else Cached(disk)
     found = layout(disk)
     met = [("partition table", found.table)]
     for volume in found.volumes:
@@ -66,7 +69,7 @@ def root_volume(disk: BlockSource) -> tuple[Ext | None, tuple[tuple[str, str], .
     return None, tuple(met)
 
 
-def signals(volume: Ext) -> tuple[tuple[str, str], ...]:
+def signals(volume: Files) -> tuple[tuple[str, str], ...]:
     """Every input of the decision and of the seal's proof, in the order they are judged."""
     keys = sorted(name for name in volume.names("/etc/ssh") if name.startswith("ssh_host_") and name.endswith("_key"))
     seeds = [path for path in SEEDS if volume.find(path)]
@@ -101,7 +104,7 @@ def decide(inputs: tuple[tuple[str, str], ...]) -> GuestState:
     return {"none": GuestState.VIRGIN, "sealed": GuestState.DEPLOYED}.get(mark, GuestState.UNKNOWN)
 
 
-def _facts(volume: Ext) -> GuestFacts:
+def _facts(volume: Files) -> GuestFacts:
     release = _os_release(volume)
     inputs = signals(volume)
     return GuestFacts(
@@ -121,7 +124,7 @@ def _machine_id(text: str | None) -> str:
     return "absent" if text is None else text.strip()[:64] or "empty"
 
 
-def _os_release(volume: Ext) -> dict[str, str]:
+def _os_release(volume: Files) -> dict[str, str]:
     """os-release is shell assignments by its own manual page; anything cleverer than a quoted word is left out."""
     text = next((found for path in _OS_RELEASE if (found := volume.text(path)) is not None), "")
     values = {}
@@ -136,7 +139,7 @@ def _os_release(volume: Ext) -> dict[str, str]:
     return values
 
 
-def _architecture(volume: Ext) -> str:
+def _architecture(volume: Files) -> str:
     for path in _PROGRAMS:
         file = volume.find(path)
         start = file.read_at(0, 20) if file is not None else b""

@@ -11,6 +11,7 @@ from golden.errors import GeneralizeFailed, GuestError, GuestUnfit, ProofFailed,
 from golden.guest.changes import apply_file, apply_script, destinations, prepare_file, prepare_script
 from golden.guest.dialect import Dialect, Script
 from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
+from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.linux.checks import inspect
 from golden.linux.dialect import SCRIPTS, LinuxDialect
@@ -43,7 +44,7 @@ class LinuxFamily:
         """The family has no state of its own."""
         self.dialect: Dialect = LinuxDialect()
 
-    def read(self, disk: BlockSource) -> GuestFacts:
+    def read(self, disk: Seen) -> GuestFacts:
         """State and identity from the powered-off disk."""
         return read_facts(disk)
 
@@ -93,7 +94,7 @@ class LinuxFamily:
         """A guest of this family has settled when it answers."""
         return ()
 
-    def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
+    def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """Each copied file is on the disk with the bytes it was sent with; a script leaves no trace of its own."""
         wanted = [change for change in changes if change.kind == "file"]
         if not wanted:
@@ -142,7 +143,7 @@ class LinuxFamily:
             raise GeneralizeFailed(f"the guest could not be sealed: {told.get('why', 'it does not say why')}")
         return Sealing()
 
-    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:  # noqa: ARG002
+    def prove_sealed(self, disk: Seen, seal: str, answer_file: str = "") -> SealProof:  # noqa: ARG002
         """Every signal of a sealed disk; with the seal ``none`` that the guest is still VIRGIN."""
         facts = read_facts(disk)
         told = dict(facts.evidence)
@@ -158,7 +159,8 @@ class LinuxFamily:
                 details=_listed(facts.evidence),
             )
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        return SealProof(seal, "disk", facts, tuple((name, told[name]) for name in required), now)
+        way = "guest" if isinstance(disk, Running) else "disk"
+        return SealProof(seal, way, facts, tuple((name, told[name]) for name in required), now)
 
 
 FAMILY = LinuxFamily()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from golden.model.artifact import Artifact, Channel, Form, Image, Publication, SealProof
+from golden.model.artifact import Artifact, Channel, Form, Image, Publication, Sealing, SealProof
 from golden.model.check import Checked, CheckReport
 from golden.model.finding import Finding, Severity
 from golden.model.guest import Driver, GuestFacts, GuestState
-from golden.model.licence import Rearm, Sealing
+from golden.model.licence import Rearm
 from golden.model.lineage import Change, ChangesDone, PayloadFile, Reference, Version
 from golden.model.machine import (
     Candidate,

@@ -51,6 +51,22 @@ class SealProof:
 
 
 @dataclass(frozen=True, slots=True)
+class Sealing:
+    """What was noted while a clone was generalized."""
+
+    before: Rearm | None = None
+    """Read in the clone before: what the version it was made of has left."""
+    after: Rearm | None = None
+    """Read after sysprep had ended: what the image has left."""
+    notes: tuple[str, ...] = ()
+    """Sentences worth keeping: what was taken away before, what has to be known of the image."""
+    findings: tuple[Finding, ...] = ()
+    """What the checks before found; an error would have been no image."""
+    proof: SealProof | None = None
+    """Read in the guest before it was switched off, where the endpoint cannot show its disk."""
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
     """The immutable result of a capture: one version, one seal, one or more forms, with proof."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from golden.model.finding import Finding
-
 
 @dataclass(frozen=True, slots=True)
 class Rearm:
@@ -33,17 +31,3 @@ class Rearm:
         """How often it may still be rearmed; None where unknown."""
         known = [count for count in (self.windows, self.sku) if count is not None]
         return min(known) if known else None
-
-
-@dataclass(frozen=True, slots=True)
-class Sealing:
-    """What was noted while a clone was generalized."""
-
-    before: Rearm | None = None
-    """Read in the clone before: what the version it was made of has left."""
-    after: Rearm | None = None
-    """Read after sysprep had ended: what the image has left."""
-    notes: tuple[str, ...] = ()
-    """Sentences worth keeping: what was taken away before, what has to be known of the image."""
-    findings: tuple[Finding, ...] = ()
-    """What the checks before found; an error would have been no image."""

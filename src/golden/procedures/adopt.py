@@ -19,6 +19,7 @@ from golden.model import (
     Version,
 )
 from golden.procedures.frozen import lineage_digest
+from golden.procedures.seeing import frozen_and_judged
 from golden.procedures.shop import Shop
 
 _WHY = {
@@ -35,11 +36,13 @@ _WHY = {
 
 
 def adopt(job: Job, shop: Shop, order: AdoptOrder) -> Version:
-    """Look, copy, read its state from outside, freeze, record."""
+    """Look, copy, read its state, freeze, record."""
     job.step("examine", examine, shop, order)
     with job.owning(shop.machines, "v1", take_over, shop, order) as machine:
-        facts = job.step("facts", read_adopted, shop, machine, order)
-        snapshot = job.step("freeze", shop.hypervisor.freeze, machine, "v1")
+        family = family_of(shop, order)
+        snapshot, facts = frozen_and_judged(
+            job, shop, machine, "v1", family, lambda seen: accept(family.read(seen), order, order.reference)
+        )
         version = job.step("record", record, shop, order, facts, snapshot)
         job.keep("v1")
     return version
@@ -70,12 +73,6 @@ def take_over(name: str, shop: Shop, order: AdoptOrder) -> Machine:
     """golden's own machine from the user's."""
     mark = shop.mark(Role.VERSION, order.reference)
     return shop.hypervisor.adopt(name, order.origin, mark, in_place=order.in_place)
-
-
-def read_adopted(shop: Shop, machine: Machine, order: AdoptOrder) -> GuestFacts:
-    """What the copy's own disk tells."""
-    with shop.hypervisor.open_disk(machine) as disk:
-        return accept(family_of(shop, order).read(disk), order, order.reference)
 
 
 def family_of(shop: Shop, order: AdoptOrder) -> Family:

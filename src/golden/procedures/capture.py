@@ -8,6 +8,7 @@ from pathlib import Path
 from golden.database import now
 from golden.errors import Conflict, PolicyRefused, ProofFailed
 from golden.guest.family import SealOrder
+from golden.guest.running import Running
 from golden.guest.session import Session
 from golden.jobs import Job
 from golden.model import (
@@ -44,9 +45,9 @@ def make(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     check_frozen(shop, version)
     with job.owning(shop.machines, "clone", clone, shop, version) as machine:
         sealing = job.once("generalize", generalize, shop, machine, order, version)
-        job.step("proof", prove, shop, machine, order)
+        job.step("proof", prove, shop, machine, order, sealing)
         with job.owning(shop.images, "image", capture_image, shop, machine, order) as artifact:
-            proof = job.step("proof of the image", prove, shop, artifact, order)
+            proof = job.step("proof of the image", prove, shop, artifact, order, sealing)
             image = job.step("record", record, shop, order, artifact, proof, sealing)
             job.keep("image")
     check_frozen(shop, version)
@@ -101,7 +102,13 @@ def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, ve
     answers = _answer_file(shop, order)
     wanted = SealOrder(order.seal, answers, shop.account.name, shop.account.password, order.mode_vm)
     shop.watcher.doing("generalizing the clone")
-    return shop.families(version.facts.os).generalize(session, wanted, version.facts, Deadline(order.timeout))
+    family, deadline = shop.families(version.facts.os), Deadline(order.timeout)
+    sealing = family.generalize(session, wanted, version.facts, deadline)
+    if shop.hypervisor.abilities.open_disk:
+        return sealing
+    shop.watcher.doing("reading the seal inside the guest, since its disk cannot be read from outside")
+    proof = family.prove_sealed(Running(session, deadline), order.seal, order.answer_file)
+    return replace(sealing, proof=proof)
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:
@@ -118,11 +125,21 @@ def assert_disposable(shop: Shop, machine: Machine) -> None:
         )
 
 
-def prove(shop: Shop, thing: Machine | Artifact, order: CaptureOrder) -> SealProof:
-    """All offline signals of the seal, read from a disk that nobody runs."""
+def prove(shop: Shop, thing: Machine | Artifact, order: CaptureOrder, sealing: Sealing) -> SealProof:
+    """
+    All signals of the seal, read from a disk that nobody runs; where the endpoint shows none, as they were read in the
+    guest before it switched itself off. ProofFailed where neither could be.
+    """
     reference = shop.catalog.reference(order.reference)
-    with shop.hypervisor.open_disk(thing) as disk:
-        return shop.families(reference.os).prove_sealed(disk, order.seal, order.answer_file)
+    if shop.hypervisor.abilities.open_disk:
+        with shop.hypervisor.open_disk(thing) as disk:
+            return shop.families(reference.os).prove_sealed(disk, order.seal, order.answer_file)
+    if order.seal == "none":
+        facts = shop.catalog.version(order.reference, order.version).facts
+        return SealProof(order.seal, "guest", facts, (), now())
+    if sealing.proof is None:
+        raise ProofFailed(f"nothing was read of the seal of {thing.name} while its guest was on")
+    return sealing.proof
 
 
 def capture_image(name: str, shop: Shop, machine: Machine, order: CaptureOrder) -> Artifact:

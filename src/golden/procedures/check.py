@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from golden.jobs import Job
-from golden.model import CaptureOrder, Checked, CheckOrder, CheckReport, CloneOptions, Machine, Role, SealProof, Version
+from golden.model import (
+    CaptureOrder,
+    Checked,
+    CheckOrder,
+    CheckReport,
+    CloneOptions,
+    Machine,
+    Role,
+    Sealing,
+    SealProof,
+    Version,
+)
 from golden.procedures import capture
 from golden.procedures.checking import ask, look, preflight
 from golden.procedures.frozen import check_frozen
@@ -19,8 +30,8 @@ def check(job: Job, shop: Shop, order: CheckOrder) -> CheckReport:
     with job.owning(shop.machines, "clone", clone, shop, version, order) as machine:
         looked = job.step("disk", look_at, shop, machine, order)
         found, fixed = job.once("guest", ask_guest, shop, machine, order, looked)
-        job.once("rehearsal", rehearse, shop, machine, order, version)
-        proof = job.step("proof", prove, shop, machine, order)
+        sealing = job.once("rehearsal", rehearse, shop, machine, order, version)
+        proof = job.step("proof", prove, shop, machine, order, sealing)
     check_frozen(shop, version)
     return CheckReport(
         f"{version.reference}@v{version.number}",
@@ -53,17 +64,17 @@ def ask_guest(shop: Shop, machine: Machine, order: CheckOrder, looked: Checked) 
         return ask(shop, session, preflight(shop, order), looked, deadline)
 
 
-def rehearse(shop: Shop, machine: Machine, order: CheckOrder, version: Version) -> None:
+def rehearse(shop: Shop, machine: Machine, order: CheckOrder, version: Version) -> Sealing:
     """Really generalize the clone, as a capture would, whatever was found before; nothing unless it was asked for."""
     if not order.rehearse or order.seal == "none":
-        return
+        return Sealing()
     with inside(shop, machine, order.reference, Deadline(order.timeout)) as session:
-        capture.seal(shop, session, machine, as_capture(order), version)
+        return capture.seal(shop, session, machine, as_capture(order), version)
 
 
-def prove(shop: Shop, machine: Machine, order: CheckOrder) -> SealProof | None:
-    """The rehearsal's proof, read from the clone's disk."""
-    return capture.prove(shop, machine, as_capture(order)) if order.rehearse else None
+def prove(shop: Shop, machine: Machine, order: CheckOrder, sealing: Sealing) -> SealProof | None:
+    """The rehearsal's proof."""
+    return capture.prove(shop, machine, as_capture(order), sealing) if order.rehearse else None
 
 
 def as_capture(order: CheckOrder) -> CaptureOrder:

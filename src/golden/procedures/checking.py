@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from golden.codec import plain
 from golden.errors import ChecksFailed
 from golden.guest.family import Family, SealOrder
+from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import CaptureOrder, Checked, CheckOrder, Finding, Machine, Severity, Snapshot
 from golden.procedures.shop import Shop
@@ -40,7 +41,14 @@ def look(shop: Shop, thing: Machine | Snapshot, preflight: Preflight) -> Checked
     if not shop.hypervisor.abilities.open_disk:
         return Checked(unmade=(("disk", NO_DISK),))
     with shop.hypervisor.open_disk(thing) as disk:
-        return preflight.family.inspect(disk, preflight.order)
+        return look_at(disk, preflight)
+
+
+def look_at(seen: Seen, preflight: Preflight) -> Checked:
+    """The checks that need no answer of the guest's; a running one is not asked for them, and that is said."""
+    if isinstance(seen, Running):
+        return Checked(unmade=(("disk", NO_DISK),))
+    return preflight.family.inspect(seen, preflight.order)
 
 
 def ask(

@@ -5,9 +5,10 @@ from __future__ import annotations
 from golden.errors import ProofFailed, UsageError
 from golden.guest.changes import digest_of
 from golden.guest.family import Family, SealOrder
+from golden.guest.running import Seen
 from golden.guest.session import Session
-from golden.model import Change, ChangesDone, Machine, UpdateOrder
-from golden.procedures.checking import Preflight, ask, look
+from golden.model import Change, ChangesDone, UpdateOrder
+from golden.procedures.checking import Preflight, ask, look, look_at
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline
 
@@ -47,7 +48,7 @@ def change_of(done: ChangesDone) -> tuple[Change, ...]:
     return (Change(KIND, NAME, (), arguments, digest_of(KIND, NAME, arguments, ())),)
 
 
-def prove(shop: Shop, machine: Machine, order: UpdateOrder, done: ChangesDone) -> tuple[tuple[str, str], ...]:
+def prove(shop: Shop, seen: Seen, order: UpdateOrder, done: ChangesDone) -> tuple[tuple[str, str], ...]:
     """
     (change, evidence) for each check whose finding was fixed: the powered-off disk does not show it, or, where only the
     running guest can tell, it was asked again after the fix. ProofFailed where the disk shows it still.
@@ -55,7 +56,7 @@ def prove(shop: Shop, machine: Machine, order: UpdateOrder, done: ChangesDone) -
     if not done.fixed:
         return ()
     reference = shop.catalog.reference(order.reference)
-    after = look(shop, machine, _preflight(shop, shop.families(reference.os)))
+    after = look_at(seen, _preflight(shop, shop.families(reference.os)))
     met = {one.id: one for one in after.findings}
     evidence = []
     still = {note.split(": ")[1] for note in done.notes if note.startswith("still met: ")}

@@ -17,12 +17,16 @@ SHUTDOWN_LIMIT = 600.0
 
 
 @contextmanager
-def inside(shop: Shop, machine: Machine, reference: str, deadline: Deadline) -> Iterator[Session]:
+def inside(
+    shop: Shop, machine: Machine, reference: str, deadline: Deadline, family: Family | None = None
+) -> Iterator[Session]:
     """
     Have the machine on and its guest answering for the length of the block; at its end the guest switches itself
     off in order. A guest that does not answer or end in time leaves a picture of its screen with the job's logs.
+
+    ``family`` is needed only for a reference that is not in the catalog yet.
     """
-    family = shop.families(shop.catalog.reference(reference).os)
+    family = family or shop.families(shop.catalog.reference(reference).os)
     try:
         shop.hypervisor.start(machine)
         shop.watcher.doing("waiting for the guest to answer")

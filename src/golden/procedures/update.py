@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from golden.database import now
 from golden.errors import Conflict, GuestUnfit
+from golden.guest.family import Family
+from golden.guest.running import Seen
 from golden.guest.session import Session
 from golden.jobs import Job
 from golden.model import (
@@ -23,19 +25,22 @@ from golden.procedures import fixing
 from golden.procedures.applying import Applying, with_traces
 from golden.procedures.frozen import check_frozen, lineage_digest
 from golden.procedures.inside import inside
+from golden.procedures.seeing import frozen_and_judged
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline
 
 
 def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
-    """Clone the parent, change the clone from inside, prove it from outside, freeze it, record it."""
+    """Clone the parent, change the clone from inside, prove it, freeze it, record it."""
     parent = shop.catalog.version(order.reference, order.parent)
     job.step("number", claim, shop, order)
     check_frozen(shop, parent)
     with job.owning(shop.machines, "clone", clone, shop, parent, order) as machine:
         done = job.once("changes", apply_changes, shop, machine, order)
-        facts, proofs = job.step("proof", prove_changes, shop, machine, order, parent, done)
-        snapshot = job.step("freeze", shop.hypervisor.freeze, machine, f"v{order.number}")
+        family = shop.families(shop.catalog.reference(order.reference).os)
+        snapshot, (facts, proofs) = frozen_and_judged(
+            job, shop, machine, f"v{order.number}", family, lambda seen: judge(shop, seen, family, order, parent, done)
+        )
         version = job.step("record", record, shop, order, facts, proofs, snapshot, done)
         job.keep("clone")
     check_frozen(shop, parent)
@@ -83,22 +88,19 @@ def _cut_off(shop: Shop, machine: Machine, order: UpdateOrder, session: Session 
     shop.hypervisor.disconnect(machine)
 
 
-def prove_changes(
-    shop: Shop, machine: Machine, order: UpdateOrder, parent: Version, done: ChangesDone
+def judge(
+    shop: Shop, seen: Seen, family: Family, order: UpdateOrder, parent: Version, done: ChangesDone
 ) -> tuple[GuestFacts, tuple[tuple[str, str], ...]]:
-    """Read the powered-off disk: still un-generalized, and every change is there; the evidence of each."""
-    family = shop.families(shop.catalog.reference(order.reference).os)
-    with shop.hypervisor.open_disk(machine) as disk:
-        facts = family.read(disk)
-        allowed = {GuestState.VIRGIN, parent.facts.state}
-        if facts.state not in allowed:
-            raise GuestUnfit(
-                f"after the changes the guest is {facts.state}, not {parent.facts.state}: it may not become a version",
-                details="\n".join(f"{key} = {value}" for key, value in facts.evidence),
-                hint=f"a change that runs sysprep does not belong into a reference; golden logs {shop.job}",
-            )
-        proofs = family.prove(disk, with_traces(order.changes, done))
-    return facts, (*proofs, *fixing.prove(shop, machine, order, done))
+    """Still un-generalized, and every change is there; the evidence of each. GuestUnfit or ProofFailed otherwise."""
+    facts = family.read(seen)
+    if facts.state not in {GuestState.VIRGIN, parent.facts.state}:
+        raise GuestUnfit(
+            f"after the changes the guest is {facts.state}, not {parent.facts.state}: it may not become a version",
+            details="\n".join(f"{key} = {value}" for key, value in facts.evidence),
+            hint=f"a change that runs sysprep does not belong into a reference; golden logs {shop.job}",
+        )
+    proofs = family.prove(seen, with_traces(order.changes, done))
+    return facts, (*proofs, *fixing.prove(shop, seen, order, done))
 
 
 def record(

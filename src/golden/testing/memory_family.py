@@ -15,6 +15,7 @@ from golden.disk.source import BlockSource
 from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed, UsageError
 from golden.guest.dialect import Dialect, Script
 from golden.guest.family import Applied, Family, Prepared, SealOrder, Standing, Wanted
+from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import (
     Change,
@@ -33,6 +34,8 @@ from golden.windows.answers.findings import for_capture
 
 SCRIPTS = Path(__file__).with_name("scripts")
 REBOOT = 3010
+TOLD = ("/state", "/log")
+"""Where an in-memory guest tells of itself."""
 
 
 class MemoryDialect:
@@ -103,7 +106,7 @@ class MemoryFamily:
     seals: tuple[str, ...] = ("sysprep", "linux", "none")
     asked: tuple[str, ...] = ()
 
-    def read(self, disk: BlockSource) -> GuestFacts:
+    def read(self, disk: Seen) -> GuestFacts:
         """State from the file ``/state``; UNKNOWN where it is missing or says nothing that is known."""
         files = files_of(disk)
         said = files.get("/state", "")
@@ -181,7 +184,7 @@ class MemoryFamily:
         """A guest of this family has settled when it answers."""
         return ()
 
-    def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
+    def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """Each change has begun once and is done once, read from the disk."""
         lines = Counter(files_of(disk).get("/log", "").splitlines())
         for change in changes:
@@ -203,7 +206,7 @@ class MemoryFamily:
             raise GeneralizeFailed(f"sealing ended with code {ran.code}", details=ran.err)
         return Sealing()
 
-    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:  # noqa: ARG002
+    def prove_sealed(self, disk: Seen, seal: str, answer_file: str = "") -> SealProof:  # noqa: ARG002
         """SEALED, and sealed exactly once; with the seal ``none`` VIRGIN, and never sealed."""
         facts, lines = self.read(disk), Counter(files_of(disk).get("/log", "").splitlines())
         times = 0 if seal == "none" else 1
@@ -212,7 +215,8 @@ class MemoryFamily:
         if met != wanted:
             raise ProofFailed(f"not sealed as {seal}: state, seal begun, seal done are {met}, not {wanted}")
         signals = (("state", str(facts.state)), ("seal begun", str(met[1])), ("seal done", str(met[2])))
-        return SealProof(seal, "disk", facts, signals, datetime.now(UTC).isoformat(timespec="seconds"))
+        way = "guest" if isinstance(disk, Running) else "disk"
+        return SealProof(seal, way, facts, signals, datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _shown(text: str, way: str) -> Checked:
@@ -226,8 +230,11 @@ def _shown(text: str, way: str) -> Checked:
     return Checked(findings, tuple(dict.fromkeys(str(one["id"]) for one in known)))
 
 
-def files_of(disk: BlockSource) -> dict[str, str]:
-    """The files on the disk of an in-memory machine. ProofFailed where it is none."""
+def files_of(disk: Seen) -> dict[str, str]:
+    """The files on the disk of an in-memory machine, or those of a running one that say something. ProofFailed."""
+    if isinstance(disk, Running):
+        read = {path: disk.session.get(path, disk.deadline) for path in TOLD}
+        return {path: data.decode() for path, data in read.items() if data is not None}
     try:
         return dict(json.loads(disk.read_at(0, disk.size)))
     except ValueError as error:

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from xml.etree import ElementTree
 
 from golden.disk.hive import Hive
-from golden.disk.ntfs import Ntfs, NtfsFile
+from golden.disk.source import File, Files
 from golden.model import Finding, Severity
 
 MEANT = "Windows/System32/Sysprep/unattend.xml"
@@ -41,7 +41,7 @@ class _Left:
         return "C:\\" + self.path.replace("/", "\\")
 
 
-def answer_files(volume: Ntfs, system: Hive, meant: str) -> Iterator[Finding]:
+def answer_files(volume: Files, system: Hive, meant: str) -> Iterator[Finding]:
     """Findings on every answer file that is left; ``meant`` is the SHA-256 of the one that should be, or empty."""
     own = _read(volume, MEANT)
     if meant and (own is None or own.digest != meant):
@@ -64,7 +64,7 @@ def answer_files(volume: Ntfs, system: Hive, meant: str) -> Iterator[Finding]:
     yield from _other_secrets(volume)
 
 
-def _all(volume: Ntfs, own: _Left | None) -> Iterator[_Left]:
+def _all(volume: Files, own: _Left | None) -> Iterator[_Left]:
     paths = [*_CACHES, *(f"{PANTHER}/Unattend/{name}" for name in _xml(volume, f"{PANTHER}/Unattend")), *_ROOT]
     if own is not None:
         yield own
@@ -138,7 +138,7 @@ def _unmeant(left: _Left) -> Finding:
     )
 
 
-def _other_secrets(volume: Ntfs) -> Iterator[Finding]:
+def _other_secrets(volume: Files) -> Iterator[Finding]:
     """Setup keeps other XML files in Panther, too."""
     known = {path.rpartition("/")[2].lower() for path in _CACHES}
     for name in _xml(volume, PANTHER):
@@ -155,15 +155,15 @@ def _other_secrets(volume: Ntfs) -> Iterator[Finding]:
             )
 
 
-def _xml(volume: Ntfs, folder: str) -> list[str]:
+def _xml(volume: Files, folder: str) -> list[str]:
     found = volume.find(folder)
     if found is None or not found.is_folder:
         return []
     return sorted(entry.name for entry in found.entries() if entry.name.lower().endswith(".xml"))
 
 
-def _read(volume: Ntfs, path: str) -> _Left | None:
-    file: NtfsFile | None = volume.find(path)
+def _read(volume: Files, path: str) -> _Left | None:
+    file: File | None = volume.find(path)
     if file is None or file.is_folder:
         return None
     return _Left(path, file.sha256(), file.read_at(0, min(file.size, _LARGEST)))

@@ -10,10 +10,12 @@ from golden.disk.cache import Cached
 from golden.disk.damage import Damaged
 from golden.disk.hive import Data, Hive
 from golden.disk.ntfs import Ntfs
-from golden.disk.source import BlockSource
+from golden.disk.source import Files
 from golden.disk.volumes import Layout, layout
 from golden.errors import NotFound
+from golden.guest.running import Running, Seen
 from golden.model import Driver, GuestFacts, GuestState
+from golden.windows.inside import RunningVolume
 from golden.windows.state import CONFIG, decide, evidence, open_hive
 
 T = TypeVar("T")
@@ -36,9 +38,9 @@ class NoWindows(NotFound):
         self.met = met
 
 
-def read_facts(disk: BlockSource) -> GuestFacts:
+def read_facts(disk: Seen) -> GuestFacts:
     """
-    State and identity of the Windows on a powered-off disk.
+    State and identity of the Windows on a powered-off disk, or of one that is on.
 
     Where there is none, or it cannot be understood, the state is UNKNOWN, ``os`` is empty, and the evidence says what
     was met. Only errors of the source itself (EndpointError) are raised.
@@ -54,8 +56,10 @@ def read_facts(disk: BlockSource) -> GuestFacts:
         return GuestFacts(os="windows", state=GuestState.UNKNOWN, evidence=(("windows", said),))
 
 
-def windows_volume(disk: BlockSource) -> Ntfs:
-    """The volume that Windows is on. NoWindows where there is none."""
+def windows_volume(disk: Seen) -> Files:
+    """The volume that Windows is on; of a running guest its drive C:. NoWindows where there is none."""
+    if isinstance(disk, Running):
+        return RunningVolume(disk)
     source = disk if isinstance(disk, Cached) else Cached(disk)
     try:
         found = layout(source)
@@ -88,7 +92,7 @@ def _other(file_system: str) -> str:
     return file_system or "no file system that golden knows"
 
 
-def _facts(volume: Ntfs) -> GuestFacts:
+def _facts(volume: Files) -> GuestFacts:
     hives = {name: open_hive(volume, name) for name in ("SOFTWARE", "SYSTEM")}
     seen = evidence(volume, hives)
     software, system = hives["SOFTWARE"], hives["SYSTEM"]
@@ -129,7 +133,7 @@ def _version(about: Mapping[str, Data]) -> str:
     return _text(about.get("CurrentVersion"))
 
 
-def _architecture(volume: Ntfs, system: Hive, control: str) -> str:
+def _architecture(volume: Files, system: Hive, control: str) -> str:
     """The PE machine word of kernel32.dll; the registry's word where that file is compressed or missing."""
     file = volume.find("Windows/System32/kernel32.dll")
     head = file.read_at(0, 4096) if file else b""
@@ -141,14 +145,14 @@ def _architecture(volume: Ntfs, system: Hive, control: str) -> str:
     return _NAMES.get(_text(named).upper(), "")
 
 
-def _machine_sid(volume: Ntfs) -> str:
+def _machine_sid(volume: Files) -> str:
     value = _optional(volume, "SAM", lambda hive: hive.value("SAM\\Domains\\Account", "V"))
     if not isinstance(value, bytes) or len(value) < 12:
         return ""
     return "S-1-5-21-{}-{}-{}".format(*struct.unpack("<III", value[-12:]))
 
 
-def _drivers(volume: Ntfs, system: Hive) -> tuple[Driver, ...]:
+def _drivers(volume: Files, system: Hive) -> tuple[Driver, ...]:
     """Third-party packages (published as oem*.inf), from both places that Windows keeps them in."""
     found = {driver.published or driver.inf: driver for driver in _packages(system)}
     for driver in _optional(volume, "DRIVERS", lambda hive: tuple(_packages(hive))) or ():
@@ -174,7 +178,7 @@ def _driver_version(value: Data | None) -> str:
     return ".".join(str(word) for word in reversed(struct.unpack_from("<HHHH", value, 32)))
 
 
-def _optional(volume: Ntfs, name: str, ask: Callable[[Hive], T]) -> T | None:
+def _optional(volume: Files, name: str, ask: Callable[[Hive], T]) -> T | None:
     """Ask a hive that need not be there; None where it is missing or damaged."""
     try:
         return ask(open_hive(volume, name))
@@ -190,6 +194,6 @@ def _number(value: Data | None) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def published_drivers(volume: Ntfs) -> tuple[Driver, ...]:
+def published_drivers(volume: Files) -> tuple[Driver, ...]:
     """Third-party driver packages of the Windows on a volume. Damaged or NotFound where its hives cannot be read."""
     return _drivers(volume, open_hive(volume, "SYSTEM"))

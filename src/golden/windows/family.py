@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from golden.disk.damage import Damaged
-from golden.disk.ntfs import Ntfs
-from golden.disk.source import BlockSource
+from golden.disk.source import BlockSource, Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest.dialect import Dialect
 from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
+from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
@@ -29,6 +29,8 @@ from golden.windows.sam import identity
 from golden.windows.settling import settle
 from golden.windows.state import evidence, has_seal, open_hive, signals
 
+WAYS = ("read from outside", "read inside it")
+
 
 class WindowsFamily:
     """Windows from 7 and Server 2008 R2 on."""
@@ -41,7 +43,7 @@ class WindowsFamily:
         """No settings: all that differs is read from the guest."""
         self.dialect: Dialect = WindowsDialect()
 
-    def read(self, disk: BlockSource) -> GuestFacts:
+    def read(self, disk: Seen) -> GuestFacts:
         """State and identity from the powered-off disk; UNKNOWN with what was met where it holds no Windows."""
         return read_facts(disk)
 
@@ -77,7 +79,7 @@ class WindowsFamily:
         """Wait until servicing has come to rest; the names of what still asks for a restart then."""
         return settle(session, deadline, looks=2 if restarted else 1)
 
-    def prove(self, disk: BlockSource, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
+    def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """(change, evidence) for each change, read from the powered-off disk. ProofFailed where one left no trace."""
         volume = _windows(disk)
         return tuple((change.name, kind_of(change.kind).prove(volume, change)) for change in changes)
@@ -93,14 +95,15 @@ class WindowsFamily:
             return Sealing()
         return sysprep.generalize(session, order, facts, deadline)
 
-    def prove_sealed(self, disk: BlockSource, seal: str, answer_file: str = "") -> SealProof:
+    def prove_sealed(self, disk: Seen, seal: str, answer_file: str = "") -> SealProof:
         """The signals of the seal and nothing left behind, read from the powered-off disk. ProofFailed otherwise."""
         _check_seal(seal, self.seals)
         facts = read_facts(disk)
         wanted = GuestState.SEALED if seal == "sysprep" else GuestState.VIRGIN
         if facts.state is not wanted:
+            way = WAYS[isinstance(disk, Running)]
             raise ProofFailed(
-                f"read from outside, the guest is {facts.state.value}; the seal {seal!r} needs {wanted.value}",
+                f"{way}, the guest is {facts.state.value}; the seal {seal!r} needs {wanted.value}",
                 details="\n".join(f"{name}: {value}" for name, value in facts.evidence) or None,
             )
         volume = _windows(disk)
@@ -108,13 +111,14 @@ class WindowsFamily:
         seen = evidence(volume, hives)
         if seal == "sysprep" and not has_seal(seen):
             raise ProofFailed("the disk changed while it was being read", details=str(seen.listed()))
-        left = refuse(residue(volume, seal, answer_file, hives))
+        running = isinstance(disk, Running)
+        left = refuse(residue(volume, seal, answer_file, hives, running=running))
         told = identity(hives["SOFTWARE"], facts.machine_sid)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return SealProof(seal, "disk", facts, signals(seen), now, left, told)
+        return SealProof(seal, "guest" if running else "disk", facts, signals(seen), now, left, told)
 
 
-def _windows(disk: BlockSource) -> Ntfs:
+def _windows(disk: Seen) -> Files:
     try:
         return windows_volume(disk)
     except (NoWindows, Damaged) as error:

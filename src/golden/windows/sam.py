@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from golden.disk.damage import Damaged
 from golden.disk.hive import Hive
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import NotFound
 from golden.windows.state import open_hive
 
@@ -43,7 +43,7 @@ class Profile:
     """As Windows writes it, e.g. ``C:\\Users\\Administrator``."""
 
 
-def accounts(volume: Ntfs) -> tuple[LocalAccount, ...]:
+def accounts(volume: Files) -> tuple[LocalAccount, ...]:
     """Every local account. Damaged or NotFound where the SAM cannot be read: nothing is known then."""
     sam = open_hive(volume, "SAM")
     if sam.dirty:
@@ -69,7 +69,7 @@ def profiles(software: Hive) -> tuple[Profile, ...]:
     return tuple(found)
 
 
-def tasks(volume: Ntfs, software: Hive) -> tuple[str, ...]:
+def tasks(volume: Files, software: Hive) -> tuple[str, ...]:
     """Names of scheduled tasks with their folders, from both places that Windows keeps them in."""
     found = set(_task_keys(software)) | set(_task_files(volume))
     return tuple(sorted(found))
@@ -82,7 +82,7 @@ def identity(software: Hive, machine_sid: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, value or "not readable") for name, value in told)
 
 
-def has_secret(volume: Ntfs, name: str) -> bool:
+def has_secret(volume: Files, name: str) -> bool:
     """Whether the SECURITY hive holds an LSA secret of that name; what it holds is not looked at."""
     try:
         return open_hive(volume, "SECURITY").has(f"Policy\\Secrets\\{name}")
@@ -103,7 +103,7 @@ def _task_keys(software: Hive) -> Iterator[str]:
             waiting += [(f"{stem}\\{below.name}".lstrip("\\"), below) for below in key.below()]
 
 
-def _task_files(volume: Ntfs) -> Iterator[str]:
+def _task_files(volume: Files) -> Iterator[str]:
     root = volume.find(_TASK_FILES)
     waiting = [("", root)] if root else []
     for _ in range(_MOST):

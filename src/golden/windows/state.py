@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from golden.disk.damage import Damaged
 from golden.disk.hive import Data, Hive
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.model import GuestState
 from golden.windows.sysprep_log import History, history
 
@@ -53,7 +53,7 @@ class Evidence:
         )
 
 
-def evidence(volume: Ntfs, hives: Mapping[str, Hive] | None = None) -> Evidence:
+def evidence(volume: Files, hives: Mapping[str, Hive] | None = None) -> Evidence:
     """
     Read every input from a powered-off Windows volume.
 
@@ -124,7 +124,7 @@ def signals(seen: Evidence) -> tuple[tuple[str, str], ...]:
     return seen.listed()[:4]
 
 
-def open_hive(volume: Ntfs, name: str) -> Hive:
+def open_hive(volume: Files, name: str) -> Hive:
     """One of the hives below ``config``; Damaged or NotFound."""
     return Hive.open(volume.open(f"{CONFIG}/{name}"), f"the registry hive {name}")
 
@@ -138,7 +138,7 @@ def _is_broken(seen: Evidence) -> bool:
     )
 
 
-def _cleanness(volume: Ntfs) -> str:
+def _cleanness(volume: Files) -> str:
     try:
         if volume.is_hibernated():
             return "a hibernated system waits in hiberfil.sys"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.parsers import expat
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, UsageError
 from golden.guest import changes
 from golden.guest.dialect import Script
@@ -113,7 +113,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(there, f"provisioned: {met}")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """What the guest told before it was switched off, and what its disk shows of it."""
     traces = dict(change.traces)
     package = traces.get("provisioned", "")

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, ProofFailed, UsageError
 from golden.guest import changes
 from golden.guest.dialect import Script
@@ -78,7 +78,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(there, f"{told['thumbprint']} is {'in' if there else 'not in'} {told['store']}")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """Its key below the store."""
     told = dict(change.arguments)
     key = f"{_KEYS}\\{told['store']}\\Certificates\\{told['thumbprint']}"

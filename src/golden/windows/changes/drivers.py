@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -60,7 +60,7 @@ def apply(session: Session, change: Change, files: Mapping[str, Path], deadline:
     return outcomes.concluded(change, ran, outcomes.PNPUTIL)
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """The package folder in the driver store that holds the INF with the bytes it came with."""
     inf = _inf(change)
     met = []

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, UsageError
 from golden.guest import changes
 from golden.guest.dialect import Script
@@ -62,6 +62,6 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(bool(told["on"]), f"{told['way']}: {told['state']}")
 
 
-def prove(volume: Ntfs, change: Change) -> str:  # noqa: ARG001
+def prove(volume: Files, change: Change) -> str:  # noqa: ARG001
     """What the guest told before it was switched off."""
     return f"{dict(change.traces).get('asked', 'turned on')} (asked before it was switched off)"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -41,7 +41,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(there=True, sentence="every file is there with its bytes")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """Every file lies where it was meant to, with the bytes it was sent with."""
     for file, target in changes.destinations(_JOIN, change):
         path = target[3:]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, GuestError, ProofFailed, TimedOut, UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -79,7 +79,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(there, f"the product {product} is {'installed' if there else 'not installed'}")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """The product's key below Uninstall, with the version that the package named."""
     told = dict(change.arguments)
     values = program(software(volume), told["product"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.guest.family import Applied, Prepared, Standing, Wanted
 from golden.guest.session import Session
 from golden.model import Change, GuestFacts
@@ -25,5 +25,5 @@ class Kind(Protocol):
     def look(self, session: Session, change: Change, deadline: Deadline) -> Standing:
         """Ask the running guest whether the change is there now; ``there`` None where it leaves nothing to ask for."""
 
-    def prove(self, volume: Ntfs, change: Change) -> str:
+    def prove(self, volume: Files, change: Change) -> str:
         """The evidence for the change on the powered-off disk. ProofFailed where it left none and should have."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from golden.disk.hive import Data, Hive, Value
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -101,7 +101,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:  # n
     return Standing(None, "what a registry file wrote is read from the powered-off disk")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """Each value that was asked for, and not asked for otherwise further down, is in its hive as it was written."""
     opened: dict[str, Hive] = {}
     wrong = []

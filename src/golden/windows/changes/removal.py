@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, NotFound, ProofFailed, UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -79,7 +79,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(None, "the driver store is read from the powered-off disk")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """It is not on the powered-off disk any more."""
     told = dict(change.arguments)
     if told["what"] == "driver":

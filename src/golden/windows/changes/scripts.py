@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -35,7 +35,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:  # n
     return Standing(None, "a script leaves nothing that golden could look for")
 
 
-def prove(volume: Ntfs, change: Change) -> str:  # noqa: ARG001
+def prove(volume: Files, change: Change) -> str:  # noqa: ARG001
     """Its exit code is all there is."""
     return "exit code 0"
 

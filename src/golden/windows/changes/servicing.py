@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from golden.disk.damage import Damaged
 from golden.disk.hive import Data, Hive
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import NotFound, ProofFailed
 from golden.guest.dialect import Script
 from golden.guest.session import Session
@@ -47,12 +47,12 @@ def changed(before: Inventory, after: Inventory) -> tuple[tuple[str, str], ...]:
     return (*(("package", name) for name in sorted(packages)), *(("program", name) for name in programs))
 
 
-def software(volume: Ntfs) -> Hive:
+def software(volume: Files) -> Hive:
     """The hive SOFTWARE of the powered-off disk. ProofFailed where it cannot be read."""
     return hive(volume, "SOFTWARE")
 
 
-def hive(volume: Ntfs, name: str) -> Hive:
+def hive(volume: Files, name: str) -> Hive:
     """A hive of the powered-off disk. ProofFailed where it cannot be read."""
     try:
         return open_hive(volume, name)

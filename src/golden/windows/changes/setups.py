@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ProofFailed
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -61,7 +61,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(not missing, f"below Uninstall: {', '.join(sorted(missing or known))}")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """Each key below Uninstall that was seen to come with it."""
     registry, said = software(volume), []
     for key in (name for what, name in change.traces if what == "program"):

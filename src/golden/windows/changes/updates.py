@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, GuestError, ProofFailed, TimedOut, UsageError
 from golden.guest import changes
 from golden.guest.family import Applied, Prepared, Standing, Wanted
@@ -85,7 +85,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(there, "; ".join(met) or "servicing knows no package of that number")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """At least one of its packages is installed on the powered-off disk, and none of them waits."""
     registry = software(volume)
     named = [name for what, name in change.traces if what == "package"]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from golden.disk.ntfs import Ntfs
+from golden.disk.source import Files
 from golden.errors import ChangeFailed, ProofFailed
 from golden.guest import changes
 from golden.guest.dialect import Script
@@ -82,7 +82,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     return Standing(len(missing) < len(named), ", ".join(missing) or "all of its packages are installed")
 
 
-def prove(volume: Ntfs, change: Change) -> str:
+def prove(volume: Files, change: Change) -> str:
     """The packages that were seen to come are installed on the powered-off disk."""
     registry = software(volume)
     named = [name for what, name in change.traces if what == "package"]
