@@ -1,0 +1,1 @@
+"""Peers: other sides that golden speaks to, as real as they can be had here."""

@@ -1,0 +1,109 @@
+"""A user's own machine: powered off, one or more disks, one network card, a stand-in Windows behind it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from xml.sax.saxutils import escape
+
+from tests.peers.vsphere.upstream import Upstream
+from tests.peers.vsphere.wire import tag
+
+VM = "VirtualMachine"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a machine is made of; sizes in GiB. ``state`` and ``faults`` are the stand-in's; None: no guest behind it."""
+
+    state: str | None = "VIRGIN"
+    faults: tuple[tuple[str, object], ...] = ()
+    disks: tuple[int, ...] = (40,)
+    disk_mode: str = "persistent"
+    tools: bool = True
+    network: str = "VM Network"
+    firmware: str = "efi"
+    guest_id: str = "windows9Server64Guest"
+    datastore: str = "LocalDS_0"
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A machine that is there: its name, moid and inventory path."""
+
+    name: str
+    moid: str
+    path: str
+
+
+def create(upstream: Upstream, name: str, shape: Shape) -> Seeded:
+    """The machine without its guest, in the first datacenter's machine folder."""
+    place = Inventory(upstream)
+    inner = (
+        f"<config><name>{escape(stored(name))}</name><annotation>a user's own</annotation>"
+        f"<guestId>{shape.guest_id}</guestId><files><vmPathName>[{shape.datastore}]</vmPathName></files>"
+        f"<numCPUs>2</numCPUs><memoryMB>4096</memoryMB>{_devices(shape)}<firmware>{shape.firmware}</firmware></config>"
+        f'<pool type="ResourcePool">{place.pool}</pool>'
+    )
+    made = upstream.carry("Folder", place.folder, "CreateVM_Task", inner)
+    if made["info.state"].text != "success":
+        raise AssertionError(f"the simulator would not make {name}: {ET.tostring(made['info.error']).decode()}")
+    return Seeded(name, made["info.result"].text or "", f"{place.path}/{stored(name)}")
+
+
+def stored(name: str) -> str:
+    """A name as vCenter keeps it: per cent, slash and backslash are escaped."""
+    return name.replace("%", "%25").replace("/", "%2f").replace("\\", "%5c")
+
+
+def _devices(shape: Shape) -> str:
+    def add(kind: str, inner: str, more: str = "") -> str:
+        return (
+            f"<deviceChange><operation>add</operation>{more}"
+            f'<device xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="{kind}">{inner}</device></deviceChange>'
+        )
+
+    scsi = add("ParaVirtualSCSIController", "<key>1000</key><busNumber>0</busNumber><sharedBus>noSharing</sharedBus>")
+    disks = "".join(
+        add(
+            "VirtualDisk",
+            f'<key>{2000 + at}</key><backing xsi:type="VirtualDiskFlatVer2BackingInfo">'
+            f"<fileName>[{shape.datastore}]</fileName><diskMode>{shape.disk_mode}</diskMode>"
+            "<thinProvisioned>true</thinProvisioned></backing>"
+            f"<controllerKey>1000</controllerKey><unitNumber>{at}</unitNumber><capacityInKB>{size << 20}</capacityInKB>",
+            "<fileOperation>create</fileOperation>",
+        )
+        for at, size in enumerate(shape.disks)
+    )
+    card = add(
+        "VirtualVmxnet3",
+        f'<key>4000</key><backing xsi:type="VirtualEthernetCardNetworkBackingInfo"><deviceName>{escape(shape.network)}'
+        "</deviceName></backing><connectable><startConnected>true</startConnected><allowGuestControl>true"
+        "</allowGuestControl><connected>false</connected></connectable><addressType>generated</addressType>",
+    )
+    return scsi + disks + card
+
+
+class Inventory:
+    """Where machines are made: the first machine folder and resource pool."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._up = upstream
+        content = upstream.call("ServiceInstance", "ServiceInstance", "RetrieveServiceContent")
+        root = content.findtext(f"{tag('returnval')}/{tag('rootFolder')}", "")
+        (center,) = self._all(root, "Datacenter")
+        found = upstream.texts("Datacenter", center, "vmFolder", "name")
+        self.center, self.folder = center, found["vmFolder"]
+        self.path = f"/{found['name']}/vm"
+        self.pool = self._all(root, "ResourcePool")[0]
+        self.hosts = self._all(root, "HostSystem")
+        self.datastores = self._all(root, "Datastore")
+
+    def _all(self, root: str, kind: str) -> list[str]:
+        inner = f'<container type="Folder">{root}</container><type>{kind}</type><recursive>true</recursive>'
+        view = self._up.call("ViewManager", "ViewManager", "CreateContainerView", inner).findtext(tag("returnval"), "")
+        try:
+            found = self._up.properties("ContainerView", view, "view")["view"]
+            return [each.text or "" for each in found]
+        finally:
+            self._up.call("ContainerView", view, "DestroyView")
