@@ -23,6 +23,8 @@ _NONE = 0xFFFFFFFF
 _BASE = 4096
 _MOST_NAMES = 100_000
 _MOST_DATA = 16 << 20
+_MOST_DATA_OF_A_KEY = 64 << 20
+_MOST_LISTS = 10_000
 _MOST_DEPTH = 4
 """Nested lists of subkeys; Windows uses two levels."""
 
@@ -161,21 +163,23 @@ class Hive:
         """The nodes of the keys below; for Key."""
         if key.count == 0 or key.subkeys == _NONE:
             return
-        for number, offset in enumerate(self._offsets(key.subkeys, 0)):
+        for number, offset in enumerate(self._offsets(key.subkeys, 0, [_MOST_LISTS])):
             if number > _MOST_NAMES:
                 raise Damaged(f"{self._name} is damaged: the key {key.name!r} has no end of subkeys")
             yield self._node(offset)
 
-    def _offsets(self, offset: int, depth: int) -> Iterator[int]:
+    def _offsets(self, offset: int, depth: int, left: list[int]) -> Iterator[int]:
+        """``left`` holds how many lists may still be opened, since lists of empty lists need have no end."""
         cell = self._cell(offset)
+        left[0] -= 1
         kind, count = cell[:2], struct.unpack_from("<H", cell, 2)[0]
         width = {b"lf": 8, b"lh": 8, b"li": 4, b"ri": 4}.get(kind)
-        if width is None or 4 + count * width > len(cell) or depth > _MOST_DEPTH:
+        if width is None or 4 + count * width > len(cell) or depth > _MOST_DEPTH or left[0] < 0:
             raise Damaged(f"{self._name} is damaged: there is no list of subkeys at {offset:#x}")
         for index in range(count):
             item = struct.unpack_from("<I", cell, 4 + index * width)[0]
             if kind == b"ri":
-                yield from self._offsets(item, depth + 1)
+                yield from self._offsets(item, depth + 1, left)
             else:
                 yield item
 
@@ -184,8 +188,9 @@ class Hive:
         if key.value_count == 0 or key.values == _NONE:
             return
         table = self._cell(key.values)
-        if key.value_count * 4 > len(table):
+        if key.value_count * 4 > len(table) or key.value_count > _MOST_NAMES:
             raise Damaged(f"{self._name} is damaged: the values of {key.name!r} are cut off")
+        left = _MOST_DATA_OF_A_KEY
         for (offset,) in struct.iter_unpack("<I", table[: key.value_count * 4]):
             cell = self._cell(offset)
             if cell[:2] != b"vk" or len(cell) < 20:
@@ -193,7 +198,11 @@ class Hive:
             size, length, data, kind, flags = struct.unpack_from("<HIIIH", cell, 2)
             name = _name(cell[20 : 20 + size], narrow=bool(flags & 1))
             if only is None or name.lower() == only:
-                yield Value(name, kind, self._data(length, data))
+                value = Value(name, kind, self._data(length, data))
+                left -= len(value.data)
+                if left < 0:
+                    raise Damaged(f"{self._name} is damaged: the values of {key.name!r} have no end")
+                yield value
 
     def _data(self, length: int, offset: int) -> bytes:
         if length & 0x80000000:  # up to four bytes live in the offset itself
@@ -214,6 +223,7 @@ class Hive:
             raise Damaged(f"{self._name} is damaged: a large value is cut off")
         count, table = struct.unpack_from("<HI", cell, 2)
         offsets = self._cell(table)
+        count = min(count, -(-length // 16344))
         if count * 4 > len(offsets):
             raise Damaged(f"{self._name} is damaged: a large value is cut off")
         parts = [self._cell(offset)[:16344] for (offset,) in struct.iter_unpack("<I", offsets[: count * 4])]

@@ -10,6 +10,7 @@ from golden.model import Finding, Severity
 from golden.windows.inf import DECORATIONS, Inf, parse
 
 _MOST_INFS = 32
+_MOST_FILES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,10 @@ def _gather(gathering: _Gathering, inf: Inf, name: str) -> str:
                 fix="take the signed package from the vendor; a 64-bit Windows refuses unsigned kernel drivers",
             )
         )
-    for relative in _source_files(inf, gathering.architecture):
+    listed = _source_files(inf, gathering.architecture)
+    if len(listed) > _MOST_FILES:
+        raise UsageError(f"{name} names {len(listed)} files, more than any driver package has")
+    for relative in listed:
         gathering.take(relative, f"named by {name}")
     _note_unlisted(gathering, inf, name)
     for other in _copied_infs(inf):
@@ -127,8 +131,9 @@ def _note_unlisted(gathering: _Gathering, inf: Inf, name: str) -> None:
     """Warn of files that are copied though no [SourceDisksFiles] says where they come from; take those at hand."""
     if inf.value("version", "layoutfile"):
         return
+    known = {file.rpartition("/")[2] for file in gathering.files}
     for relative in _copied_files(inf):
-        if any(known.rpartition("/")[2] == relative.lower() for known in gathering.files):
+        if relative.lower() in known:
             continue
         if _looked_up(gathering.folder, _inside(relative, f"copied by {name}")):
             gathering.take(relative, f"copied by {name}")
@@ -196,16 +201,15 @@ def _copied_infs(inf: Inf) -> list[str]:
 
 def _copied_files(inf: Inf) -> list[str]:
     """Source names of all files that CopyFiles directives of models' own sections copy."""
+    entries = (entry for section in inf.sections.values() for entry in section if entry.key.lower() == "copyfiles")
     named: dict[str, None] = {}
-    for sections in inf.sections.values():
-        for entry in sections:
-            for value in entry.values if entry.key.lower() == "copyfiles" else ():
-                if value.startswith("@"):
-                    named[value[1:]] = None
-                for line in inf.section(value):
-                    source = line.values[1] if len(line.values) > 1 and line.values[1] else line.values[0]
-                    if source and not line.key:
-                        named[source] = None
+    for value in dict.fromkeys(value for entry in entries for value in entry.values):
+        if value.startswith("@"):
+            named[value[1:]] = None
+        for line in inf.section(value):
+            source = line.values[1] if len(line.values) > 1 and line.values[1] else line.values[0]
+            if source and not line.key:
+                named[source] = None
     return list(named)
 
 
@@ -222,6 +226,13 @@ def _inside(relative: str, why: str) -> str:
 
 def _looked_up(folder: Path, name: str) -> Path | None:
     """The file of that name below the folder, whatever case it is written in; None where it is not a plain file."""
+    try:
+        return _walked(folder, name)
+    except OSError:  # A name that no disk can hold, or a folder that may not be read.
+        return None
+
+
+def _walked(folder: Path, name: str) -> Path | None:
     here = folder
     for part in name.split("/"):
         exact = here / part

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from golden.errors import UsageError
 
@@ -17,11 +18,12 @@ DECORATIONS = {"x86_64": "amd64", "arm64": "arm64", "x86": "x86"}
 """golden's name of an architecture to the one that INF files use."""
 _PLATFORMS = {"ntamd64": "x86_64", "ntarm64": "arm64", "ntx86": "x86", "ntia64": "ia64", "ntarm": "arm"}
 _TOKEN = re.compile(r"%([^%\r\n]*)%")
+_BEFORE = {mark: re.compile(rf'(?:[^"{mark}]++|"[^"]*+(?:"|\Z))*+') for mark in ";=,"}
+"""What stands before a mark outside quotes; a quote that is never closed goes to the end."""
 _MOST_BYTES = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a section: ``key = values`` or values alone (key is then empty)."""
 
     key: str
@@ -148,38 +150,34 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
 
 def _bare(line: str) -> str:
     """A line without its comment; a semicolon inside quotes begins none."""
-    quoted = False
-    for at, char in enumerate(line):
-        if char == '"':
-            quoted = not quoted
-        elif char == ";" and not quoted:
-            return line[:at].strip()
-    return line.strip()
+    return (line[: _end(line, ";")] if ";" in line else line).strip()
 
 
 def _entry(line: str, number: int) -> Entry:
-    at = _outside(line, "=")
-    key, rest = ("", line) if at < 0 else (_unquoted(line[:at]), line[at + 1 :])
+    at = _end(line, "=")
+    key, begin = ("", 0) if at == len(line) else (_unquoted(line[:at]), at + 1)
     values = []
-    while (comma := _outside(rest, ",")) >= 0:
-        values.append(_unquoted(rest[:comma]))
-        rest = rest[comma + 1 :]
-    return Entry(key, (*values, _unquoted(rest)), number)
+    while (comma := _end(line, ",", begin)) < len(line):
+        values.append(_unquoted(line[begin:comma]))
+        begin = comma + 1
+    return Entry(key, (*values, _unquoted(line[begin:])), number)
 
 
-def _outside(text: str, wanted: str) -> int:
-    """Where a character first stands outside quotes; -1 where it does not."""
-    quoted = False
-    for at, char in enumerate(text):
-        if char == '"':
-            quoted = not quoted
-        elif char == wanted and not quoted:
-            return at
-    return -1
+def _end(text: str, mark: str, begin: int = 0) -> int:
+    """Where a mark first stands outside quotes; the end of the text where it does not."""
+    at = text.find(mark, begin)
+    if at < 0:
+        return len(text)
+    if text.find('"', begin, at) < 0:
+        return at
+    met = _BEFORE[mark].match(text, begin)
+    return met.end() if met else begin
 
 
 def _unquoted(text: str) -> str:
     text = text.strip()
+    if '"' not in text:
+        return text
     if len(text) >= 2 and text[0] == text[-1] == '"':
         return text[1:-1].replace('""', '"')
     return text.replace('""', "\0").replace('"', "").replace("\0", '"')

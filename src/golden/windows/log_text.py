@@ -20,7 +20,7 @@ from golden.errors import NotFound, UsageError
 
 PIECE = 120 * 1024
 """Below what malloc fetches anew from the system for each block, which costs more than looking at the bytes."""
-LONGEST = 4096
+LONGEST = 2048
 """Bytes of a line that are looked at."""
 _AT_END = 4
 """How many of a block's last lines with a mark are read even where there are too many to read all."""
@@ -61,19 +61,15 @@ def parsed(number: int, raw: bytes) -> Line:
     if met := _LINE.match(text):
         time, level, code, _component, message = met.groups()
         return Line(number, time, level.capitalize(), (code or "").lower(), message, text)
-    if _is_reprinted(raw) and (met := _reprint().match(text)):
+    if is_reprint(raw) and (met := _reprint().match(text)):
         month, day, year, clock, _component, thread, message = met.groups()
         code = f"0x{int(thread, 16):06x}" if int(thread, 16) else ""
         return Line(number, f"{year}-{month}-{day} {clock}", _level(message), code, message, text)
     return Line(number, "", "", "", text, text)
 
 
-def is_reprint(block: bytes) -> bool:
-    """Whether one of the first lines is ConfigMgr's."""
-    return any(_is_reprinted(raw) for raw in block[:LONGEST].split(b"\n", 20)[:20])
-
-
-def _is_reprinted(raw: bytes) -> bool:
+def is_reprint(raw: bytes) -> bool:
+    """Whether a line is one of ConfigMgr's."""
     return raw[2:3] == raw[5:6] == b"-" and raw[:2].isdigit() and _reprint().match(decoded(raw)) is not None
 
 
@@ -130,17 +126,19 @@ def _spans(block: bytes, marks: Sequence[bytes], ends: dict[int, int], most: int
             end = block.find(b"\n", at)
             end = len(block) if end < 0 else end
             start = block.rfind(b"\n", 0, at) + 1
-            ends[start] = end
-            found.add(start)
+            if at + len(mark) - start <= LONGEST:
+                ends[start] = end
+                found.add(start)
             at, left = block.find(mark, end), left - 1
         bound, left = len(block), _AT_END if at >= 0 else 0
         while left and (at := block.rfind(mark, 0, bound)) >= 0:
             start = block.rfind(b"\n", 0, at) + 1
             if start in found:
                 break
-            end = block.find(b"\n", at)
-            ends[start] = len(block) if end < 0 else end
-            found.add(start)
+            if at + len(mark) - start <= LONGEST:
+                end = block.find(b"\n", at)
+                ends[start] = len(block) if end < 0 else end
+                found.add(start)
             bound, left = start, left - 1
     return found
 

@@ -38,6 +38,8 @@ _REPRINTED = (b"rror", b"ail", b"alting", b"is on for", b"Not running", b" not "
 """A reprint has no levels, so every line that may tell of a failure is looked at."""
 _MOST_ERRORS = 500
 _TAIL = 4096
+_FIRST = 20
+"""Lines of a log by which it is told whether it is a reprint."""
 _MOST_READ = 20_000
 """Error lines of one run that are read; of more only each block's last ones, for the end of the run."""
 
@@ -148,19 +150,25 @@ class _Reader:
     def __init__(self) -> None:
         self._runs, self._asked, self._made = 0, False, False
         self._run: Run | None = None
-        self._reprint, self._looks = False, 10
+        self._reprint, self._looks = False, _FIRST
         self._left = _MOST_READ
         self._end: tuple[int, bytes, int] | None = None
 
     def take(self, number: int, block: bytes) -> None:
         """Some whole lines, of which the first has this number."""
         if self._looks:
-            self._looks -= 1
-            self._reprint = self._reprint or is_reprint(block)
+            head = block.removesuffix(b"\n").split(b"\n", self._looks)[: self._looks]
+            self._looks -= len(head)
+            self._reprint = self._reprint or any(map(is_reprint, head))
         if self._run is None:
             self._cut_at_start(number, block)
-        for at, raw in marked(number, block, _ALWAYS, _REPRINTED if self._reprint else _ERRORS, self._left):
-            self._line(parsed(at, raw))
+        at = block.rfind(_BEGINNING.encode())
+        if at < 0:
+            self._read(number, block, self._left)
+        else:  # A run's errors are read though the one before it, in the same block, had more than anybody reads.
+            start = block.rfind(b"\n", 0, at) + 1
+            self._read(number, block[:start], self._left)
+            self._read(number + block.count(b"\n", 0, start), block[start:], _MOST_READ)
         if self._run is not None and (end := _last_words(block)) is not None:
             self._end = (number, block, end)
 
@@ -171,13 +179,18 @@ class _Reader:
             self._run.last = parsed(number + block.count(b"\n", 0, at), block[at:].partition(b"\n")[0])
         return History(self._runs, self._asked, self._made, self._run)
 
+    def _read(self, number: int, part: bytes, most: int) -> None:
+        for at, raw in marked(number, part, _ALWAYS, _REPRINTED if self._reprint else _ERRORS, most):
+            self._line(parsed(at, raw))
+
     def _cut_at_start(self, number: int, block: bytes) -> None:
         """Words before any beginning are of a run whose beginning was cut off."""
-        at = block.find(_BEGINNING.encode())
-        head = block if at < 0 else block[: block.rfind(b"\n", 0, at) + 1]
-        for offset, raw in enumerate(head.split(b"\n", 20)[:20]):
-            line = parsed(number + offset, raw[:1000])
-            if line.message.strip("= \r\n"):
+        begins = next((at for at, _raw in marked(number, block, (_BEGINNING.encode(),), (), 0)), None)
+        for at, raw in enumerate(block.split(b"\n"), number):
+            if at == begins:
+                return
+            line = parsed(at, raw[:1000]) if raw.strip() else None
+            if line is not None and line.message.strip("= \r\n"):
                 self._run, self._runs = Run(started=line.time), 1
                 return
 
@@ -216,12 +229,10 @@ def _note_error(run: Run, line: Line) -> None:
 def _last_words(block: bytes) -> int | None:
     """Where the last line that says something begins; frames around a beginning say nothing."""
     end = len(block)
-    for _ in range(50):
+    while end:
         start = max(0, end - _TAIL)
         words = start + len(block[start:end].rstrip(b"\r\n \t="))
         if words == start:
-            if start == 0:
-                return None
             end = start
             continue
         start = block.rfind(b"\n", 0, words) + 1
