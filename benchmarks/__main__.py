@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import check_offline, clones, inspection, lint, main_job, memory, status
+from benchmarks import check_offline, clones, explaining, inspection, lint, main_job, memory, status
 from benchmarks.row import Row
 
 ROWS: dict[str, Callable[[Path], Row]] = {
@@ -19,6 +19,7 @@ ROWS: dict[str, Callable[[Path], Row]] = {
     "inspect": inspection.measure,
     "check-offline": check_offline.measure,
     "status": status.measure,
+    "explain": explaining.measure,
     "lint": lint.measure,
     "memory": memory.measure,
 }
