@@ -93,6 +93,7 @@ def _lines(talk: Talk, data: dict[str, Any], took: float) -> Iterator[str]:
     yield f"  proof, read from {where}:"
     for signal, value in proof["signals"]:
         yield f"    {talk.paint('✓', 'green')} {signal} = {value}"
+    yield from (f"  {note}" for note in data["notes"])
     for one in (*data["findings"], *proof["findings"]):
         yield f"  {talk.paint(one['severity'], _LOOKS[one['severity']])}  {one['id']}: {one['sentence']}"
     for publication in data["publications"]:

@@ -25,8 +25,12 @@ class Restarting(FolderGuest):
         power = self.machine / "power"
         if power.is_file() and power.read_text().strip() == "reboot":
             power.unlink()
-            (self.machine / "boot_id").unlink()
-            self._program("--boot", wait=True)
+            self.restart()
+
+    def restart(self) -> None:
+        """One more start."""
+        (self.machine / "boot_id").unlink()
+        self._program("--boot", wait=True)
 
 
 def guest(folder: Path, unfit: object = (), **faults: object) -> Restarting:

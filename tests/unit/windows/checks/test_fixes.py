@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from golden.model import Checked, Finding
 from golden.waiting import Deadline
 from golden.windows.checks import fixes, online
@@ -23,6 +25,7 @@ def mended(unfit: Restarting, folder: Path) -> tuple[Checked, tuple[str, ...], C
         return before, done, online.check(session, Wish(), Deadline(60))
 
 
+@pytest.mark.slow
 def test_what_is_safe_is_mended_and_told(tmp_path: Path) -> None:
     """Packages and answer files are removed, servicing is waited for, one restart finishes what waits for it."""
     unfit = guest(tmp_path / "guest", SAFE)
@@ -44,6 +47,7 @@ def test_what_is_not_safe_is_left_alone(tmp_path: Path) -> None:
     assert len(met(before)) == 4
 
 
+@pytest.mark.slow
 def test_a_key_that_outlives_restarts_is_still_told(tmp_path: Path) -> None:
     """Servicing that is stuck is restarted once a round and named afterwards."""
     unfit = guest(tmp_path / "guest", {"reboot.cbs": 9})

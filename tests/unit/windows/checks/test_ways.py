@@ -182,6 +182,7 @@ FAILURES = {
 """What sysprep's log says of a state that was not mended."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAILURES)
 def test_sysprep_fails_of_what_was_named_before(tmp_path: Path, name: str) -> None:
     """The stand-in's sysprep does not succeed in a guest that is unfit, and its log says why."""
@@ -194,6 +195,20 @@ def test_sysprep_fails_of_what_was_named_before(tmp_path: Path, name: str) -> No
     assert ran.code != 0
     assert FAILURES[name] in log
     assert not (unfit.tree / "Windows/System32/Sysprep/Sysprep_succeeded.tag").exists()
+
+
+def test_a_state_that_is_copied_in_comes_with_the_next_start(tmp_path: Path) -> None:
+    """As a user of the demo switches it on: a file in the guest, and one more start."""
+    unfit = guest(tmp_path / "guest")
+    place = unfit.tree / "Windows/golden-stand-in/faults.json"
+    place.parent.mkdir(exist_ok=True)
+    place.write_text('{"unfit": ["defender.onboarded", "reboot.update-exe", "no.such-state"]}')
+    assert met(asked(unfit, tmp_path)) == {}
+    unfit.restart()
+    assert set(met(asked(unfit, tmp_path))) == {"defender.onboarded", "reboot.update-exe"}
+    unfit.restart()
+    unfit.restart()
+    assert set(met(asked(unfit, tmp_path))) == {"defender.onboarded"}
 
 
 def test_findings_come_in_the_order_of_the_catalogue(tmp_path: Path) -> None:

@@ -132,40 +132,46 @@ def known() -> set[str]:
 
 def wanted(fault: object) -> dict[str, int]:
     """The fault as {id: starts}."""
-    told = {str(k): int(v) for k, v in fault.items()} if isinstance(fault, dict) else dict.fromkeys(fault or [], 2)  # type: ignore[call-overload]
-    if strange := set(told) - known():
-        raise SystemExit(f"the stand-in has no state {', '.join(sorted(strange))}")
-    return told
+    if isinstance(fault, dict):
+        return {str(name): int(starts) for name, starts in fault.items()}
+    return {str(name): 2 for name in fault} if isinstance(fault, list) else {}
 
 
 def switch_on(tree: Path, machine: Path, fault: object) -> None:
     """Write the states of a fault; called when the tree is made."""
-    registry, told = registry_of(tree, machine), wanted(fault)
-    for name in told:
-        _make(tree, registry, name)
-    with registry.open("SOFTWARE", write=True) as software:
-        for name, starts in told.items():
-            if name in MENDED:
-                software.set(STARTS, name, starts)
+    told = wanted(fault)
+    if strange := set(told) - known():
+        raise SystemExit(f"the stand-in has no state {', '.join(sorted(strange))}")
+    _begin(tree, registry_of(tree, machine), told)
     if "disk.hive-dirty" in told:
         _leave_unfinished(tree / "Windows/System32/config/SOFTWARE")
 
 
 def at_boot(world: World) -> None:
-    """A start finishes what waits for one, when its count of starts is used up; until then it waits again."""
+    """
+    A start finishes what waits for one, when its count of starts is used up; until then it waits again.
+
+    States of a fault that was copied in come with the first start after that; what was mended does not come back.
+    """
     registry = registry_of(world.root, world.machine)
     with registry.open("SOFTWARE") as software:
-        waiting = {name: int(str(value)) for name, _kind, value in software.typed(STARTS)}
-    for name, starts in waiting.items():
-        with registry.open("SOFTWARE", write=True) as software:
-            if starts <= 1:
-                software.delete_value(STARTS, name)
-            else:
+        begun = {name: int(str(value)) for name, _kind, value in software.typed(STARTS)}
+    for name, starts in begun.items():
+        if starts:
+            with registry.open("SOFTWARE", write=True) as software:
                 software.set(STARTS, name, starts - 1)
-        if starts <= 1:
-            _unmake(world.root, registry, name)
-        else:
-            _make(world.root, registry, name)
+            (_make if starts > 1 else _unmake)(world.root, registry, name)
+    told = wanted(world.fault("unfit"))
+    _begin(world.root, registry, {name: told[name] for name in told if name in known() - set(begun)})
+
+
+def _begin(tree: Path, registry: Registry, told: dict[str, int]) -> None:
+    for name in told:
+        _make(tree, registry, name)
+    if told:
+        with registry.open("SOFTWARE", write=True) as software:
+            for name, starts in told.items():
+                software.set(STARTS, name, starts if name in MENDED else 0)
 
 
 def failure(world: World) -> str | None:
