@@ -15,7 +15,7 @@ from pathlib import Path
 
 MORE = ("encodings.ascii", "encodings.latin_1", "encodings.utf_16", "encodings.utf_16_le", "encodings.utf_8_sig",
         "encodings.cp1252", "encodings.cp437", "encodings.idna", "socket", "struct", "signal", "uuid", "base64", "glob",
-        "hashlib", "random", "datetime", "xml.etree.ElementTree", "configparser")  # fmt: skip
+        "hashlib", "random", "datetime", "xml.etree.ElementTree", "configparser", "zipfile")  # fmt: skip
 """What is imported only when it is needed, or by the server."""
 
 
