@@ -17,6 +17,7 @@ ENCRYPTED, REPARSE = 0x4000, 0x400
 SYSTEM_FILES = ("Windows/explorer.exe", "Windows/System32/ntdll.dll", "Windows/System32/shell32.dll")
 """Files that Compact OS keeps compressed, behind a reparse point. docs/facts: windows 6.1."""
 _MOST_NAMED = 5
+_MOST_FILES = 4_000_000
 _STANDARD_INFORMATION, _FILE_NAME, _END = 0x10, 0x30, 0xFFFFFFFF
 
 
@@ -70,7 +71,9 @@ def _bitlocker(_shown: Shown, _wish: Wish) -> Iterator[Met]:
 def _efs(shown: Shown, _wish: Wish) -> Iterator[Met]:
     count = 0
     names: list[str] = []
-    for record in shown.volume.records():
+    for number, record in enumerate(shown.volume.records()):
+        if number > _MOST_FILES:
+            raise Unread(f"the volume has more than {_MOST_FILES} files")
         if name := encrypted_file(record):
             count += 1
             if len(names) < _MOST_NAMED:

@@ -14,6 +14,7 @@ from golden.waiting import Deadline
 from golden.windows.checks import offline
 from golden.windows.checks.catalogue import OFFLINE, ONLINE, catalogue
 from golden.windows.checks.rules import Wish
+from golden.windows.sysprep_log import verdict
 from tests.unit.disk.disks import dirty
 from tests.unit.windows.checks.guests import asked, disk, guest, inside, looked_at, met
 
@@ -171,29 +172,30 @@ def test_a_windows_that_was_generalized_is_named(tmp_path: Path, state: str) -> 
 
 
 FAILURES = {
-    "appx.not-provisioned": "Package Microsoft.WidgetsPlatformRuntime",
-    "bitlocker.encrypted": "BitLocker is on for the OS volume",
-    "reserved-storage.busy": "reserved storage is in use",
-    "reboot.windows-update": "updates that require a reboot",
-    "rearm.exhausted": "SLReArmWindows failed, hr = 0xc004d307",
-    "defender.onboarded": "RegDeleteValueW for value senseGuid",
-    "provider.missing": "'Generalize' from C:\\Windows\\System32\\acmeprep.dll",
+    "appx.not-provisioned": "appx-not-provisioned",
+    "bitlocker.encrypted": "bitlocker",
+    "reserved-storage.busy": "reserved-storage",
+    "reboot.cbs": "update-reboot",
+    "reboot.windows-update": "update-reboot",
+    "rearm.exhausted": "rearm-exhausted",
+    "defender.onboarded": "mde-onboarded",
+    "provider.missing": "external-dll",
 }
-"""What sysprep's log says of a state that was not mended."""
+"""The cause that sysprep's log names afterwards, by the check that names the state before."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAILURES)
 def test_sysprep_fails_of_what_was_named_before(tmp_path: Path, name: str) -> None:
-    """The stand-in's sysprep does not succeed in a guest that is unfit, and its log says why."""
+    """What a check names before is the cause that the log names after."""
     unfit = guest(tmp_path / "guest", {name: 9})
     assert name in met(asked(unfit, tmp_path))
     with inside(unfit, tmp_path) as session:
         program = "C:\\Windows\\System32\\Sysprep\\sysprep.exe"
         ran = session.run((program, "/generalize", "/oobe", "/quiet", "/quit"), "sysprep", Deadline(60))
-    log = (unfit.tree / "Windows/System32/Sysprep/Panther/setupact.log").read_text()
+    told = verdict(unfit.tree / "Windows/System32/Sysprep/Panther/setupact.log")
     assert ran.code != 0
-    assert FAILURES[name] in log
+    assert (told.succeeded, told.cause_id) == (False, FAILURES[name])
     assert not (unfit.tree / "Windows/System32/Sysprep/Sysprep_succeeded.tag").exists()
 
 
