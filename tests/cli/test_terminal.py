@@ -59,7 +59,7 @@ def test_a_wait_shows_its_time_and_its_limit(ref: Lab) -> None:
     """What is waited for is named with the seconds gone and the seconds allowed."""
     code, said = on_terminal(ref, "update", "--add", "hangs.inf", "--timeout", "3")
     assert code == 11
-    assert "waiting for" in said
+    assert "still applying" in said
     assert "s of 3 s" in said
 
 

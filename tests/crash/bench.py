@@ -53,12 +53,12 @@ class Home:
         return Project(read(self.path / "golden.toml"), write=True, checkpoint=checkpoint)
 
 
-def seed(home: Home, *, outlives: bool) -> None:
+def seed(home: Home, *, outlives: bool, disks: bool = True) -> None:
     """A world with a user's machine, and an empty project."""
     from dataclasses import replace
 
     home.path.mkdir(parents=True)
-    world = World.create(home.path / "world", replace(ABLE, work_outlives_client=outlives))
+    world = World.create(home.path / "world", replace(ABLE, work_outlives_client=outlives, open_disk=disks))
     found = [{"id": "reboot", "severity": "warning", "fix": "safe"}, {"id": "profiles", "severity": "warning"}]
     world.add_user_machine("base", {**VIRGIN, "/findings": json.dumps(found).encode()})
     world.close()

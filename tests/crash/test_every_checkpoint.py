@@ -38,14 +38,14 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def templates(place: Path, procedure: str, *, outlives: bool) -> tuple[Path, Home]:
+def templates(place: Path, procedure: str, *, outlives: bool, disks: bool = True) -> tuple[Path, Home]:
     home = Home(place / "home")
     shutil.rmtree(home.path, ignore_errors=True)
-    seed(home, outlives=outlives)
+    seed(home, outlives=outlives, disks=disks)
     for act in BEFORE[procedure]:
         status, _ = child(home, act)
         assert status == 0, (home.path / "traceback").read_text()
-    template = place / f"{procedure}-{outlives}"
+    template = place / f"{procedure}-{outlives}-{disks}"
     shutil.rmtree(template, ignore_errors=True)
     shutil.copytree(home.path, template)
     return template, home
@@ -171,6 +171,18 @@ def test_killed_at_every_checkpoint(procedure: str, power_cut: bool, place: Path
     check(procedure, template[1], before, finished=True)
     failures = [text for n in range(1, points + 1) for text in wrong(procedure, n, power_cut, template, before)]
     assert not failures, f"{len(failures)} wrong in {points} points:\n" + "\n".join(failures[:3])
+
+
+@pytest.mark.parametrize("procedure", ["adopt", "update", "capture"])
+def test_killed_where_no_disk_is_shown(procedure: str, place: Path) -> None:
+    """The same on an endpoint without open_disk, at every fourth checkpoint: the clone that is asked goes, too."""
+    template = templates(place, procedure, outlives=True, disks=False)
+    before = snapshot(copied(*template))
+    status, points = child(copied(*template), procedure)
+    assert status == 0, (template[1].path / "traceback").read_text()
+    check(procedure, template[1], before, finished=True)
+    failures = [text for n in range(1, points + 1, 4) for text in wrong(procedure, n, False, template, before)]
+    assert not failures, f"{len(failures)} wrong in {points // 4} points:\n" + "\n".join(failures[:3])
 
 
 @pytest.mark.parametrize("procedure", ["update", "capture"])
