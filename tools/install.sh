@@ -12,7 +12,7 @@ demo="python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev libvirt-daem
  libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils ntfs-3g wimtools fdisk mtools busybox-static qemu-guest-agent python3-hivex"
 bench="libguestfs-tools linux-image-cloud-amd64"
 test="openssh-server openssh-client swtpm swtpm-tools ovmf e2fsprogs util-linux
- golang-go golang-github-vmware-govmomi-dev"
+ golang-go golang-github-vmware-govmomi-dev gcab msitools"
 packages=$demo
 case $what in
 test) packages="$demo $test" ;;

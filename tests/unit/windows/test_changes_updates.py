@@ -80,6 +80,16 @@ def test_an_msu_goes_to_wusa_on_old_builds_and_knows_what_is_there_already(tmp_p
 
 
 @pytest.mark.slow
+def test_an_msu_that_dism_does_not_take_goes_to_wusa(tmp_path: Path) -> None:
+    """Where this DISM does not know such files, wusa is asked; the proof is the same."""
+    bench = Bench(tmp_path, dism=87)
+    _done, (change,) = bench.update(Wanted("update", update_msu(tmp_path / "windows10.0-kb5031234-x64.msu", KB)))
+    assert "CurrentState 112" in bench.prove(change)[0]
+    with pytest.raises(ChangeFailed, match="exit code 87"):
+        bench.update(cab(tmp_path))
+
+
+@pytest.mark.slow
 def test_work_that_must_be_local_goes_through_a_task_of_system(tmp_path: Path) -> None:
     """wusa refuses the token of a logon from outside, so through SSH it is run by a one-time task, which is removed."""
     bench = Bench(tmp_path, remote=True)
