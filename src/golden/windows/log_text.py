@@ -11,10 +11,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from golden.errors import NotFound, UsageError
 
@@ -40,8 +39,7 @@ class HasPieces(Protocol):
 Log = bytes | Path | HasPieces | Iterable[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a log."""
 
     number: int
