@@ -7,7 +7,8 @@ import json
 import re
 import secrets
 import threading
-from base64 import b64decode
+from base64 import b64decode, b64encode
+from contextlib import suppress
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
@@ -18,7 +19,7 @@ from tests.peers.vsphere.wire import Call, Fault, envelope
 
 @dataclass(frozen=True)
 class Account:
-    """A user of vCenter. ``lacks``: privileges that its role has not, each on the names or moids given (() : nowhere)."""
+    """A user of vCenter. ``lacks``: privileges its role has not, on objects by name or moid; () is everywhere."""
 
     user: str
     password: str = field(repr=False)
@@ -53,15 +54,9 @@ class Accounts:
             self._rest.pop(self._token(asked), None)
             self._sessions.pop(asked.session, None)
         if asked.session:
-            try:
-                self._upstream.call(
-                    "SessionManager",
-                    "SessionManager",
-                    "TerminateSession",
-                    f"<sessionId>{escape(asked.session)}</sessionId>",
-                )
-            except Upset:
-                pass  # it was over before
+            inner = f"<sessionId>{escape(asked.session)}</sessionId>"
+            with suppress(Upset):  # it was over before
+                self._upstream.call("SessionManager", "SessionManager", "TerminateSession", inner)
 
     def soap(self, asked: Asked, call: Call) -> str | bytes | None:
         """Login; the user of every other call is noted for the journal."""
@@ -143,8 +138,6 @@ class Accounts:
         )
 
     def _basic(self) -> str:
-        from base64 import b64encode
-
         return "Basic " + b64encode(f"{self._upstream.user}:{self._upstream.password}".encode()).decode()
 
     def _checked(self, user: str, password: str) -> Account | None:

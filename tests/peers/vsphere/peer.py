@@ -18,27 +18,35 @@ from typing import Any
 from tests.peers.vsphere.accounts import Account, Accounts
 from tests.peers.vsphere.certificates import Authority
 from tests.peers.vsphere.journal import Journal, Request
-from tests.peers.vsphere.rules import Rule, Rules
-from tests.peers.vsphere.seeding import Seeded, Shape, create
-from tests.peers.vsphere.server import Front
-from tests.peers.vsphere.upstream import Upstream
+from tests.peers.vsphere.rules import Rule
+from tests.peers.vsphere.seeding import VM, Seeded, Shape
+from tests.peers.vsphere.world import Times, World
 
 USER = "golden@vsphere.local"
+GUEST_USER = "Administrator"
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A running vCenter. ``ca`` verifies it and its hosts, ``thumbprint`` is its certificate's SHA-1."""
+    """
+    A running vCenter. ``ca`` verifies it, ``host_ca`` its hosts, where files are transferred; thumbprints are SHA-1.
+
+    ``guest_user`` and ``guest_password`` are an administrator's in every guest.
+    """
 
     folder: Path
     host: str
     port: int
+    host_port: int
     ca: Path
+    host_ca: Path
+    thumbprint: str
+    host_thumbprint: str
     user: str
     password: str
-    thumbprint: str
-    upstream: Upstream
-    rules: Rules
+    guest_user: str
+    guest_password: str
+    world: World
     accounts: Accounts
     journal: Journal
 
@@ -47,19 +55,23 @@ class Peer:
         """``https://host:port``."""
         return f"https://{self.host}:{self.port}"
 
+    def seed(self, name: str, **shape: Any) -> Seeded:
+        """Put a user's own machine there, powered off; what it is made of: ``seeding.Shape``."""
+        return self.world.seed(name, Shape(**shape))
+
+    def guest(self, moid: str) -> Path:
+        """The tree of C: behind a machine or snapshot, to look into from outside."""
+        return self.world.guests.of(moid) / "c"
+
     def rule(self, call: str, do: str, **more: Any) -> Rule:
         """Let something go wrong from now on; see ``rules.Rule``."""
         made = Rule(call, do, **more)
-        self.rules.add(made)
+        self.world.rules.add(made)
         return made
 
     def requests(self, call: str = "") -> list[Request]:
         """What was asked and answered, oldest first; of one call only if it is named."""
         return [entry for entry in self.journal.entries() if call in ("", entry.call)]
-
-    def seed(self, name: str, **shape: Any) -> Seeded:
-        """Put a user's own machine there, powered off; what it is made of: ``seeding.Shape``."""
-        return create(self.upstream, name, Shape(**shape))
 
     def account(self, user: str, password: str, lacks: dict[str, tuple[str, ...]] | None = None) -> Account:
         """Another user; ``lacks`` names privileges that its role has not, see ``accounts.Account``."""
@@ -67,40 +79,44 @@ class Peer:
         self.accounts.add(made)
         return made
 
+    def machines(self) -> dict[str, str]:
+        """Name to moid of every machine and template there is."""
+        inventory = self.world.inventory
+        return {self.world.upstream.texts(VM, moid, "name")["name"]: moid for moid in inventory.machines()}
+
 
 @contextmanager
 def vcenter(
-    folder: Path, *, machines: int = 0, faults: Iterable[Rule] = (), esx: bool = False, idle: float = 1800
+    folder: Path,
+    *,
+    machines: int = 0,
+    faults: Iterable[Rule] = (),
+    times: Times | None = None,
+    esx: bool = False,
+    strange_hosts: bool = False,
 ) -> Iterator[Peer]:
     """
     A vCenter (``esx``: one ESXi host) that keeps its files in ``folder``.
 
-    ``machines`` are other people's, without guests, in the folder ``/DC0/vm``; ``idle`` seconds of silence end a
-    session. Raises AssertionError with what to install where it cannot be built.
+    ``machines`` are other people's, without guests, in the folder ``/DC0/vm``. Certificates of hosts come from
+    another authority with ``strange_hosts``. AssertionError with what to install where it cannot be built.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        upstream = Upstream(folder / "simulator", machines=machines, esx=esx, idle=idle)
-        stack.callback(upstream.end)
-        rules, journal, accounts = Rules(faults), Journal(folder / "requests.jsonl"), Accounts(upstream)
-        front = Front(upstream, rules, journal)
-        front.services, front.expire, front.seen = [accounts], accounts.expire, accounts.seen
-        authority = Authority.new(folder / "ca.pem", "golden test CA")
+        world = stack.enter_context(World(folder, times or Times(), machines=machines, esx=esx))
+        authority = hosts = Authority.new(folder / "ca.pem", "golden test CA")
+        if strange_hosts:
+            hosts = Authority.new(folder / "hosts.pem", "golden test host CA")
         context, thumbprint = authority.server(folder, "vcenter")
-        stack.callback(front.end)
-        front.port = front.listen(context)
-        password = f"s3cret-{secrets.token_hex(8)}"
+        host_context, host_thumbprint = hosts.server(folder, "esx1")
+        journal, accounts = Journal(folder / "requests.jsonl"), Accounts(world.upstream)
+        world.rules.extend(faults)
+        port, host_port = world.open(journal, accounts, context, host_context)
+        world.host_thumbprint(host_thumbprint)
+        password, guest_password = (f"s3cret-{secrets.token_hex(8)}" for _ in range(2))
         accounts.add(Account(USER, password))
+        world.operations.accounts[GUEST_USER] = guest_password
         yield Peer(
-            folder,
-            "127.0.0.1",
-            front.port,
-            authority.file,
-            USER,
-            password,
-            thumbprint,
-            upstream,
-            rules,
-            accounts,
-            journal,
-        )
+            folder, "127.0.0.1", port, host_port, authority.file, hosts.file, thumbprint, host_thumbprint,
+            USER, password, GUEST_USER, guest_password, world, accounts, journal,
+        )  # fmt: skip

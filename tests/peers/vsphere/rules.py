@@ -54,6 +54,11 @@ class Rules:
         with self._lock:
             self._rules.append((rule, [0]))
 
+    def extend(self, rules: Iterable[Rule]) -> None:
+        """More of them."""
+        for rule in rules:
+            self.add(rule)
+
     def clear(self) -> None:
         """No misfortune any more."""
         with self._lock:
@@ -74,8 +79,3 @@ class Rules:
                     if met[0] >= rule.nth and (not rule.times or met[0] < rule.nth + rule.times):
                         found.append(rule)
         return found
-
-    def wants_name(self) -> bool:
-        """Whether some rule looks at names."""
-        with self._lock:
-            return any(rule.named for rule, _ in self._rules)

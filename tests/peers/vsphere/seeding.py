@@ -7,20 +7,25 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from tests.peers.vsphere.upstream import Upstream
-from tests.peers.vsphere.wire import tag
+from tests.peers.vsphere.wire import XSI, tag
 
 VM = "VirtualMachine"
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a machine is made of; sizes in GiB. ``state`` and ``faults`` are the stand-in's; None: no guest behind it."""
+    """
+    What a machine is made of; sizes in GiB.
+
+    ``state`` and ``faults`` are the stand-in's; without a state no guest lies behind it. ``tools`` may be
+    another word than current, such as ``guestToolsNeedUpgrade``.
+    """
 
     state: str | None = "VIRGIN"
     faults: tuple[tuple[str, object], ...] = ()
     disks: tuple[int, ...] = (40,)
     disk_mode: str = "persistent"
-    tools: bool = True
+    tools: bool | str = True
     network: str = "VM Network"
     firmware: str = "efi"
     guest_id: str = "windows9Server64Guest"
@@ -36,9 +41,8 @@ class Seeded:
     path: str
 
 
-def create(upstream: Upstream, name: str, shape: Shape) -> Seeded:
+def create(upstream: Upstream, place: Inventory, name: str, shape: Shape) -> Seeded:
     """The machine without its guest, in the first datacenter's machine folder."""
-    place = Inventory(upstream)
     inner = (
         f"<config><name>{escape(stored(name))}</name><annotation>a user's own</annotation>"
         f"<guestId>{shape.guest_id}</guestId><files><vmPathName>[{shape.datastore}]</vmPathName></files>"
@@ -60,7 +64,7 @@ def _devices(shape: Shape) -> str:
     def add(kind: str, inner: str, more: str = "") -> str:
         return (
             f"<deviceChange><operation>add</operation>{more}"
-            f'<device xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="{kind}">{inner}</device></deviceChange>'
+            f'<device xmlns:xsi="{XSI}" xsi:type="{kind}">{inner}</device></deviceChange>'
         )
 
     scsi = add("ParaVirtualSCSIController", "<key>1000</key><busNumber>0</busNumber><sharedBus>noSharing</sharedBus>")
@@ -70,7 +74,8 @@ def _devices(shape: Shape) -> str:
             f'<key>{2000 + at}</key><backing xsi:type="VirtualDiskFlatVer2BackingInfo">'
             f"<fileName>[{shape.datastore}]</fileName><diskMode>{shape.disk_mode}</diskMode>"
             "<thinProvisioned>true</thinProvisioned></backing>"
-            f"<controllerKey>1000</controllerKey><unitNumber>{at}</unitNumber><capacityInKB>{size << 20}</capacityInKB>",
+            f"<controllerKey>1000</controllerKey><unitNumber>{at}</unitNumber>"
+            f"<capacityInKB>{size << 20}</capacityInKB>",
             "<fileOperation>create</fileOperation>",
         )
         for at, size in enumerate(shape.disks)
@@ -90,7 +95,7 @@ class Inventory:
     def __init__(self, upstream: Upstream) -> None:
         self._up = upstream
         content = upstream.call("ServiceInstance", "ServiceInstance", "RetrieveServiceContent")
-        root = content.findtext(f"{tag('returnval')}/{tag('rootFolder')}", "")
+        self._root = root = content.findtext(f"{tag('returnval')}/{tag('rootFolder')}", "")
         (center,) = self._all(root, "Datacenter")
         found = upstream.texts("Datacenter", center, "vmFolder", "name")
         self.center, self.folder = center, found["vmFolder"]
@@ -98,6 +103,10 @@ class Inventory:
         self.pool = self._all(root, "ResourcePool")[0]
         self.hosts = self._all(root, "HostSystem")
         self.datastores = self._all(root, "Datastore")
+
+    def machines(self) -> list[str]:
+        """Every machine and template."""
+        return self._all(self._root, VM)
 
     def _all(self, root: str, kind: str) -> list[str]:
         inner = f'<container type="Folder">{root}</container><type>{kind}</type><recursive>true</recursive>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import socket
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 
 from tests.peers.vsphere.journal import Journal, Request
 from tests.peers.vsphere.rules import Rule, Rules
-from tests.peers.vsphere.upstream import HOP, Reply, Upstream, Upset
+from tests.peers.vsphere.upstream import HOP, Reply, Upset, Upstream
 from tests.peers.vsphere.wire import Call, Fault, answer, refusal, refused
 
 XML = [("Content-Type", "text/xml; charset=utf-8")]
@@ -65,7 +66,7 @@ class Front:
     def __init__(self, upstream: Upstream, rules: Rules, journal: Journal) -> None:
         self.upstream, self.rules, self.journal = upstream, rules, journal
         self.services: list[Service] = []
-        self.name_of: Callable[[Call], str] = lambda call: call.text("name")
+        self.name_of: Callable[[Asked], str] = lambda asked: ""
         self.expire: Callable[[Asked], None] = lambda asked: None
         self.seen: Callable[[Asked, Reply], Reply] = lambda asked, reply: reply
         self._listeners: list[http.server.ThreadingHTTPServer] = []
@@ -73,7 +74,7 @@ class Front:
 
     def listen(self, context: ssl.SSLContext) -> int:
         """Serve on a free port of loopback; the port."""
-        listener = Listener(("127.0.0.1", 0), _handler(self), context)
+        listener = Listener(("127.0.0.1", 0), self, context)
         self._listeners.append(listener)
         threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         return int(listener.server_address[1])
@@ -92,7 +93,7 @@ class Front:
             except ValueError as error:
                 return Reply(500, XML, refusal(Fault("InvalidRequest", message=str(error))))
             asked.entry.call, asked.entry.this = asked.call.method, asked.call.this
-            asked.entry.name = self.name_of(asked.call)
+        asked.entry.name = self.name_of(asked)
         asked.rules = self.rules.acting(asked.entry.call, asked.entry.name)
         asked.entry.rules = [rule.do for rule in asked.rules]
         try:
@@ -100,6 +101,9 @@ class Front:
         except Fault as fault:
             asked.entry.fault = fault.kind
             reply = Reply(500, XML, refusal(fault))
+        except Upset as upset:
+            asked.entry.fault = upset.met.kind
+            reply = Reply(500, XML, refusal(Fault.of(upset.met)))
         if any(rule.do == "drop-after" for rule in asked.rules):
             raise Dropped
         return reply
@@ -156,8 +160,9 @@ class Listener(http.server.ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 64
 
-    def __init__(self, address: tuple[str, int], handler: type, context: ssl.SSLContext) -> None:
-        super().__init__(address, handler)
+    def __init__(self, address: tuple[str, int], front: Front, context: ssl.SSLContext) -> None:
+        super().__init__(address, Handler)
+        self.front = front
         self._context = context
         self._open: set[socket.socket] = set()
 
@@ -188,63 +193,62 @@ class Listener(http.server.ThreadingHTTPServer):
 
 def cut(line: socket.socket) -> None:
     """Break a line without a word."""
-    try:
+    with contextlib.suppress(OSError):
         line.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
 
 
-def _handler(front: Front) -> type:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = 65536  # 45 ms a call over TLS without
-        disable_nagle_algorithm = True
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection: requests are read whole and answered by the listener's front."""
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """The journal is kept elsewhere."""
+    protocol_version = "HTTP/1.1"
+    wbufsize = 65536  # 45 ms a call over TLS without
+    disable_nagle_algorithm = True
 
-        def serve(self) -> None:
-            url = urllib.parse.urlsplit(self.path)
-            query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
-            headers = {key.lower(): value for key, value in self.headers.items()}
-            path = urllib.parse.unquote(url.path)
-            entry = front.journal.begin(f"{self.command} {path}")
-            asked = Asked(self.command, url.path, query, headers, self.body(headers), entry)
-            try:
-                reply = front.answer(asked)
-            except (Dropped, OSError, http.client.HTTPException, Upset) as met:
-                entry.fault = "dropped" if isinstance(met, Dropped) else f"simulator: {met!r}"
-                front.journal.end(entry)
-                self.close_connection = True
-                cut(self.connection)
-                return
-            entry.status = reply.status
+    def log_message(self, format: str, *args: Any) -> None:
+        """The journal is kept elsewhere."""
+
+    def serve(self) -> None:
+        """One request."""
+        front = self.server.front  # type: ignore[attr-defined]
+        url = urllib.parse.urlsplit(self.path)
+        query = dict(urllib.parse.parse_qsl(url.query, keep_blank_values=True))
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        path = urllib.parse.unquote(url.path)
+        entry = front.journal.begin(f"{self.command} {path}")
+        asked = Asked(self.command, url.path, query, headers, self._body(headers), entry)
+        try:
+            reply = front.answer(asked)
+        except (Dropped, OSError, http.client.HTTPException) as met:
+            entry.fault = "dropped" if isinstance(met, Dropped) else f"simulator: {met!r}"
             front.journal.end(entry)
-            self.send(reply)
+            self.close_connection = True
+            cut(self.connection)
+            return
+        entry.status = reply.status
+        front.journal.end(entry)
+        self._send(reply)
 
-        def body(self, headers: dict[str, str]) -> bytes:
-            if headers.get("expect", "").lower() == "100-continue":
-                self.wfile.flush()
-            if "chunked" in headers.get("transfer-encoding", ""):
-                return b"".join(iter(self.chunk, b""))
-            return self.rfile.read(int(headers.get("content-length") or 0))
+    def _body(self, headers: dict[str, str]) -> bytes:
+        if headers.get("expect", "").lower() == "100-continue":
+            self.wfile.flush()
+        if "chunked" in headers.get("transfer-encoding", ""):
+            return b"".join(iter(self._chunk, b""))
+        return self.rfile.read(int(headers.get("content-length") or 0))
 
-        def chunk(self) -> bytes:
-            size = int(self.rfile.readline().split(b";")[0], 16)
-            data = self.rfile.read(size)
-            self.rfile.readline()
-            return data
+    def _chunk(self) -> bytes:
+        size = int(self.rfile.readline().split(b";")[0], 16)
+        data = self.rfile.read(size)
+        self.rfile.readline()
+        return data
 
-        def send(self, reply: Reply) -> None:
-            self.send_response(reply.status)
-            for name, value in reply.headers:
-                if name.lower() not in HOP | {"date", "server"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(reply.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(reply.body)
+    def _send(self, reply: Reply) -> None:
+        self.send_response(reply.status)
+        for name, value in reply.headers:
+            if name.lower() not in HOP | {"date", "server"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = serve  # noqa: N815
-
-    return Handler
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = serve  # noqa: N815

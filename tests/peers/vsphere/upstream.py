@@ -131,7 +131,8 @@ class Upstream:
         reply = self.soap(
             '<RetrievePropertiesEx xmlns="urn:vim25"><_this type="PropertyCollector">propertyCollector</_this>'
             f"<specSet><propSet><type>{kind}</type>{wanted}</propSet>"
-            f'<objectSet><obj type="{kind}">{escape(moid)}</obj></objectSet></specSet><options/></RetrievePropertiesEx>',
+            f'<objectSet><obj type="{kind}">{escape(moid)}</obj></objectSet></specSet><options/>'
+            "</RetrievePropertiesEx>",
             cookie,
         )
         found = {}

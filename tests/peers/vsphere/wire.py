@@ -73,6 +73,15 @@ class Fault(Exception):
         self.detail = dict(detail or {})
         self.message = message or kind
 
+    @classmethod
+    def of(cls, met: Refused) -> Fault:
+        """The fault that somebody else answered with."""
+        detail: dict[str, Any] = {}
+        for each in () if met.detail is None else met.detail:
+            kind = each.get("type")
+            detail[each.tag.split("}")[-1]] = (kind, each.text or "") if kind else each.text or ""
+        return cls(met.kind or "SystemError", detail, met.message)
+
     def leaves(self) -> str:
         """The fault's own properties as XML; a managed object is (type, moid)."""
         return "".join(leaf(name, value) for name, value in self.detail.items())
@@ -98,7 +107,8 @@ def refusal(fault: Fault) -> bytes:
     """An envelope with a fault; HTTP says 500 to it."""
     return (
         f"{HEAD}<soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>{escape(fault.message)}</faultstring>"
-        f'<detail><{fault.kind}Fault xmlns="{VIM}" xsi:type="{fault.kind}">{fault.leaves()}</{fault.kind}Fault></detail>'
+        f'<detail><{fault.kind}Fault xmlns="{VIM}" xsi:type="{fault.kind}">'
+        f"{fault.leaves()}</{fault.kind}Fault></detail>"
         f"</soapenv:Fault>{TAIL}"
     ).encode()
 

@@ -1,0 +1,142 @@
+"""Disk chains as vCenter shows them: ``backing.parent``, kept where the simulator has one file only."""
+
+from __future__ import annotations
+
+import copy
+import re
+import secrets
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+
+from tests.peers.vsphere.seeding import VM
+from tests.peers.vsphere.upstream import Upstream, kind_of
+from tests.peers.vsphere.wire import tag
+
+DEVICES = "config.hardware.device"
+SNAPSHOT = "VirtualMachineSnapshot"
+
+
+class Disks:
+    """The devices of machines and snapshots, read and written whole so that nothing is shared between two."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._up = upstream
+        self._chains: dict[str, list[list[str]]] = {}
+        self._count = 0
+
+    def devices(self, moid: str, kind: str = VM) -> ET.Element:
+        """All devices of a machine or of a snapshot's configuration."""
+        return self._up.properties(kind, moid, DEVICES)[DEVICES]
+
+    def put(self, moid: str, devices: ET.Element, kind: str = VM) -> None:
+        """Set them, and remember which files the disks stand on."""
+        self._up.change(kind, moid, {DEVICES: ET.tostring(devices, encoding="unicode")})
+        self._chains[moid] = [files(disk) for disk in disks(devices)]
+
+    def forget(self, moid: str) -> None:
+        """A machine or snapshot is gone."""
+        self._chains.pop(moid, None)
+
+    def freeze(self, moid: str, snapshot: str) -> None:
+        """A snapshot was taken: it keeps the disks, the machine writes to new ones on top of them."""
+        held = self.devices(moid)
+        self.put(snapshot, held, SNAPSHOT)
+        self.put(moid, self._grown(held))
+
+    def revert(self, moid: str, snapshot: str) -> None:
+        """The machine writes to new disks on top of the snapshot's."""
+        self.put(moid, self._grown(self.devices(snapshot, SNAPSHOT)))
+
+    def cloned(self, clone: str, base: ET.Element, *, linked: bool) -> None:
+        """The clone's disks stand on the base's (linked) or on nothing; cards get addresses of their own."""
+        made = self.devices(clone)
+        for disk, under in zip(disks(made), disks(base), strict=False):
+            backing, below = part(disk, "backing"), part(under, "backing")
+            for parent in backing.findall(tag("parent")):
+                backing.remove(parent)
+            if linked:
+                backing.append(_renamed(below))
+        for card in made:
+            address = card.find(tag("macAddress"))
+            if address is not None and card.findtext(tag("addressType")) != "manual":
+                address.text = "00:50:56:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3))
+        self.put(clone, made)
+
+    def flatten(self, moid: str) -> None:
+        """PromoteDisks with unlink: the machine's disks stand on nothing any more."""
+        made = self.devices(moid)
+        for disk in disks(made):
+            backing = part(disk, "backing")
+            for parent in backing.findall(tag("parent")):
+                backing.remove(parent)
+        self.put(moid, made)
+
+    def merge(self, moid: str, snapshot: str) -> bool:
+        """
+        A snapshot was removed: what stands on its disks is merged into them, unless others stand on them too.
+
+        False where somebody else needs them: the chain stays as deep as it is.
+        """
+        gone = {chain[0] for chain in self._chains.get(snapshot, ()) if chain}
+        others = [chain for owner, chains in self._chains.items() if owner not in (moid, snapshot) for chain in chains]
+        self.forget(snapshot)
+        if any(gone & set(chain) for chain in others):
+            return False
+        made = self.devices(moid)
+        for disk in disks(made):
+            child = part(disk, "backing")
+            while (under := child.find(tag("parent"))) is not None:
+                if under.findtext(tag("fileName")) in gone:
+                    _text(child, "fileName", under.findtext(tag("fileName"), ""))
+                    child.remove(under)
+                    child.extend(under.findall(tag("parent")))
+                else:
+                    child = under
+        self.put(moid, made)
+        return True
+
+    def _grown(self, devices: ET.Element) -> ET.Element:
+        made = copy.deepcopy(devices)
+        for disk in disks(made):
+            backing = part(disk, "backing")
+            below = _renamed(backing)
+            for parent in backing.findall(tag("parent")):
+                backing.remove(parent)
+            self._count += 1
+            name = re.sub(r"(-\d{6})?\.vmdk$", "", backing.findtext(tag("fileName"), ""))
+            _text(backing, "fileName", f"{name}-{self._count:06d}.vmdk")
+            backing.append(below)
+        return made
+
+
+def disks(devices: ET.Element) -> Iterator[ET.Element]:
+    """The disks among devices."""
+    return (each for each in devices if kind_of(each) == "VirtualDisk")
+
+
+def files(disk: ET.Element) -> list[str]:
+    """The files a disk stands on, its own first."""
+    found, at = [], disk.find(tag("backing"))
+    while at is not None:
+        found.append(at.findtext(tag("fileName"), ""))
+        at = at.find(tag("parent"))
+    return found
+
+
+def part(element: ET.Element, name: str) -> ET.Element:
+    """A part that must be there."""
+    found = element.find(tag(name))
+    assert found is not None, f"{element.tag} without {name}"
+    return found
+
+
+def _renamed(backing: ET.Element) -> ET.Element:
+    made = copy.deepcopy(backing)
+    made.tag = tag("parent")
+    return made
+
+
+def _text(element: ET.Element, name: str, text: str) -> None:
+    found = element.find(tag(name))
+    assert found is not None
+    found.text = text

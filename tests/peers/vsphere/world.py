@@ -1,0 +1,122 @@
+"""All the parts of a running vCenter, begun and ended in order."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from tests.peers.vsphere import seeding
+from tests.peers.vsphere.accounts import Accounts
+from tests.peers.vsphere.direct import Direct
+from tests.peers.vsphere.disks import Disks
+from tests.peers.vsphere.effects import Effects
+from tests.peers.vsphere.guests import Guests
+from tests.peers.vsphere.journal import Journal
+from tests.peers.vsphere.operations import Operations
+from tests.peers.vsphere.power import Power
+from tests.peers.vsphere.programs import Programs
+from tests.peers.vsphere.rules import Rules
+from tests.peers.vsphere.seeding import VM, Inventory, Seeded, Shape
+from tests.peers.vsphere.server import Asked, Front
+from tests.peers.vsphere.strict import Strict
+from tests.peers.vsphere.tasks import Tasks
+from tests.peers.vsphere.transfers import Elsewhere, Transfers
+from tests.peers.vsphere.upstream import Upset, Upstream, value
+
+AUTH = '<val xsi:type="ManagedObjectReference" type="GuestAuthManager">guestOperationsAuthManager</val>'
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds: of every task, from power-on until Tools answers, until a silent session ends, of an exit code."""
+
+    task: float = 0.05
+    boot: float = 0.3
+    idle: float = 1800
+    exit_code: float = 300
+
+
+class World:
+    """The simulator, its guests, and the services in front of it."""
+
+    def __init__(self, folder: Path, times: Times, *, machines: int = 0, esx: bool = False) -> None:
+        self._times, self._esx, self._folder, self._machines = times, esx, folder, machines
+        self._stack = ExitStack()
+        self.rules = Rules()
+
+    def __enter__(self) -> World:
+        """Start the simulator and what follows it."""
+        with ExitStack() as stack:
+            up = Upstream(self._folder / "simulator", machines=self._machines, esx=self._esx, idle=self._times.idle)
+            self.upstream = up
+            stack.callback(up.end)
+            self.guests = Guests(self._folder / "guests")
+            self.programs = Programs(self.guests, self._folder / "programs", self._times.exit_code)
+            self.power = Power(up, self.guests, self.programs, self._times.boot)
+            stack.callback(self.power.end)
+            self.disks = Disks(up)
+            self.tasks = Tasks(up, Effects(up, self.guests, self.power, self.disks), Strict(up), self._times.task)
+            stack.callback(self.tasks.end)
+            self.transfers = Transfers()
+            self.operations = Operations(up, self.guests, self.programs, self.transfers)
+            self.direct = Direct(up, self.guests, self.power)
+            self.inventory = Inventory(up)
+            if not self._esx:
+                up.change("GuestOperationsManager", "guestOperationsManager", {"authManager": AUTH})
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything, newest first."""
+        self._stack.close()
+
+    def open(
+        self, journal: Journal, accounts: Accounts, vcenter: ssl.SSLContext, host: ssl.SSLContext
+    ) -> tuple[int, int]:
+        """Listen; the ports of the vCenter and of its hosts."""
+        front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
+        front.services = [accounts, self.transfers, self.operations, self.tasks, self.direct]
+        front.expire, front.seen, front.name_of = accounts.expire, accounts.seen, self._name
+        hosts.services, hosts.name_of = [self.transfers, Elsewhere()], self._name
+        self._stack.callback(hosts.end)
+        self._stack.callback(front.end)
+        front.port, hosts.port = front.listen(vcenter), hosts.listen(host)
+        # Behind a vCenter the host is named, on ESXi itself it is a star (docs/facts: vsphere 8).
+        self.transfers.address = f"*:{front.port}" if self._esx else f"localhost:{hosts.port}"
+        return front.port, hosts.port
+
+    def host_thumbprint(self, text: str) -> None:
+        """What vCenter tells of its hosts' certificates."""
+        for moid in self.inventory.hosts:
+            self.upstream.change("HostSystem", moid, {"summary.config.sslThumbprint": value(text)})
+
+    def seed(self, name: str, shape: Shape) -> Seeded:
+        """A user's machine with its guest."""
+        made = seeding.create(self.upstream, self.inventory, name, shape)
+        if shape.state is not None:
+            self.guests.seed(made.moid, shape)
+        self.power.shapes[made.moid] = shape
+        self.power.describe(made.moid)
+        self.disks.put(made.moid, self.disks.devices(made.moid))
+        return made
+
+    def _name(self, asked: Asked) -> str:
+        """The name that rules and the journal go by: of the new thing, or of the machine a call is about."""
+        call = asked.call
+        if call is None:
+            return self.transfers.name(asked)
+        for path in ("name", "newName", "config/name", "spec/name"):
+            if call.text(path):
+                return call.text(path)
+        machine = call.text("vm") or (call.this if call.kind == VM else "")
+        if not machine or call.method.startswith("Retrieve"):
+            return ""
+        try:
+            return self.upstream.texts(VM, machine, "name").get("name", "")
+        except Upset:
+            return ""
