@@ -82,6 +82,11 @@ def update(project: Project) -> Any:
     return run.start(project, "update", order, run.Manner())
 
 
+def fixes(project: Project) -> Any:
+    order, _ = update_order(project, Target("ref", ""), UpdateWish((), apply_fixes=True), Silent())
+    return run.start(project, "update", order, run.Manner())
+
+
 def capture(project: Project) -> Any:
     wish = CaptureWish(libraries=("shelf",))
     order, _ = capture_order(project, Target("ref", ""), wish, Silent())
@@ -134,7 +139,8 @@ def cancel(project: Project) -> Any:
 
 
 ACTS: dict[str, Callable[[Project], Any]] = {
-    act.__name__: act for act in (adopt, update, capture, capture_only, check, publish, prune, move, gc, resume, cancel)
+    act.__name__: act
+    for act in (adopt, update, fixes, capture, capture_only, check, publish, prune, move, gc, resume, cancel)
 }
 
 

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 BEFORE: dict[str, tuple[str, ...]] = {
     "adopt": (),
     "update": ("adopt",),
+    "fixes": ("adopt",),
     "capture": ("adopt",),
     "check": ("adopt",),
     "publish": ("adopt", "capture_only"),
@@ -127,6 +128,7 @@ def _published(now: dict[str, Any], before: dict[str, Any]) -> bool:
 HAPPENED: dict[str, Any] = {
     "adopt": lambda now, _: set(now["versions"]) == {1},
     "update": _updated,
+    "fixes": lambda now, _: [c.kind for v in now["versions"].values() for c in v.changes] == ["fixes"],
     "capture": _captured,
     "check": lambda now, before: all(now[key] == before[key] for key in ("versions", "images", "published", "shelf")),
     "publish": _published,
