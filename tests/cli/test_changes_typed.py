@@ -82,9 +82,10 @@ def test_a_dry_run_shows_each_change_in_the_order_typed(golden: Golden) -> None:
         "--windows-update", "--network", "lab", "--remove", "appx:Microsoft.Copilot", "--dry-run", "-o", "json",
     )  # fmt: skip
     assert ran.code == 0
-    assert ran.data["steps"][1:8] == [
+    assert ran.data["steps"][1:9] == [
         "feature NetFx3", "setup setup.exe", "registry agent.reg", "capability OpenSSH.Server~~~~0.0.1.0",
         "script tool.ps1", "windows-update all", "remove appx:Microsoft.Copilot",
+        "take the network lab away",
     ]  # fmt: skip
     assert "must reach an update service and nothing of a domain" in ran.err
 

@@ -137,6 +137,7 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     steps = (
         "clone",
         *(f"{c.kind} {c.name}" for c in changes),
+        *((f"take the network {wish.network} away",) if wish.network else ()),
         *fixing,
         "shut down",
         "read the disk",

@@ -8,6 +8,7 @@ such as a guest agent, is local already; for any other one golden's launcher is 
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 from golden.errors import GuestError
@@ -41,7 +42,7 @@ def run_local(session: Session, argv: tuple[str, ...], what: str, deadline: Dead
 def script_local(session: Session, script: Script, what: str, deadline: Deadline, **parameters: object) -> Any:
     """One of golden's scripts as local work, at most once; the JSON it answers with. GuestError with its words."""
     path = session.place(script, deadline)
-    stem = session.dialect.join(session.folder, script.path.stem)
+    stem = session.dialect.join(session.folder, f"{script.path.stem}-{secrets.token_hex(4)}")
     session.put(f"{stem}.in", session.dialect.encode_parameters(parameters), deadline)
     ran = run_local(session, session.dialect.shipped(path, f"{stem}.in", f"{stem}.out"), what, deadline)
     told = session.get(f"{stem}.out", deadline)
