@@ -123,6 +123,18 @@ def _shown(path: Path) -> dict[str, Any]:
     return {"name": path.name, "folder": folder, "size": size, "attributes": 0x10 if folder else 0x20}
 
 
+def _place(world: World, given: dict[str, str]) -> int:
+    wanted = _parameters(world, given)
+    piece = world.path(wanted["piece"]).read_bytes()
+    met = hashlib.sha256(piece).hexdigest()
+    if met == wanted["sha256"]:
+        target = world.path(wanted["target"])
+        with target.open("r+b" if target.exists() else "w+b") as file:
+            file.seek(int(wanted["offset"]))
+            file.write(piece)
+    return _answer(world, given, {"sha256": met})
+
+
 def _probe(world: World, given: dict[str, str]) -> int:
     answer = {"boot_mark": world.boot_mark, **signals(world), "sysprep_running": is_running(world, "sysprep")}
     if (process := _parameters(world, given).get("process")) is not None:
@@ -180,6 +192,7 @@ HANDLERS: dict[str, Handler] = {
     "launch.ps1": _launch,
     "hash.ps1": _hash,
     "list.ps1": _list,
+    "place.ps1": _place,
     "probe.ps1": _probe,
     **shipped_changes.handlers(),
     **shipped_checks.HANDLERS,

@@ -1,0 +1,390 @@
+"""vCenter as one of golden's hypervisors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from golden.errors import BadName, Conflict, NotAble, NotFound
+from golden.guest.communicator import Communicator
+from golden.model import (
+    Artifact,
+    Candidate,
+    CloneOptions,
+    DiskFile,
+    FileStamp,
+    Form,
+    Machine,
+    Mark,
+    Origin,
+    Severity,
+    Snapshot,
+)
+from golden.provider import Abilities, Hypervisor, Marked, Scope
+from golden.waiting import Deadline
+from golden_vsphere import credentials, devices, frozen, marking, origins, room
+from golden_vsphere.address import Address
+from golden_vsphere.faults import translated
+from golden_vsphere.guest import GuestLine
+from golden_vsphere.intents import Intents
+from golden_vsphere.inventory import Places, checked
+from golden_vsphere.line import Line, insisted, open_line
+from golden_vsphere.machines import POINT, Held, Machines
+from golden_vsphere.making import CHANGING, Maker, Order
+from golden_vsphere.observing import result_of
+from golden_vsphere.transfer import Transfers
+
+FORM = "vsphere-template"
+
+
+class Vsphere:
+    """An open connection to vCenter, or to one ESXi host as far as that goes."""
+
+    def __init__(self, line: Line, address: Address, scope: Scope) -> None:
+        """``connect`` makes one from an address."""
+        self.line = line
+        self.places = Places(line, address)
+        self.machines = Machines(
+            self.places, Intents(scope.state / "vsphere" / Path(address.endpoint or "endpoint").name)
+        )
+        self.maker = Maker(self.machines, scope.watcher)
+        self._address = address
+        self._scope = scope
+        self._account = credentials.guest_account(address.options)
+        self._transfers = Transfers(self.places)
+        self._abilities = self._ask_abilities()
+
+    @classmethod
+    def connect(cls, address: Address, scope: Scope) -> Vsphere:
+        """Unreachable, Refused, BadConfig, NotFound for the datacenter."""
+        line = open_line(address)
+        try:
+            return cls(line, address, scope)
+        except BaseException:
+            line.close()
+            raise
+
+    def _ask_abilities(self) -> Abilities:
+        isolated = self._address.options.get("isolated_network")
+        names = tuple(dict.fromkeys(self.machines.network_names().values()))
+        if isolated is not None:
+            names = tuple(name for name in names if name == isolated)
+        clones = self.line.is_vcenter
+        return Abilities(
+            linked_clone=clones,
+            snapshot_depth=self._address.snapshot_depth,
+            work_outlives_client=True,
+            forms=(FORM,) if clones else (),
+            networks=names if clones else (),
+        )
+
+    @property
+    def abilities(self) -> Abilities:
+        """Asked when the connection was opened: what vCenter is, and its networks."""
+        return self._abilities
+
+    def examine(self, origin: Origin) -> Candidate:
+        """A machine of vCenter's, by its name or path."""
+        return origins.look(self.places, origin).candidate()
+
+    def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
+        """A full copy of its present state in golden's folder; the user's machine stays as it is."""
+        if in_place:
+            raise NotAble("vSphere adopts copies only: nothing would keep others from changing a machine of theirs")
+        self.maker.must_be_free(marking.MACHINE, name)
+        found = origins.look(self.places, origin)
+        errors = [problem.sentence for problem in found.candidate().problems if problem.severity is Severity.ERROR]
+        if errors:
+            raise Conflict(f"{origin.where} cannot be adopted: {errors[0]}", details="\n".join(errors))
+        store = room.chosen(self.places)
+        store.must_hold(found.candidate().virtual_size, f"a copy of {origin.where}")
+        pool = room.pool(self.places, found.told.get("resourcePool"))
+        order = Order(marking.MACHINE, name, mark, found.native, found.hardware, store, pool)
+        return self.machines.shown(self.maker.make(order))
+
+    def find(self, name: str) -> Machine | None:
+        """In golden's folder, by its name and golden's record."""
+        try:
+            held = self.machines.find(checked(name))
+        except BadName:
+            return None
+        return None if held is None else self.machines.shown(held)
+
+    def list_marked(self) -> tuple[Marked, ...]:
+        """golden's folder and all below it, what vCenter is still making included."""
+        found = []
+        for held in self.machines.all():
+            mark = self.machines.mark_of(held)
+            if mark is not None:
+                found.append(Marked(held.record.kind if held.record else marking.MACHINE, held.name, mark))
+        return tuple(found)
+
+    def settle(self, machine: Machine) -> Machine | None:
+        """What vCenter is still making is waited for; what is then not whole is taken away."""
+        held = self.machines.same(machine) or self.machines.find(machine.name)
+        if held is None:
+            return None
+        with translated(f"settling {machine.name}"):
+            if held.record is None:
+                self.maker.wait_out(held.native, machine.name)
+                held = self.machines.held(held.native)
+            if held is not None and held.record is not None and not held.record.settled:
+                self.maker.destroy(held)
+                held = None
+        self.machines.intents.remove(checked(machine.name))
+        return None if held is None else self.machines.shown(held)
+
+    def clone(self, name: str, source: Snapshot, mark: Mark, options: CloneOptions) -> Machine:
+        """Linked to the point's disks, or a full copy of them."""
+        checked(name)
+        if options.linked and not self._abilities.linked_clone:
+            raise NotAble("a single ESXi host makes no linked clones: CloneVM is vCenter's")
+        parent, point = self._frozen(source)
+        backing = self._backing(options.network)
+        with translated(f"looking at {source.machine}@{source.name}"):
+            state = frozen.read(self.places, point)
+        store = self._store(state, name, linked=options.linked)
+        order = Order(
+            marking.MACHINE,
+            name,
+            mark,
+            parent.native,
+            state.hardware,
+            store,
+            room.pool(self.places, parent.seen.props.get("resourcePool")),
+            point=point.native,
+            parent=parent.uuid,
+            point_name=source.name,
+            linked=options.linked,
+            backing=backing,
+        )
+        return self.machines.shown(self.maker.make(order))
+
+    def _backing(self, network: str | None) -> Any:
+        if network is None:
+            return None
+        if network not in self._abilities.networks:
+            known = ", ".join(self._abilities.networks) or "none"
+            raise NotFound(f"golden may not connect clones to {network!r} here", details=f"it may to: {known}")
+        return room.backing(self.places, network)
+
+    def _store(self, state: frozen.Frozen, name: str, *, linked: bool) -> room.Store:
+        disks = devices.disks(state.hardware)
+        if not linked:
+            store = room.chosen(self.places)
+            store.must_hold(sum(map(devices.capacity, disks)), f"the full clone {name}")
+            return store
+        deep = devices.depth(state.hardware) + 1
+        if deep > self._address.snapshot_depth:
+            raise NotAble(
+                f"{name} would be linked {deep} deep; golden takes {self._address.snapshot_depth} here",
+                hint="a full clone, or a larger snapshot_depth in golden.toml",
+            )
+        store = room.store_of(self.places, disks[0].backing.datastore)
+        store.must_hold(room.LINKED_ROOM, f"the linked clone {name}")
+        return store
+
+    def _frozen(self, snapshot: Snapshot) -> tuple[Held, Any]:
+        held = self.machines.find(snapshot.machine)
+        point = None if held is None else held.point(snapshot.name)
+        if held is None or point is None:
+            raise NotFound(f"the frozen point {snapshot.name} of {snapshot.machine} is not there", hint="golden doctor")
+        return held, point
+
+    def start(self, machine: Machine) -> Machine:
+        """PowerOnVM; a question of the machine's is named."""
+        held = self.machines.get(machine)
+        if held.points:
+            raise Conflict(f"{held.name} is frozen and never started again", hint="start a clone of it")
+        if not (held.record and held.record.settled):
+            raise Conflict(f"{held.name} is half-made and cannot be started")
+        if held.is_off:
+            with translated(f"starting {held.name}"):
+                self.maker.power(held, on=True)
+        return self.machines.shown(self.machines.get(machine))
+
+    def stop(self, machine: Machine) -> Machine:
+        """PowerOffVM."""
+        held = self.machines.get(machine)
+        if not held.is_off:
+            with translated(f"cutting the power of {held.name}"):
+                self.maker.power(held, on=False)
+        return self.machines.shown(self.machines.get(machine))
+
+    def disconnect(self, machine: Machine) -> Machine:
+        """Every adapter, at once and at each later start."""
+        held = self.machines.get(machine)
+        if held.points:
+            raise Conflict(f"{held.name} is frozen and stays as it is")
+        changes = devices.cut_off(held.hardware)
+        if changes:
+            with translated(f"cutting {held.name} off its network"):
+                self.maker.change(held.native, held.name, deviceChange=changes)
+        return self.machines.shown(self.machines.get(machine))
+
+    def freeze(self, machine: Machine, name: str) -> Snapshot:
+        """A snapshot without memory of a machine that is off."""
+        held = self._off(machine, "frozen")
+        with translated(f"freezing {held.name}"):
+            self._snapshot(held, checked(name))
+        return Snapshot(held.name, name)
+
+    def _snapshot(self, held: Held, name: str) -> None:
+        """Looked for where the answer was lost, as a second one would be another snapshot."""
+
+        def taken() -> None:
+            now = self.machines.held(held.native)
+            if now is None or now.point(name) is None:
+                task = self.line.tell(lambda: held.native.CreateSnapshot_Task(name, POINT + held.name, memory=False, quiesce=False))
+                what = f"the snapshot {name} of {held.name}"
+                result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
+
+        insisted(taken)
+
+    def _off(self, machine: Machine, what: str) -> Held:
+        held = self.machines.get(machine)
+        if not (held.record and held.record.settled):
+            raise Conflict(f"{held.name} is half-made and cannot be {what}")
+        if not held.is_off:
+            raise Conflict(f"{held.name} is running and cannot be {what}", hint="shut it down first")
+        return held
+
+    def mark(self, machine: Machine, mark: Mark) -> Machine:
+        """In its extraConfig."""
+        held = self.machines.get(machine)
+        if held.record is None:
+            raise Conflict(f"{held.name} is half-made and cannot be marked")
+        with translated(f"marking {held.name}"):
+            self.maker.change(held.native, held.name, extraConfig=held.record.but(mark=mark).options())
+        return self.machines.shown(self.machines.get(machine))
+
+    def destroy(self, machine: Machine) -> None:
+        """Destroy_Task of vCenter's, which keeps disks that others are linked to."""
+        held = self.machines.same(machine)
+        if held is None:
+            return
+        if held.points:
+            raise Conflict(f"{held.name} has frozen points: {', '.join(point.name for point in held.points)}")
+        with translated(f"taking {held.name} away"):
+            self.maker.destroy(held)
+
+    def drop_snapshot(self, snapshot: Snapshot) -> None:
+        """RemoveSnapshot, and consolidation where vCenter says that it is needed."""
+        held = self.machines.find(snapshot.machine)
+        point = None if held is None else held.point(snapshot.name)
+        if held is None or point is None:
+            return
+        needed_by = [
+            other.name
+            for other in self.machines.all()
+            if other.record
+            and (other.record.parent, other.record.point) == (held.uuid, snapshot.name)
+            and (other.record.linked or not other.record.settled)
+        ]
+        if needed_by:
+            raise Conflict(f"{snapshot.machine}@{snapshot.name} is needed by {', '.join(needed_by)}")
+        with translated(f"letting {snapshot.machine}@{snapshot.name} go"):
+            self._remove(held, snapshot.name, point.native)
+
+    def _remove(self, held: Held, name: str, native: Any) -> None:
+        what = f"the snapshot {name} of {held.name} to go"
+
+        def gone() -> None:
+            now = self.machines.held(held.native)
+            if now is not None and now.point(name) is not None:
+                task = self.line.tell(lambda: native.RemoveSnapshot_Task(removeChildren=False, consolidate=True))
+                result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
+
+        insisted(gone)
+        now = self.machines.held(held.native)
+        if now is not None and now.seen.props.get("runtime.consolidationNeeded"):
+            task = self.line.tell(held.native.ConsolidateVMDisks_Task)
+            what = f"the disks of {held.name} to be put together"
+            result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
+
+    def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
+        """A full clone, flat, that becomes a template; never a linked clone marked as one."""
+        if not self._abilities.forms:
+            raise NotAble("a single ESXi host makes no templates: they are vCenter's")
+        checked(name)
+        held = self._off(machine, "captured")
+        store = room.chosen(self.places)
+        store.must_hold(sum(map(devices.capacity, devices.disks(held.hardware))), f"the image {name}")
+        pool = room.pool(self.places, held.seen.props.get("resourcePool"))
+        order = Order(
+            marking.IMAGE, name, mark, held.native, held.hardware, store, pool, parent=held.uuid, point_name=""
+        )
+        return _artifact(self.maker.make(order))
+
+    def find_image(self, name: str) -> Artifact | None:
+        """By its name in the folder of images."""
+        held = self.machines.find(checked(name), marking.IMAGE)
+        return None if held is None else _artifact(held)
+
+    def discard_image(self, artifact: Artifact) -> None:
+        """Absent is success."""
+        held = self.machines.find(checked(artifact.name), marking.IMAGE)
+        if held is None or held.id.split(":")[0] != artifact.id.split(":")[0]:
+            return
+        with translated(f"taking the image {artifact.name} away"):
+            if held.record is None:
+                self.maker.wait_out(held.native, artifact.name)
+            self.maker.destroy(held)
+        self.machines.intents.remove(artifact.name)
+
+    def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
+        """What vCenter knows of each frozen disk, and the frozen definition."""
+        _, point = self._frozen(snapshot)
+        with translated(f"looking at {snapshot.machine}@{snapshot.name}"):
+            return frozen.read(self.places, point).stamps(_where(snapshot))
+
+    def digest(self, snapshot: Snapshot) -> tuple[DiskFile, ...]:
+        """Every byte comes over the network, from the datastore."""
+        held, point = self._frozen(snapshot)
+        with translated(f"reading {snapshot.machine}@{snapshot.name}"):
+            state = frozen.read(self.places, point)
+            return frozen.hashed(self.places, held, state, _where(snapshot), self._scope.watcher)
+
+    def free_space(self) -> int | None:
+        """Of the datastore that the next full clone would lie on."""
+        return room.chosen(self.places).free
+
+    def console_picture(self, machine: Machine) -> bytes:
+        """Not read yet: its only way leaves a file on the datastore."""
+        raise NotAble(f"golden takes no picture of the screen of {machine.name} on vSphere")
+
+    def communicator(self, machine: Machine) -> Communicator:
+        """VMware's guest operations, with the account that golden.toml names."""
+        held = self.machines.get(machine)
+        return GuestLine(self.line, held.native, held.name, self._account, self._transfers, self._scope.watcher)
+
+    @contextmanager
+    def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> Iterator[Any]:
+        """Never: what golden has to know is read in the guest."""
+        name = getattr(thing, "name", None) or getattr(thing, "where", "")
+        raise NotAble(f"vSphere opens no disks for golden, {name} neither")
+        yield  # pragma: no cover - what makes it a generator
+
+    def close(self) -> None:
+        """Log out. Machines go on."""
+        self._transfers.close()
+        self.line.close()
+
+
+def _where(snapshot: Snapshot) -> str:
+    return f"{snapshot.machine}@{snapshot.name}"
+
+
+def _artifact(held: Held) -> Artifact:
+    whole = bool(held.record and held.record.settled and held.is_template)
+    size = sum(map(devices.capacity, devices.disks(held.hardware)))
+    form = Form(FORM, None, size, "", url=f"vsphere-template:{held.uuid}")
+    return Artifact(held.id, held.name, (form,) if whole else ())
+
+
+if TYPE_CHECKING:
+
+    def _fulfils(one: Vsphere) -> Hypervisor:
+        return one

@@ -1,0 +1,270 @@
+"""
+Making machines and templates by CloneVM: looked for, asked for once, looked for again where the answer was lost.
+
+The record goes with the order itself, not finished yet; after the clone one more change takes media, host devices and
+networks away and finishes the record, so that a clone that is half made is never mistaken for a whole one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim
+
+from golden.errors import Conflict, NotAble
+from golden.model import Mark
+from golden.waiting import Deadline, Watcher
+from golden_vsphere import devices, marking, rights
+from golden_vsphere.faults import Gone, LostAnswer, is_fault, translated
+from golden_vsphere.inventory import checked
+from golden_vsphere.line import insisted
+from golden_vsphere.machines import Held, Machines
+from golden_vsphere.marking import Record
+from golden_vsphere.observing import Watch, result_of
+from golden_vsphere.room import Store
+
+COPYING = 6 * 3600
+"""Seconds a copy of whole disks may take."""
+CHANGING = 600
+"""Seconds any other task may take."""
+APPEARING = 20
+"""Seconds in which a clone whose answer was lost shows itself in the inventory."""
+FLAT, LINKED = "moveAllDiskBackingsAndDisallowSharing", "createNewChildDiskBacking"
+NOTE = "Made by golden for {reference} ({role}, job {job}). Do not change: golden looks after it."
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of a clone."""
+
+    kind: str
+    name: str
+    mark: Mark
+    source: Any
+    hardware: list[Any]
+    """Of the source at the state that is cloned."""
+    store: Store
+    pool: Any
+    point: Any = None
+    """pyVmomi's snapshot to clone from; None = the present state."""
+    parent: str = ""
+    point_name: str = ""
+    linked: bool = False
+    backing: Any = None
+    """Of the network to connect to."""
+
+
+class Maker:
+    """Carries orders out."""
+
+    def __init__(self, machines: Machines, watcher: Watcher) -> None:
+        """For one connection."""
+        self._machines = machines
+        self._places = machines.places
+        self._line = machines.places.line
+        self._watcher = watcher
+        self._may_make: set[str] = set()
+
+    def make(self, order: Order) -> Held:
+        """The finished thing, off. Conflict for a name that is taken; nothing is left where it fails."""
+        self.must_be_free(order.kind, order.name)
+        self._check(order)
+        record = Record(
+            order.kind,
+            order.name,
+            order.mark,
+            secrets.token_hex(8),
+            parent=order.parent,
+            point=order.point_name,
+            linked=order.linked,
+        )
+        self._machines.intents.write(order.name, order.mark)
+        with translated(f"making {order.name}"):
+            native = self._cloned(order, record)
+            held = self._finished(order, record, native)
+        self._machines.intents.remove(order.name)
+        return held
+
+    def must_be_free(self, kind: str, name: str) -> None:
+        """Conflict where anything lies in golden's folder under that name."""
+        folder = self._places.images() if kind == marking.IMAGE else self._places.folder()
+        with translated(f"looking for {checked(name)}"):
+            if folder is not None and self._places.child(folder, name) is not None:
+                raise Conflict(f"{name} is there already in {self._places.golden_path}")
+        if self._machines.find(name, kind) is not None:
+            raise Conflict(f"{name} is there already, though not where golden put it")
+
+    def _check(self, order: Order) -> None:
+        """Whether it can be made at all, before anything is: vCenter, rights."""
+        if not self._line.is_vcenter:
+            raise NotAble(
+                f"{self._places.address.shown} is a single ESXi host, and those clone nothing (CloneVM is vCenter's)",
+                hint="the URL of the vCenter that manages it",
+            )
+        key = f"{order.store.name}:{order.pool is not None}"
+        if key not in self._may_make:
+            rights.must_hold(
+                self._places, rights.to_make(self._places, order.store, order.pool), f"making {order.name}"
+            )
+            self._may_make.add(key)
+
+    def _cloned(self, order: Order, record: Record) -> Any:
+        folder = self._places.make_images() if order.kind == marking.IMAGE else self._places.make_folder()
+        spec = clone_spec(order, record)
+        try:
+            task = self._line.tell(lambda: order.source.CloneVM_Task(folder, order.name, spec))
+        except LostAnswer as error:
+            return self._found_again(folder, record, error)
+        try:
+            what = f"the copy of {order.name}" if not order.linked else f"the clone {order.name}"
+            native = result_of(self._line, task, what, Deadline(COPYING), self._watcher, order.source)
+        except Exception as error:
+            self._clear(folder, record, error)
+            raise
+        return native
+
+    def _found_again(self, folder: Any, record: Record, lost: LostAnswer) -> Any:
+        """A clone whose answer was lost, once vCenter shows it; the loss itself where it never does."""
+        self._watcher.doing(f"looking for {record.name}: vCenter's answer was lost")
+        until = Deadline(APPEARING)
+        while True:
+            native = self._places.child(folder, record.name)
+            if native is not None:
+                self.wait_out(native, record.name)
+                held = self._machines.held(native)
+                if held is not None and held.record is not None and held.record.token == record.token:
+                    return native
+                if held is not None:
+                    raise Conflict(f"{record.name} was made by somebody else meanwhile") from lost
+            if until.left <= 0:
+                self._machines.intents.remove(record.name)
+                raise lost
+            self._pause()
+
+    def _pause(self) -> None:
+        """About a second, waited by the server: nothing is watched, so no update comes."""
+        collector = self._line.ask(self._line.content.propertyCollector.CreatePropertyCollector)
+        try:
+            self._line.ask(lambda: collector.WaitForUpdatesEx("", vim_wait(1)))
+        finally:
+            self._line.ask(collector.Destroy)
+
+    def wait_out(self, native: Any, name: str) -> None:
+        """Until vCenter has finished making it, or it is gone again."""
+        self_id = str(native._moId)
+
+        def is_there(states: dict[str, dict[str, Any]]) -> bool | None:
+            return True if states.get(self_id, {}).get("config.instanceUuid") else None
+
+        targets = [(native, ("config.instanceUuid",))]
+        try:
+            Watch(self._line, targets, self._watcher).until(f"vCenter to finish {name}", is_there, Deadline(COPYING))
+        except Gone:
+            return
+
+    def _clear(self, folder: Any, record: Record, error: Exception) -> None:
+        """Take away what a failed clone left, if it is this one's; never hides the failure itself."""
+        if not is_fault(error):
+            return
+        try:
+            native = self._places.child(folder, record.name)
+            held = None if native is None else self._machines.held(native)
+            if held is not None and held.record is not None and held.record.token == record.token:
+                self.destroy(held)
+            self._machines.intents.remove(record.name)
+        except Exception as second:  # noqa: BLE001 - told with the first
+            error.add_note(f"and what it left could not be taken away: {second}")
+
+    def _finished(self, order: Order, record: Record, native: Any) -> Held:
+        """Make it nobody's but golden's and say that it is whole."""
+        held = self._machines.held(native)
+        if held is None:
+            raise Conflict(f"{order.name} was taken away while it was made")
+        note = NOTE.format(reference=order.mark.reference, role=order.mark.role.value, job=order.mark.job)
+        done = record.but(uuid=held.uuid)
+        is_image = order.kind == marking.IMAGE
+        hardware = devices.deployable(held.hardware) if is_image else devices.cleaned(held.hardware, order.backing)
+        try:
+            self.change(native, order.name, extraConfig=done.options(), annotation=note, deviceChange=hardware)
+            if is_image:
+                self.mark_as_template(native)
+        except Exception as error:
+            if is_fault(error):
+                self.destroy(held)
+            raise
+        finished = self._machines.held(native)
+        if finished is None or finished.record != done:
+            raise Conflict(f"{order.name} does not keep golden's record, or was taken away while it was made")
+        return finished
+
+    def mark_as_template(self, native: Any) -> None:
+        """At once, no task; being one already is success."""
+        try:
+            self._line.tell(native.MarkAsTemplate)
+        except (LostAnswer, vim.fault.InvalidState):
+            held = self._machines.held(native)
+            if held is None or not held.is_template:
+                raise
+
+    def change(self, native: Any, name: str, **changes: Any) -> None:
+        """Reconfigure; asking twice for the same is harmless, so a lost answer is asked again once."""
+        spec = vim.vm.ConfigSpec(**changes)
+        insisted(lambda: self._do(lambda: native.ReconfigVM_Task(spec), f"changing {name}", native))
+
+    def _do(self, call: Callable[[], Any], what: str, watched: Any = None) -> None:
+        task = self._line.tell(call)
+        result_of(self._line, task, what, Deadline(CHANGING), self._watcher, watched)
+
+    def power(self, held: Held, *, on: bool) -> None:
+        """Switch it; there already is success, so a lost answer is asked again once."""
+        native = held.native
+        what = f"{held.name} to be switched {'on' if on else 'off'}"
+        call = (lambda: native.PowerOnVM_Task(None)) if on else native.PowerOffVM_Task
+        try:
+            insisted(lambda: self._do(call, what, native))
+        except vim.fault.InvalidPowerState as error:
+            if str(error.existingState) != ("poweredOn" if on else "poweredOff"):
+                raise
+
+    def destroy(self, held: Held) -> None:
+        """Power off and take away with its own files; gone already is success."""
+        try:
+            if not held.is_off:
+                self.power(held, on=False)
+            insisted(lambda: self._do(held.native.Destroy_Task, f"{held.name} to go"))
+        except Gone:
+            return
+
+
+def vim_wait(seconds: int) -> Any:
+    """How long WaitForUpdatesEx may take."""
+    from golden_vsphere.reading import PC
+
+    return PC.WaitOptions(maxWaitSeconds=seconds)
+
+
+def clone_spec(order: Order, record: Record) -> Any:
+    """The order as vCenter takes it: no memory, off, disks linked each by itself or all of them flat (facts 8)."""
+    place: dict[str, Any] = {"datastore": order.store.native, "diskMoveType": LINKED if order.linked else FLAT}
+    place["pool"] = order.pool
+    if order.linked:
+        place["disk"] = [
+            vim.vm.RelocateSpec.DiskLocator(diskId=disk.key, datastore=disk.backing.datastore, diskMoveType=LINKED)
+            for disk in devices.disks(order.hardware)
+        ]
+    more: dict[str, Any] = {}
+    if order.point is not None:
+        more["snapshot"] = order.point
+    if devices.has_tpm(order.hardware):
+        more["tpmProvisionPolicy"] = "replace"
+    return vim.vm.CloneSpec(
+        location=vim.vm.RelocateSpec(**place),
+        config=vim.vm.ConfigSpec(extraConfig=record.options()),
+        powerOn=False,
+        template=False,  # Of an image too: a template takes no more changes, so it becomes one at the very end.
+        memory=False,
+        **more,
+    )

@@ -1,0 +1,145 @@
+"""
+Waiting for tasks and states by WaitForUpdatesEx, with a collector of its own and a deadline (facts 6).
+
+A machine may wait on a question that nobody answers; where a machine is watched its question ends the wait by name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyVmomi import vim
+
+from golden.errors import Conflict, TimedOut
+from golden.waiting import Deadline, Silent, Watcher
+from golden_vsphere.faults import BROKEN, Gone, NotAuthenticated, is_a
+from golden_vsphere.line import Line
+from golden_vsphere.reading import PC
+
+LOOK = 5
+"""Seconds one WaitForUpdatesEx may take: shorter than any proxy's patience, and a request to stop is heeded soon."""
+BREAKS = 5
+"""Times in a row that the connection may break while waiting."""
+TASK = ("info.state", "info.error", "info.result")
+"""Never ``info.entity``: older simulators send a kind of it that cannot be decoded (facts 1)."""
+QUESTION = "runtime.question"
+State = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is watched: objects and their leaf paths. ``states`` holds what is known of them, by moid."""
+
+    line: Line
+    targets: Sequence[tuple[Any, Sequence[str]]]
+    watcher: Watcher = field(default_factory=Silent)
+    states: dict[str, State] = field(default_factory=dict)
+
+    def until(self, what: str, done: Callable[[dict[str, State]], Any], deadline: Deadline) -> Any:
+        """
+        The first value of ``done`` that is not None; it is asked after every update.
+
+        TimedOut names ``what``. Raises ManagedObjectNotFound where a watched object goes away, Conflict for a
+        machine's question.
+        """
+        broken = 0
+        while True:
+            try:
+                for found in self._rounds(what, done, deadline):
+                    broken = 0
+                    if found is not None:
+                        return found
+            except NotAuthenticated:
+                self.line.ask(lambda: self.line.content.propertyCollector.CreatePropertyCollector().Destroy())
+            except BROKEN:
+                broken += 1
+                if broken > BREAKS:
+                    raise
+            except Exception as error:
+                # After a login, and where vCenter was restarted, collectors are gone; what they watched is not.
+                if not is_a(error, "InvalidCollectorVersion") and not self._is_our_collector(error):
+                    raise
+
+    def _is_our_collector(self, error: BaseException) -> bool:
+        return isinstance(error, Gone) and isinstance(getattr(error, "obj", None), PC)
+
+    def _rounds(self, what: str, done: Callable[[dict[str, State]], Any], deadline: Deadline) -> Iterator[Any]:
+        with self._collector() as collector:
+            version = ""
+            while True:
+                last = deadline.left <= 0
+                options = PC.WaitOptions(maxWaitSeconds=max(0, min(LOOK, int(deadline.left + 0.5))))
+                update = collector.WaitForUpdatesEx(version, options)
+                if update is not None:
+                    version = update.version
+                    self._take(update)
+                yield done(self.states)
+                if last:
+                    brief = f"waited {deadline.elapsed:.0f} s for {what}; the limit was {deadline.limit:.0f} s"
+                    raise TimedOut(brief, details=self._told(), hint="a larger limit: --timeout")
+                self.watcher.waiting(what, deadline.elapsed, deadline.limit)
+
+    @contextlib.contextmanager
+    def _collector(self) -> Iterator[Any]:
+        collector = self.line.ask(self.line.content.propertyCollector.CreatePropertyCollector)
+        try:
+            for native, paths in self.targets:
+                spec = PC.FilterSpec(
+                    objectSet=[PC.ObjectSpec(obj=native)],
+                    propSet=[PC.PropertySpec(type=type(native), pathSet=list(paths))],
+                )
+                collector.CreateFilter(spec, True)  # noqa: FBT003
+            yield collector
+        finally:
+            with contextlib.suppress(Exception):  # It goes with the session at the latest.
+                collector.Destroy()
+
+    def _take(self, update: Any) -> None:
+        for filtered in update.filterSet:
+            for changed in filtered.objectSet:
+                if str(changed.kind) == "leave":
+                    raise Gone(obj=changed.obj)
+                state = self.states.setdefault(str(changed.obj._moId), {})
+                state.update({change.name: change.val for change in changed.changeSet})
+        for state in self.states.values():
+            if (question := state.get(QUESTION)) is not None:
+                raise Conflict(
+                    "the machine has a question and waits for its answer",
+                    details=" ".join(str(question.text).split()),
+                    hint="answer it in vSphere's client, then the same command again",
+                )
+
+    def _told(self) -> str | None:
+        told = {
+            path: str(value) for state in self.states.values() for path, value in state.items() if value is not None
+        }
+        return "; ".join(f"{path} is {value}" for path, value in sorted(told.items())) or None
+
+
+def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Watcher, machine: Any = None) -> Any:
+    """
+    A task's result once it is over; raises its fault. ``machine`` is watched for a question meanwhile.
+
+    Only machines that this task does not take away can be watched with it.
+    """
+    targets: list[tuple[Any, Sequence[str]]] = [(task, TASK)]
+    if machine is not None:
+        targets.append((machine, (QUESTION,)))
+    states = {}
+
+    def over(seen: dict[str, State]) -> bool | None:
+        states.update(seen.get(str(task._moId), {}))
+        return True if str(states.get("info.state")) in ("success", "error") else None
+
+    Watch(line, targets, watcher).until(what, over, deadline)
+    if str(states["info.state"]) == "error":
+        raise states["info.error"]
+    return states.get("info.result")
+
+
+def is_machine(native: Any) -> bool:
+    """Whether this is a virtual machine."""
+    return isinstance(native, vim.VirtualMachine)

@@ -1,0 +1,36 @@
+"""The provider object: opens an endpoint. Nothing here imports pyVmomi or httpx before they are needed."""
+
+from __future__ import annotations
+
+from golden.model import Finding
+from golden.plugins import unusable
+from golden.provider import Endpoint, Hypervisor, Scope
+from golden_vsphere.address import parse
+
+
+class VsphereProvider:
+    """vCenter, and as far as its interface goes a single ESXi host."""
+
+    name = "vsphere"
+    schemes: tuple[str, ...] = ("vsphere",)
+
+    def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
+        """BadConfig for a URL or an option that cannot be; Unreachable or Refused with vCenter's words."""
+        address = parse(endpoint)
+        try:
+            from golden_vsphere.hypervisor import Vsphere
+        except ImportError as error:
+            raise unusable(error, "vsphere") from error
+        return Vsphere.connect(address, scope)
+
+    def diagnose(self, endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
+        """TLS, login, version, rights, datastore, networks, and the way to every host."""
+        address = parse(endpoint)
+        try:
+            from golden_vsphere.diagnosis import diagnose
+        except ImportError as error:
+            raise unusable(error, "vsphere") from error
+        return diagnose(address, scope)
+
+
+PROVIDER = VsphereProvider()

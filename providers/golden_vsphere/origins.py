@@ -1,0 +1,148 @@
+"""Looking at a user's machine, without touching it: what it is, and what forbids or complicates adopting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from golden.errors import NotAble
+from golden.model import Candidate, Finding, Origin, Power, Severity
+from golden_vsphere import devices
+from golden_vsphere.devices import DEVICE
+from golden_vsphere.faults import translated
+from golden_vsphere.inventory import Places, plain
+from golden_vsphere.reading import props
+
+PATHS = (
+    "name",
+    "config.template",
+    "config.hardware.device",
+    "config.keyId",
+    "config.tools.toolsVersion",
+    "guest.toolsVersionStatus2",
+    "runtime.powerState",
+    "runtime.connectionState",
+    "runtime.question",
+    "summary.storage.committed",
+    "snapshot.rootSnapshotList",
+    "resourcePool",
+)
+_OLD = ("guestToolsTooOld", "guestToolsSupportedOld", "guestToolsNeedUpgrade", "guestToolsBlacklisted")
+_BUS = ("physicalSharing", "virtualSharing")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A user's machine as it is now."""
+
+    native: Any
+    told: dict[str, Any]
+
+    @property
+    def hardware(self) -> list[Any]:
+        """Its devices."""
+        return list(self.told.get("config.hardware.device", ()))
+
+    def candidate(self) -> Candidate:
+        """What core is told."""
+        hardware = devices.disks(self.hardware)
+        return Candidate(
+            plain(str(self.told["name"])),
+            Power.OFF if str(self.told.get("runtime.powerState")) == "poweredOff" else Power.ON,
+            tuple(str(disk.backing.fileName) for disk in hardware),
+            sum(map(devices.capacity, hardware)),
+            int(self.told.get("summary.storage.committed") or 0),
+            tuple(problems(self)),
+        )
+
+
+def look(places: Places, origin: Origin) -> Found:
+    """NotFound; Conflict for a name that several have; NotAble for what is no machine of vCenter's."""
+    if origin.kind != "machine":
+        raise NotAble(
+            "vSphere adopts machines of its own only, no disks and no definitions",
+            hint="import it into vCenter first (govc import.ova, the client's Deploy OVF Template), then adopt that",
+        )
+    native = places.machine(origin.where)
+    with translated(f"looking at the machine {origin.where}"):
+        return Found(native, props(places.line, native, PATHS))
+
+
+def problems(found: Found) -> Iterator[Finding]:
+    """Errors forbid adopting it."""
+    yield from _state(found)
+    for disk in devices.disks(found.hardware):
+        yield from _disk(disk)
+    yield from _hardware(found)
+    yield from _tools(found)
+
+
+def _state(found: Found) -> Iterator[Finding]:
+    told = found.told
+    if told.get("config.template"):
+        fix = "Convert to Virtual Machine in vSphere's client, or clone it to a machine, then adopt that"
+        yield _error("is-template", "this is a template, and golden adopts machines", fix=fix)
+    if str(told.get("runtime.powerState")) != "poweredOff":
+        state = str(told.get("runtime.powerState"))
+        sentence = "the machine is not powered off, so its disks cannot be copied in one piece"
+        yield _error("machine-running", sentence, state, "shut its guest down first")
+    if str(told.get("runtime.connectionState", "connected")) != "connected":
+        yield _error(
+            "machine-unreachable", "vCenter cannot reach the machine's files", str(told["runtime.connectionState"])
+        )
+    if (question := told.get("runtime.question")) is not None:
+        yield _error("machine-question", "the machine waits for an answer", str(question.text), "answer it first")
+    if told.get("snapshot.rootSnapshotList"):
+        sentence = "the machine has snapshots; golden copies its present state, and they stay with it"
+        yield Finding("has-snapshots", Severity.INFO, sentence)
+
+
+def _disk(disk: Any) -> Iterator[Finding]:
+    backing = disk.backing
+    file, mode = str(backing.fileName), str(getattr(backing, "diskMode", "persistent"))
+    if isinstance(backing, DEVICE.VirtualDisk.RawDiskMappingVer1BackingInfo):
+        yield _error("raw-disk", f"{file} is a raw device, which no snapshot holds", fix="copy it to a virtual disk")
+    if mode != "persistent":
+        fix = "set its mode to dependent in the machine's settings"
+        yield _error("independent-disk", f"{file} is an independent disk, which no snapshot holds", mode, fix)
+    if str(getattr(backing, "sharing", None) or "sharingNone") != "sharingNone":
+        yield _error(
+            "shared-disk", f"{file} may be written by several machines", str(backing.sharing), "set No sharing"
+        )
+    if getattr(backing, "keyId", None) is not None:
+        fix = "decrypt it: golden's account would need Cryptographer.Clone, and images would carry the key's name"
+        yield _error("encrypted-disk", f"{file} is encrypted by vSphere", fix=fix)
+
+
+def _hardware(found: Found) -> Iterator[Finding]:
+    hardware = found.hardware
+    if not devices.disks(hardware):
+        yield _error("no-disk", "the machine has no disk")
+    for one in hardware:
+        if isinstance(one, DEVICE.VirtualSCSIController) and str(one.sharedBus) in _BUS:
+            fix = "set its bus sharing to None"
+            yield _error("shared-bus", "a SCSI controller shares its bus with other machines", str(one.sharedBus), fix)
+        if isinstance(one, (DEVICE.VirtualPCIPassthrough, DEVICE.VirtualSCSIPassthrough)):
+            label = str(getattr(one.deviceInfo, "label", ""))
+            yield _error("host-device", "a device of the host is passed through, which no snapshot allows", label)
+    if devices.has_tpm(hardware):
+        sentence = "the machine has a virtual TPM; each clone gets a new one, so nothing sealed to it opens there"
+        yield Finding("virtual-tpm", Severity.WARNING, sentence, fix="decrypt BitLocker volumes before adopting")
+    elif found.told.get("config.keyId") is not None:
+        sentence = "the machine's home is encrypted by vSphere; golden's account needs Cryptographer.Clone"
+        yield Finding("encrypted-home", Severity.WARNING, sentence)
+
+
+def _tools(found: Found) -> Iterator[Finding]:
+    status, version = str(found.told.get("guest.toolsVersionStatus2")), found.told.get("config.tools.toolsVersion")
+    fix = "install VMware Tools or open-vm-tools in it, or name another way in: communicator = in golden.toml"
+    if status == "guestToolsNotInstalled" or (not version and status not in _OLD):
+        sentence = "VMware Tools were never seen in it, and golden gets into its guest by them"
+        yield Finding("tools-missing", Severity.WARNING, sentence, status, fix)
+    elif status in _OLD:
+        yield Finding("tools-old", Severity.WARNING, "its VMware Tools are old", f"{status}, version {version}", fix)
+
+
+def _error(name: str, sentence: str, evidence: str = "", fix: str = "") -> Finding:
+    return Finding(name, Severity.ERROR, sentence, evidence, fix)

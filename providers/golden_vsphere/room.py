@@ -1,0 +1,118 @@
+"""Where new machines lie: the datastore with room, the resource pool, and the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pyVmomi import vim
+
+from golden.errors import BadConfig, NotAble, NotFound, Refused
+from golden_vsphere.faults import translated
+from golden_vsphere.inventory import Places
+from golden_vsphere.reading import Seen, props, several
+
+STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode")
+LINKED_ROOM = 1 << 30
+"""Least room for a linked clone: it begins empty, and takes what its guest writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A datastore as it is now."""
+
+    native: Any
+    name: str
+    free: int
+    usable: bool
+
+    def must_hold(self, needed: int, what: str) -> None:
+        """Refused where there is less room."""
+        if not self.usable:
+            raise Refused(f"the datastore {self.name} is not accessible or in maintenance, so {what} cannot lie there")
+        if self.free < needed:
+            raise Refused(
+                f"the datastore {self.name} has too little room for {what}",
+                details=f"needed {_gib(needed)}, free {_gib(self.free)}",
+                hint="golden prune; golden gc; or another datastore = in golden.toml",
+            )
+
+
+def stores(places: Places) -> list[Store]:
+    """The datacenter's datastores."""
+    with translated("looking at the datastores"):
+        return [_store(seen) for seen in several(places.line, places.datastores, STORE)]
+
+
+def store_of(places: Places, native: Any) -> Store:
+    """One of them as it is now."""
+    with translated("looking at the datastore"):
+        return _store(Seen(native, props(places.line, native, STORE)))
+
+
+def _store(seen: Seen) -> Store:
+    usable = bool(seen.props.get("summary.accessible", True)) and (
+        str(seen.props.get("summary.maintenanceMode", "normal")) == "normal"
+    )
+    return Store(seen.native, str(seen.props["name"]), int(seen.props.get("summary.freeSpace", 0)), usable)
+
+
+def chosen(places: Places) -> Store:
+    """The datastore that golden.toml names, else the one with the most room. NotFound lists what there is."""
+    there, wanted = stores(places), places.address.options.get("datastore")
+    if wanted is not None:
+        for store in there:
+            if store.name == wanted:
+                return store
+        names = ", ".join(sorted(store.name for store in there)) or "none"
+        raise NotFound(f"there is no datastore {wanted!r} in {places.name}", details=f"there are: {names}")
+    usable = [store for store in there if store.usable]
+    if not usable:
+        raise NotFound(f"{places.name} has no datastore that golden may use", hint="golden endpoint check")
+    return max(usable, key=lambda store: store.free)
+
+
+def pool(places: Places, source: Any) -> Any:
+    """The resource pool that golden.toml names, else the one of the machine that is cloned. BadConfig without one."""
+    wanted = places.address.options.get("resource_pool")
+    if wanted is None:
+        if source is None:
+            raise BadConfig("a template has no resource pool, so golden.toml has to name one", hint="resource_pool = ")
+        return source
+    with translated(f"looking for the resource pool {wanted}"):
+        here: Any = places.hosts
+        for part in wanted.strip("/").split("/"):
+            here = None if here is None else places.child(here, part)
+        if isinstance(here, vim.ComputeResource):
+            return props(places.line, here, ("resourcePool",))["resourcePool"]
+    if isinstance(here, vim.ResourcePool):
+        return here
+    raise NotFound(
+        f"there is no resource pool {wanted!r} in {places.name}",
+        hint='resource_pool = "CLUSTER", or "CLUSTER/Resources/POOL"',
+    )
+
+
+def backing(places: Places, name: str) -> Any:
+    """What an adapter's backing has to be to be on a network. NotFound lists the networks there are."""
+    there = places.named_networks()
+    found = [seen for seen in there if seen.props.get("name") == name]
+    if not found:
+        names = ", ".join(sorted(str(seen.props.get("name")) for seen in there)) or "none"
+        raise NotFound(f"there is no network {name!r} in {places.name}", details=f"there are: {names}")
+    if len(found) > 1:
+        raise BadConfig(f"{len(found)} networks of {places.name} are called {name!r}; golden cannot tell them apart")
+    native, device = found[0].native, vim.vm.device.VirtualEthernetCard
+    if isinstance(native, vim.dvs.DistributedVirtualPortgroup):
+        with translated(f"looking at the network {name}"):
+            told = props(places.line, native, ("key", "config.distributedVirtualSwitch"))
+            switch = props(places.line, told["config.distributedVirtualSwitch"], ("uuid",))["uuid"]
+        port = vim.dvs.PortConnection(portgroupKey=told["key"], switchUuid=switch)
+        return device.DistributedVirtualPortBackingInfo(port=port)
+    if isinstance(native, vim.OpaqueNetwork):
+        raise NotAble(f"golden does not connect machines to {name}, a network of NSX's own kind")
+    return device.NetworkBackingInfo(deviceName=name, network=native)
+
+
+def _gib(size: int) -> str:
+    return f"{size / (1 << 30):.1f} GiB"
