@@ -56,6 +56,20 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class Pending:
+    """Signs in a guest that ask for a restart, by name."""
+
+    sure: tuple[str, ...] = ()
+    likely: tuple[str, ...] = ()
+    """Signs that may mean it; they are worth one restart, and never an error."""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Both."""
+        return (*self.sure, *self.likely)
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What a running guest answers when asked for a change."""
 
@@ -121,11 +135,11 @@ class Family(Protocol):
     def look(self, session: Session, change: Change, deadline: Deadline) -> Standing:
         """Ask the running guest whether a change is there; after a restart that nobody asked for, and at the end."""
 
-    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> Pending:
         """
         Wait until the guest has done what it does by itself, which after a restart may come late.
 
-        The names of what still asks for a restart then; none where it has settled.
+        What still asks for a restart then.
         """
 
     def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from golden.disk.source import BlockSource
 from golden.errors import GeneralizeFailed, GuestError, GuestUnfit, ProofFailed, UsageError
 from golden.guest.changes import apply_file, apply_script, destinations, prepare_file, prepare_script
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.linux.checks import inspect
@@ -90,9 +90,9 @@ class LinuxFamily:
         """Nothing that could be asked for without running it again."""
         return Standing(None)
 
-    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:  # noqa: ARG002
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> Pending:  # noqa: ARG002
         """A guest of this family has settled when it answers."""
-        return ()
+        return Pending()
 
     def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """Each copied file is on the disk with the bytes it was sent with; a script leaves no trace of its own."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from golden.errors import ChangeFailed
-from golden.guest.family import Applied, Family
+from golden.guest.family import Applied, Family, Pending
 from golden.guest.session import GuestRestarted, Session
 from golden.model import Change, ChangesDone
 from golden.procedures.shop import Shop
@@ -45,8 +45,9 @@ class Applying:
             cut_off()
             return ChangesDone()
         last = changes[-1]
-        if pending := self.family.settle(self.session, self.deadline, restarted=False):
-            self.notes.append(f"the guest asked for a restart by {', '.join(pending)}")
+        pending = self.family.settle(self.session, self.deadline, restarted=False)
+        if pending.all:
+            self.notes.append(f"the guest asked for a restart by {', '.join(pending.all)}")
             self._restart(last, pending)
         cut_off()
         for number, change in enumerate(changes):
@@ -98,13 +99,14 @@ class Applying:
         said = standing.sentence or "it leaves nothing that golden could look for"
         self.notes.append(f"{change.name}: the guest restarted by itself after it; {said}")
 
-    def _restart(self, change: Change, pending: tuple[str, ...] = ()) -> None:
-        """Restart until nothing asks for it; ChangeFailed with the key that persists."""
+    def _restart(self, change: Change, pending: Pending | None = None) -> None:
+        """Restart until nothing that is sure asks for it; ChangeFailed with the key that persists."""
+        pending = pending or Pending()
         while True:
             if self.restarts >= MOST_RESTARTS:
                 raise ChangeFailed(
                     f"{change.name}: after {self.restarts} restarts the guest still asks for one",
-                    details=f"what asks: {', '.join(pending) or 'the change itself'}",
+                    details=f"what asks: {', '.join(pending.all) or 'the change itself'}",
                     hint="look into the guest: the same command again with --on-error keep",
                 )
             self.restarts += 1
@@ -112,12 +114,15 @@ class Applying:
             self.session.restart(self.deadline)
             self._mark = self.session.boot_mark(self.deadline)
             still = self.family.settle(self.session, self.deadline, restarted=True)
-            if not still:
+            staying = [key for key in still.likely if key in pending.likely]
+            if staying:
+                self.notes.append(f"{', '.join(staying)} is there after a restart too, which may mean nothing")
+            if not still.sure and (staying or not still.likely):
                 return
-            if persisting := [key for key in still if key in pending]:
+            if persisting := [key for key in still.sure if key in pending.sure]:
                 raise ChangeFailed(
                     f"{change.name} asks for a restart again and again: {', '.join(persisting)} persists",
-                    details=f"restarted {self.restarts} times; what asks now: {', '.join(still)}",
+                    details=f"restarted {self.restarts} times; what asks now: {', '.join(still.all)}",
                     hint="servicing cannot finish; its CBS.log says why: the same command again with --on-error keep",
                 )
             pending = still

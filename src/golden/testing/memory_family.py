@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from golden.disk.source import BlockSource
 from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed, UsageError
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Family, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, Family, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import (
@@ -180,9 +180,9 @@ class MemoryFamily:
         """Nothing that could be asked for without running it again."""
         return Standing(None)
 
-    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:  # noqa: ARG002
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> Pending:  # noqa: ARG002
         """A guest of this family has settled when it answers."""
-        return ()
+        return Pending()
 
     def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:
         """Each change has begun once and is done once, read from the disk."""

@@ -10,7 +10,7 @@ from golden.disk.damage import Damaged
 from golden.disk.source import BlockSource, Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest.dialect import Dialect
-from golden.guest.family import Applied, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
@@ -75,8 +75,8 @@ class WindowsFamily:
         """Ask the running guest whether a change is there."""
         return kind_of(change.kind).look(session, change, deadline)
 
-    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> tuple[str, ...]:
-        """Wait until servicing has come to rest; the names of what still asks for a restart then."""
+    def settle(self, session: Session, deadline: Deadline, *, restarted: bool) -> Pending:
+        """Wait until servicing has come to rest; what still asks for a restart then."""
         return settle(session, deadline, looks=2 if restarted else 1)
 
     def prove(self, disk: Seen, changes: tuple[Change, ...]) -> tuple[tuple[str, str], ...]:

@@ -7,6 +7,7 @@ from typing import Any
 from golden.errors import GuestError
 from golden.guest.communicator import LineLost
 from golden.guest.dialect import Script
+from golden.guest.family import Pending
 from golden.guest.session import Session
 from golden.waiting import Deadline, Waiting
 from golden.windows.dialect import SCRIPTS
@@ -17,15 +18,15 @@ TICK = 1.0
 _LOOK = Script(SCRIPTS / "settled.ps1")
 
 
-def settle(session: Session, deadline: Deadline, *, looks: int) -> tuple[str, ...]:
+def settle(session: Session, deadline: Deadline, *, looks: int) -> Pending:
     """
-    Wait until so many looks in a row show the same signs and servicing at rest; the signs that ask for a restart.
+    Wait until so many looks in a row show the same signs and servicing at rest; what asks for a restart.
 
     TimedOut where it never comes to rest.
     """
     seen: list[Any] = []
 
-    def at_rest() -> tuple[str, ...] | None:
+    def at_rest() -> Pending | None:
         try:
             told = session.script(_LOOK, "looking whether the guest has settled", deadline, task=TASK)
         except (GuestError, LineLost):
@@ -34,7 +35,9 @@ def settle(session: Session, deadline: Deadline, *, looks: int) -> tuple[str, ..
         if told["busy"] or (seen and seen[-1] != told):
             seen.clear()
         seen.append(told)
-        return tuple(told["hard"]) if len(seen) >= looks and not told["busy"] else None
+        if len(seen) < looks or told["busy"]:
+            return None
+        return Pending(tuple(told["sure"]), tuple(told["likely"]))
 
     waiting = Waiting(deadline, tick=TICK, watcher=session.watcher)
     return waiting.until("servicing in the guest to come to rest", at_rest)

@@ -67,6 +67,17 @@ def test_a_key_that_asks_for_a_restart_is_followed_even_without_the_exit_code(tm
 
 
 @pytest.mark.slow
+def test_a_sign_that_may_mean_nothing_gets_one_restart_and_is_no_error(tmp_path: Path) -> None:
+    """What is not confirmed to ask for a restart is worth one, and a note where it is still there after it."""
+    bench = Bench(tmp_path)
+    script = tmp_path / "pending.cmd"
+    script.write_bytes(b"@echo off\r\nmkdir C:\\Windows\\WinSxS\r\necho x > C:\\Windows\\WinSxS\\pending.xml\r\n")
+    done, _changes = bench.update(Wanted("script", script))
+    assert bench.line.boots == 1
+    assert "is there after a restart too, which may mean nothing" in done.notes[1]
+
+
+@pytest.mark.slow
 def test_an_msu_goes_to_wusa_on_old_builds_and_knows_what_is_there_already(tmp_path: Path) -> None:
     """Before Windows 10 wusa installs it; a second time it says that it is there, which is a note."""
     bench = Bench(tmp_path)

@@ -1,6 +1,7 @@
 # Tells what in this Windows still asks for a restart, and whether servicing is at work (docs/facts: windows 5.8).
 # Parameters: task (a task of golden's that a restart may have left; it is removed where it is not running).
-# Result: {"hard": [..], "soft": [..], "busy": [..]}, each the names of what was met.
+# Result: {"sure": [..], "likely": [..], "busy": [..]}, each the names of what was met. What the facts mark as unconfirmed
+# is likely only; renamings of files wait all the time and are no sign.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
 $p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
@@ -12,26 +13,23 @@ function Get-Value([string]$key, [string]$name) {
     if ($null -eq $item -or $null -eq $item.PSObject.Properties[$name]) { return $null }
     return $item.$name
 }
-$hard = @(); $soft = @(); $busy = @()
-foreach ($name in 'RebootPending', 'PackagesPending', 'RebootInProgress') {
-    if (Test-Path -LiteralPath "$servicing\$name") { $hard += "Component Based Servicing\$name" }
+$sure = @(); $likely = @(); $busy = @()
+foreach ($name in 'RebootPending', 'PackagesPending') {
+    if (Test-Path -LiteralPath "$servicing\$name") { $sure += "Component Based Servicing\$name" }
 }
-if (Get-Value "$servicing\SessionsPending" 'Exclusive') { $hard += 'Component Based Servicing\SessionsPending!Exclusive' }
-if (Test-Path -LiteralPath "$update\RebootRequired") { $hard += 'WindowsUpdate\Auto Update\RebootRequired' }
-if (Get-Value 'HKLM:\SOFTWARE\Microsoft\Updates' 'UpdateExeVolatile') { $hard += 'Microsoft\Updates!UpdateExeVolatile' }
-if ($null -ne (Get-Value 'HKLM:\SOFTWARE\Microsoft\ServerManager' 'CurrentRebootAttempts')) { $hard += 'ServerManager!CurrentRebootAttempts' }
-if (Test-Path -LiteralPath (Join-Path $env:windir 'WinSxS\pending.xml')) { $hard += 'WinSxS\pending.xml' }
+if (Test-Path -LiteralPath "$servicing\RebootInProgress") { $likely += 'Component Based Servicing\RebootInProgress' }
+if (Get-Value "$servicing\SessionsPending" 'Exclusive') { $likely += 'Component Based Servicing\SessionsPending!Exclusive' }
+if (Test-Path -LiteralPath "$update\RebootRequired") { $sure += 'WindowsUpdate\Auto Update\RebootRequired' }
+if (Get-Value 'HKLM:\SOFTWARE\Microsoft\Updates' 'UpdateExeVolatile') { $sure += 'Microsoft\Updates!UpdateExeVolatile' }
+if ($null -ne (Get-Value 'HKLM:\SOFTWARE\Microsoft\ServerManager' 'CurrentRebootAttempts')) { $likely += 'ServerManager!CurrentRebootAttempts' }
+if (Test-Path -LiteralPath (Join-Path $env:windir 'WinSxS\pending.xml')) { $likely += 'WinSxS\pending.xml' }
 $active = Get-Value "$control\ComputerName\ActiveComputerName" 'ComputerName'
-if ($active -ne (Get-Value "$control\ComputerName\ComputerName" 'ComputerName')) { $hard += 'ComputerName (a new name waits)' }
-if (Test-Path -LiteralPath "$update\PostRebootReporting") { $soft += 'WindowsUpdate\Auto Update\PostRebootReporting' }
-foreach ($name in 'PendingFileRenameOperations', 'PendingFileRenameOperations2') {
-    if (Get-Value "$control\Session Manager" $name) { $soft += "Session Manager!$name" }
-}
+if ($active -ne (Get-Value "$control\ComputerName\ComputerName" 'ComputerName')) { $likely += 'ComputerName (a new name waits)' }
 if ($null -ne (Get-Process -Name TiWorker -ErrorAction SilentlyContinue)) { $busy += 'TiWorker.exe' }
 if ($p.task -and (Get-Command Get-ScheduledTask -ErrorAction SilentlyContinue)) {
     $task = Get-ScheduledTask -TaskName $p.task -ErrorAction SilentlyContinue
     if ($null -ne $task -and $task.State -ne 'Running') { Unregister-ScheduledTask -TaskName $p.task -Confirm:$false }
 }
-$answer = @{ hard = @($hard); soft = @($soft); busy = @($busy) }
+$answer = @{ sure = @($sure); likely = @($likely); busy = @($busy) }
 [System.IO.File]::WriteAllText($Result, ($answer | ConvertTo-Json -Compress))
 exit 0

@@ -31,35 +31,35 @@ def start_as_system(world: World, wanted: dict[str, Any]) -> dict[str, Any] | in
 
 def settled(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
     """Pending restarts by the keys that tell of them; fault ``busy`` N: servicing is at work for N looks."""
-    hard, soft = [], []
+    sure: list[str] = []
+    likely: list[str] = []
     update = "Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update"
     registry = registry_of(world.root, world.machine)
     with registry.open("SOFTWARE") as hive:
-        for name in ("RebootPending", "PackagesPending", "RebootInProgress"):
+        for name in ("RebootPending", "PackagesPending"):
             if hive.has(f"{servicing.CBS}\\{name}"):
-                hard.append(f"Component Based Servicing\\{name}")
+                sure.append(f"Component Based Servicing\\{name}")
+        if hive.has(f"{servicing.CBS}\\RebootInProgress"):
+            likely.append("Component Based Servicing\\RebootInProgress")
         if hive.get(f"{servicing.CBS}\\SessionsPending", "Exclusive"):
-            hard.append("Component Based Servicing\\SessionsPending!Exclusive")
+            likely.append("Component Based Servicing\\SessionsPending!Exclusive")
         if hive.has(f"{update}\\RebootRequired"):
-            hard.append("WindowsUpdate\\Auto Update\\RebootRequired")
+            sure.append("WindowsUpdate\\Auto Update\\RebootRequired")
         if hive.get("Microsoft\\Updates", "UpdateExeVolatile"):
-            hard.append("Microsoft\\Updates!UpdateExeVolatile")
-    control = "CurrentControlSet\\Control"
+            sure.append("Microsoft\\Updates!UpdateExeVolatile")
+        if hive.get("Microsoft\\ServerManager", "CurrentRebootAttempts") is not None:
+            likely.append("ServerManager!CurrentRebootAttempts")
+    names = "CurrentControlSet\\Control\\ComputerName"
     with registry.open("SYSTEM") as hive:
-        names = [
-            hive.get(f"{control}\\ComputerName\\{key}", "ComputerName")
-            for key in ("ActiveComputerName", "ComputerName")
-        ]
-        if names[0] != names[1]:
-            hard.append("ComputerName (a new name waits)")
-        soft += [f"Session Manager!{name}" for name in ("PendingFileRenameOperations", "PendingFileRenameOperations2")
-                 if hive.get(f"{control}\\Session Manager", name)]  # fmt: skip
+        both = [hive.get(f"{names}\\{key}", "ComputerName") for key in ("ActiveComputerName", "ComputerName")]
+    if both[0] != both[1]:
+        likely.append("ComputerName (a new name waits)")
     if world.path("C:\\Windows\\WinSxS\\pending.xml").exists():
-        hard.append("WinSxS\\pending.xml")
+        likely.append("WinSxS\\pending.xml")
     fault = world.fault("busy")
     busy = ["TiWorker.exe"] if isinstance(fault, int) and servicing.counted(world, "busy") <= fault else []
     world.path(f"C:\\Windows\\System32\\Tasks\\{wanted.get('task')}").unlink(missing_ok=True)
-    return {"hard": hard, "soft": soft, "busy": busy}
+    return {"sure": sure, "likely": likely, "busy": busy}
 
 
 def packages(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:  # noqa: ARG001
