@@ -216,7 +216,7 @@ class _Reader:
         found = {}
         for key, table in self.named(data, name):
             path = f"{name}.{key}"
-            options = {option: self.text(path, option, value) for option, value in table.items()}
+            options = {option: self._option(path, option, value) for option, value in table.items()}
             if "url" not in options:
                 raise self.wrong(name, key, 'it needs a url, like url = "qemu:///embed"')
             if secret := next(filter(SECRET.search, options), None):
@@ -225,6 +225,11 @@ class _Reader:
                 raise self.wrong(path, "url", "secrets are not written here; leave the password out of the URL")
             found[key] = Endpoint(key, options.pop("url"), options)
         return found
+
+    def _option(self, path: str, option: str, value: Any) -> str:
+        """A text; of a file the absolute path, as paths count from this file's folder and providers do not know it."""
+        text = self.text(path, option, value)
+        return str(self.file.parent / Path(text).expanduser()) if option.endswith("_file") else text
 
     def _place(self, table: str, key: str) -> tuple[int, int]:
         current = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from golden.library import Library
     from golden.model import Machine
     from golden.procedures.shop import Account, Shop
-    from golden.provider import Hypervisor
+    from golden.provider import Endpoint, Hypervisor
     from golden.waiting import Watcher
 
 
@@ -67,12 +67,16 @@ class Project:
             self._database = None
 
     @contextmanager
-    def hypervisor(self, endpoint: str, job: str, watcher: Watcher) -> Iterator[Hypervisor]:
-        """A connection for one job, or "look" for looking; let go of at the block's end."""
+    def hypervisor(self, endpoint: str, job: str, watcher: Watcher, reference: str = "") -> Iterator[Hypervisor]:
+        """
+        A connection for one job, or "look" for looking; let go of at the block's end.
+
+        With a reference the provider is told where to read the account in its guests, for ways in that log in.
+        """
         from golden import plugins
         from golden.provider import Scope
 
-        found = self.settings.endpoint(endpoint)
+        found = self._with_guest(self.settings.endpoint(endpoint), reference)
         hypervisor = plugins.open_hypervisor(found, Scope(job, self.settings.state, watcher))
         try:
             yield hypervisor
@@ -86,7 +90,7 @@ class Project:
         from golden.procedures.shop import Shop
 
         with ExitStack() as stack:
-            hypervisor = stack.enter_context(self.hypervisor(endpoint, job, watcher))
+            hypervisor = stack.enter_context(self.hypervisor(endpoint, job, watcher, reference))
             yield Shop(
                 job=job,
                 hypervisor=hypervisor,
@@ -124,6 +128,17 @@ class Project:
             return ssh_communicator(reference, guest, self.settings.base)
 
         return way_in
+
+    def _with_guest(self, endpoint: Endpoint, reference: str) -> Endpoint:
+        """Where the account of a reference's guests is written, as options a provider may know; no secret."""
+        guest = self.settings.guests.get(reference, {})
+        if "account" not in guest:
+            return endpoint
+        told = {f"guest_{key}": guest[key] for key in ("account", "password_file", "password_env") if key in guest}
+        if path := guest.get("password_file"):
+            told["guest_password_file"] = str(self.settings.base / Path(path).expanduser())
+        kept = {key: value for key, value in endpoint.options.items() if not key.startswith("guest_")}
+        return replace(endpoint, options={**kept, **told})
 
     def _account(self, reference: str) -> Account:
         from golden.procedures.shop import Account
