@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 
+from tests.peers.vsphere import templates
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.power import Power
 from tests.peers.vsphere.seeding import VM
 from tests.peers.vsphere.server import Asked
-from tests.peers.vsphere.upstream import Upstream, value
+from tests.peers.vsphere.upstream import Upstream
 from tests.peers.vsphere.wire import Call, Fault
 
 SEEN = ("runtime.powerState", "guest.toolsRunningStatus", "config.template")
@@ -50,8 +51,9 @@ class Direct:
         return ""
 
     def _MarkAsTemplate(self, call: Call, seen: dict[str, str]) -> str:  # noqa: N802
+        pool = templates.pool_of(self._up, call.this)
         self._up.call(VM, call.this, "MarkAsTemplate")
-        self._template(call.this, now=True)
+        templates.became(self._up, call.this, pool)
         return ""
 
     def _MarkAsVirtualMachine(self, call: Call, seen: dict[str, str]) -> str:  # noqa: N802
@@ -60,10 +62,5 @@ class Direct:
         if kind is None:
             raise Fault("InvalidArgument", {"invalidProperty": "pool"})
         self._up.call(VM, call.this, "MarkAsVirtualMachine", f'<pool type="{kind.get("type")}">{pool}</pool>{host}')
-        self._template(call.this, now=False)
+        templates.told(self._up, call.this, now=False)
         return ""
-
-    def _template(self, moid: str, *, now: bool) -> None:
-        """The simulator changes it without telling those who watch."""
-        text = value(str(now).lower(), "xsd:boolean")
-        self._up.change(VM, moid, {"config.template": text, "summary.config.template": text})

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.peers.vsphere import templates
 from tests.peers.vsphere.disks import DEVICES, SNAPSHOT, Disks
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.power import Power
@@ -48,7 +49,9 @@ class Effects:
         """Remember what the simulator is about to spoil or to forget."""
         if not doing.machine:
             return
-        doing.before = self._up.properties(VM, doing.machine, DEVICES, "snapshot", "runtime.powerState", *CONFIG)
+        doing.before = self._up.properties(
+            VM, doing.machine, DEVICES, "snapshot", "runtime.powerState", "resourcePool", *CONFIG
+        )
         tree = doing.before.get("snapshot")
         doing.snapshots = [] if tree is None else [s.text or "" for s in tree.iter(tag("snapshot"))]
         if doing.call.kind == SNAPSHOT and doing.call.text("removeChildren") == "true":
@@ -70,6 +73,9 @@ class Effects:
         self._power.inherit(source, clone)
         self._inherit(doing, snapshot)
         self._power.describe(clone)
+        if call.text("spec/template") == "true":
+            pool = call.text("spec/location/pool") or doing.before.get("resourcePool", ET.Element("none")).text
+            templates.became(self._up, clone, pool or "")
         if call.text("spec/powerOn") == "true":
             self._up.carry(VM, clone, "PowerOnVM_Task")
             self._power.on(clone)

@@ -141,7 +141,10 @@ class Front:
     def forward(self, asked: Asked) -> Reply:
         """What the simulator says, with our address in place of its own."""
         target = asked.path + (f"?{urllib.parse.urlencode(asked.query)}" if asked.query else "")
-        reply = self.upstream.request(asked.verb, target, asked.body, asked.headers)
+        call = asked.call
+        begins = call is not None and call.method.startswith("WaitForUpdates") and not call.text("version")
+        with self.upstream.calm if begins else contextlib.nullcontext():
+            reply = self.upstream.request(asked.verb, target, asked.body, asked.headers)
         if reply.status == 500 and asked.call:
             met = refused(reply.body)
             asked.entry.fault = met.kind or met.message if met else ""

@@ -8,10 +8,11 @@ import queue
 import secrets
 import select
 import subprocess
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -54,6 +55,8 @@ class Upstream:
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=env, cwd=folder
             )
         self._idle: queue.LifoQueue[http.client.HTTPConnection] = queue.LifoQueue()
+        self.calm = threading.RLock()
+        """Held by what changes things, and while a watcher is set up: the simulator forgets what happens meanwhile."""
         self.cookie = ""
         try:
             self.port = self._port(30 + machines / 100)
@@ -113,7 +116,8 @@ class Upstream:
     def soap(self, call: str, cookie: str | None = None) -> Reply:
         """A call of our own, as the administrator unless told; Upset where it is refused."""
         head = {"Content-Type": "text/xml", "SOAPAction": "urn:vim25/8.0.3.0", "Cookie": cookie or self.cookie}
-        reply = self.request("POST", "/sdk", envelope(call), head)
+        with nullcontext() if call.startswith("<Retrieve") else self.calm:
+            reply = self.request("POST", "/sdk", envelope(call), head)
         if reply.status != 200:
             met = refused(reply.body)
             assert met is not None, reply.body
@@ -160,7 +164,8 @@ class Upstream:
 
     def _ask(self, inner: str) -> str:
         spaces = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
-        reply = self.request("POST", "/door", f"<order {spaces}>{inner}</order>".encode(), {"X-Door": self._door})
+        with self.calm:
+            reply = self.request("POST", "/door", f"<order {spaces}>{inner}</order>".encode(), {"X-Door": self._door})
         if reply.status != 200:
             raise AssertionError(f"the simulator would not: {reply.body.decode()} ({inner[:300]})")
         return reply.body.decode()
