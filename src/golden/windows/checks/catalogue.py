@@ -11,6 +11,8 @@ from golden.model import Finding, Severity
 
 FILE = Path(__file__).with_name("catalogue.toml")
 ONLINE, OFFLINE = "online", "offline"
+UNCONFIRMED = " (by a sign that is not confirmed yet)"
+"""Added to what is told where the fact behind it is marked [K]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Check:
         if severity is None:
             raise ValueError(f"{self.id} cannot be met {way}")
         sentence, fix = self.sentence.replace("{what}", what), self.fix.replace("{what}", what)
+        if way in self.unconfirmed:
+            sentence += UNCONFIRMED
         return Finding(self.id, severity, sentence, evidence, fix)
 
 

@@ -77,6 +77,7 @@ def test_a_state_by_itself_is_named_and_nothing_else(tmp_path: Path, name: str) 
         assert met(found) == expected((name,), way), way
         for one in found.findings:
             assert "{what}" not in one.sentence + one.fix
+            assert ("not confirmed" in one.sentence) is (way in catalogue()[one.id].unconfirmed)
             assert one.evidence or catalogue()[one.id].sentence != one.sentence
 
 
