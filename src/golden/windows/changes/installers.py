@@ -80,20 +80,16 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
 
 
 def prove(volume: Files, change: Change) -> str:
-    """The product's key below Uninstall, with the version that the package named."""
+    """The product's key below Uninstall, and its version; one that differs from the package's is told."""
     told = dict(change.arguments)
     values = program(software(volume), told["product"])
     if values is None:
         raise ProofFailed(
             f"read from outside, {change.name} is not installed", details=f"no key Uninstall\\{told['product']}"
         )
-    version = values.get("DisplayVersion")
-    if version is not None and "version" in told and version != told["version"]:
-        raise ProofFailed(
-            f"read from outside, another version of {change.name} is installed",
-            details=f"the package is {told['version']}, Uninstall\\{told['product']} says {version!r}",
-        )
-    return f"Uninstall: {told['product']} {values.get('DisplayName')} {version or ''}".rstrip()
+    version = values.get("DisplayVersion", "")
+    other = f" (the package says {told['version']})" if version != told.get("version", version) else ""
+    return f"Uninstall: {told['product']} {values.get('DisplayName', '')} {version}".rstrip() + other
 
 
 def failed_action(log: Path) -> str:
