@@ -52,14 +52,22 @@ def explain(talk: Talk, paths: Paths = None) -> None:
     Example: golden explain C:/Windows/System32/Sysprep/Panther
     """
     named: list[str | None] = [paths] if isinstance(paths, str) else [*(paths or ())]  # The short cut knows one only.
-    result = explained([_place(name) for name in named or [None]])
+    places, jobs = [], []
+    for name in named or [None]:
+        place, job = _place(name)
+        places.append(place)
+        jobs += [job] if job else []
+    try:
+        result = explained(places)
+    except UsageError as error:
+        raise _without_logs(jobs[0]) if len(jobs) == len(places) == 1 else error from None
     talk.tell("explanation", _data(result), _lines(talk, result))
 
 
-def _place(name: str | None) -> str:
-    """A path, or the folder of a job's logs."""
+def _place(name: str | None) -> tuple[str, dict[str, Any] | None]:
+    """A path; or the folder of a job's logs, and the job."""
     if name is not None and (name == "-" or not _JOB.fullmatch(name) or os.path.lexists(name)):
-        return name
+        return name, None
     from golden.app import moves
     from golden.cli import open_project
 
@@ -69,9 +77,19 @@ def _place(name: str | None) -> str:
         data = moves.job_log(open_project.existing(project), name)
         folder = project.logs(data["id"]).absolute()
     if not data["logs"]:
-        hint = f"golden logs {data['id']} tells what it did"
-        raise UsageError(f"job {data['id']} ({data['procedure']}) kept no logs", hint=hint)
-    return str(folder)
+        raise _without_logs(data)
+    return str(folder), data
+
+
+def _without_logs(job: dict[str, Any]) -> UsageError:
+    """A job that kept no log of Windows' may still have said itself why it stopped."""
+    problem = job.get("problem")
+    said = f"it says itself: {problem['brief']}" if problem else f"it is {job['state']}"
+    return UsageError(
+        f"job {job['id']} ({job['procedure']}) kept no log that golden could explain",
+        details=said,
+        hint=f"golden logs {job['id']} tells what it did",
+    )
 
 
 def _data(result: Explanation) -> dict[str, Any]:
