@@ -237,7 +237,9 @@ class Vsphere:
         def taken() -> None:
             now = self.machines.held(held.native)
             if now is None or now.point(name) is None:
-                task = self.line.tell(lambda: held.native.CreateSnapshot_Task(name, POINT + held.name, memory=False, quiesce=False))
+                task = self.line.tell(
+                    lambda: held.native.CreateSnapshot_Task(name, POINT + held.name, memory=False, quiesce=False)
+                )
                 what = f"the snapshot {name} of {held.name}"
                 result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
 

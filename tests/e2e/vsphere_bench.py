@@ -50,4 +50,4 @@ class VsphereBench:
 
     def exits(self, code: int) -> tuple[str, ...]:
         """A Windows program that ends with a code."""
-        return ("cmd.exe", "/c", f"exit {code}")
+        return ("cmd.exe", "/c", "exit", str(code))
