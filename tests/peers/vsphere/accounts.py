@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import threading
+import time
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from xml.sax.saxutils import escape
 from tests.peers.vsphere.server import Asked
 from tests.peers.vsphere.upstream import Reply, Upset, Upstream
 from tests.peers.vsphere.wire import Call, Fault, envelope
+
+OPEN = ("RetrieveServiceContent", "Login", "LoginByToken", "RetrieveInternalContent")
+"""What a stranger may call."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,15 @@ class Account:
 class Accounts:
     """Logins by SOAP and REST, passwords checked here; the simulator itself has one account, which nobody is told."""
 
-    def __init__(self, upstream: Upstream) -> None:
-        self._upstream = upstream
+    def __init__(self, upstream: Upstream, idle: float) -> None:
+        self._upstream, self._idle = upstream, idle
+        self._used: dict[str, float] = {}
         self._accounts: dict[str, Account] = {}
         self._sessions: dict[str, Account] = {}
         self._rest: dict[str, Account] = {}
         self._lock = threading.Lock()
+        self.forms: tuple[str, ...] = ("rest", "api")
+        """Which REST forms are answered; none on ESXi."""
 
     def add(self, account: Account) -> None:
         """Make or replace an account; sessions that are open have the new role at once."""
@@ -45,8 +52,15 @@ class Accounts:
 
     def of(self, asked: Asked) -> Account | None:
         """Whose session a request belongs to."""
+        now = time.monotonic()
         with self._lock:
-            return self._sessions.get(asked.session) or self._rest.get(self._token(asked))
+            for sessions, key in ((self._sessions, asked.session), (self._rest, self._token(asked))):
+                if key in sessions and now - self._used.setdefault(key, now) > self._idle:
+                    del sessions[key]
+                if key in sessions:
+                    self._used[key] = now
+                    return sessions[key]
+        return None
 
     def expire(self, asked: Asked) -> None:
         """The request's session is over, in the simulator too, before the request is looked at."""
@@ -62,6 +76,12 @@ class Accounts:
         """Login; the user of every other call is noted for the journal."""
         account = self.of(asked)
         asked.entry.user = account.user if account else ""
+        if account is None and call.method not in OPEN:  # the simulator lets anybody read
+            root = {"object": ("Folder", "group-d1"), "privilegeId": "System.View"}
+            raise Fault("NotAuthenticated", root, "The session is not authenticated.")
+        if call.method == "Logout":
+            with self._lock:
+                self._sessions.pop(asked.session, None)
         if call.method != "Login":
             return None
         asked.entry.user = call.text("userName")
@@ -95,6 +115,8 @@ class Accounts:
         old = asked.path.startswith("/rest/")
         if not old and not asked.path.startswith("/api/"):
             return None
+        if asked.path.split("/")[1] not in self.forms:
+            return Reply(404, [], b"")
         if asked.path in ("/rest/com/vmware/cis/session", "/api/session"):
             return self._session(asked, old=old)
         account = self.of(asked)

@@ -23,7 +23,7 @@ class Client:
     def __init__(self, peer: Peer, user: str = "", password: str = "") -> None:
         self.peer = peer
         context = ssl.create_default_context(cafile=str(peer.ca))
-        self.si = SmartConnect(
+        self.si = SmartConnect(  # type: ignore[no-untyped-call]
             host=peer.host, port=peer.port, user=user or peer.user, pwd=password or peer.password, sslContext=context
         )
         self.content = self.si.RetrieveContent()
@@ -129,7 +129,7 @@ def connected(peer: Peer, user: str = "", password: str = "") -> Iterator[Client
     try:
         yield client
     finally:
-        Disconnect(client.si)
+        Disconnect(client.si)  # type: ignore[no-untyped-call]
         client.hosts.close()
 
 

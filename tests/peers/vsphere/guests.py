@@ -66,18 +66,20 @@ class Guests:
 
     def seed(self, moid: str, shape: Shape) -> None:
         """Put a fresh guest behind a machine."""
-        self._take(seeded(shape), self.of(moid))
+        self.take(seeded(shape), moid)
 
     def copy(self, source: str, target: str) -> None:
         """The target's disks become the source's, as they are now; a machine without a guest has nothing to copy."""
         with self._lock:
             if self.has(source):
-                self._take(self.of(source), self.of(target))
+                self.take(self.of(source), target)
             else:
                 self.remove(target)
 
-    def _take(self, source: Path, target: Path) -> None:
-        self.end_programs(target.name)
+    def take(self, source: Path, moid: str) -> None:
+        """The disks become a copy of the tree in ``source/c``."""
+        target = self.of(moid)
+        self.end_programs(moid)
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
         shutil.copytree(source / "c", target / "c", symlinks=True)

@@ -94,12 +94,14 @@ def vcenter(
     times: Times | None = None,
     esx: bool = False,
     strange_hosts: bool = False,
+    forms: tuple[str, ...] = ("rest", "api"),
 ) -> Iterator[Peer]:
     """
     A vCenter (``esx``: one ESXi host) that keeps its files in ``folder``.
 
     ``machines`` are other people's, without guests, in the folder ``/DC0/vm``. Certificates of hosts come from
-    another authority with ``strange_hosts``. AssertionError with what to install where it cannot be built.
+    another authority with ``strange_hosts``; ``forms`` are the REST forms it answers.
+    AssertionError with what to install where it cannot be built.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -109,7 +111,8 @@ def vcenter(
             hosts = Authority.new(folder / "hosts.pem", "golden test host CA")
         context, thumbprint = authority.server(folder, "vcenter")
         host_context, host_thumbprint = hosts.server(folder, "esx1")
-        journal, accounts = Journal(folder / "requests.jsonl"), Accounts(world.upstream)
+        journal, accounts = Journal(folder / "requests.jsonl"), Accounts(world.upstream, (times or Times()).idle)
+        accounts.forms = () if esx else forms
         world.rules.extend(faults)
         port, host_port = world.open(journal, accounts, context, host_context)
         world.host_thumbprint(host_thumbprint)

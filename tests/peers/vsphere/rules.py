@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question")
+DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question", "unsucceeded")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Rule:
     ``do``: ``fault`` (``kind``, ``detail``), ``task`` (the task ends in that fault, nothing done), ``http``
     (``status``), ``drop-before`` (nothing is done), ``drop-after`` (it is done and nobody is told), ``delay``
     (``seconds``), ``expire`` (the session is over), ``question`` (the task waits until the machine's question
-    ``text`` is answered).
+    ``text`` is answered), ``unsucceeded`` (an OVF capture or deploy says ``succeeded: false`` with ``text``).
     """
 
     call: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
+from typing import Protocol
 from xml.sax.saxutils import escape
 
 from tests.peers.vsphere.upstream import Upstream
@@ -87,6 +88,16 @@ def _devices(shape: Shape) -> str:
         "</allowGuestControl><connected>false</connected></connectable><addressType>generated</addressType>",
     )
     return scsi + disks + card
+
+
+class Making(Protocol):
+    """Who makes machines with guests."""
+
+    def shape(self, moid: str) -> Shape:
+        """What a machine is made of."""
+
+    def make(self, name: str, shape: Shape) -> str | None:
+        """A machine of this shape, without a guest yet; its moid, None where the name is taken."""
 
 
 class Inventory:

@@ -59,7 +59,7 @@ class Strict:
         inner = f'<entity type="Folder">{folder}</entity>'
         found = self._up.call("SearchIndex", "SearchIndex", "FindChild", inner + _leaf("name", name))
         other = found.findtext(tag("returnval"), "")
-        if other and other != call.this:
+        if other and (call.method in FOLDER or other != call.this):
             raise Fault("DuplicateName", {"name": name, "object": (VM, other)})
 
     def _CloneVM_Task(self, call: Call, machine: str) -> None:  # noqa: N802

@@ -50,6 +50,11 @@ class Call:
         kind, moid = ("", "") if this is None else (this.get("type", ""), this.text or "")
         return cls(call.tag.split("}")[-1], kind, moid, call)
 
+    @classmethod
+    def of(cls, text: str) -> Call:
+        """A call of our own."""
+        return cls.read(envelope(text))
+
     def text(self, path: str, default: str = "") -> str:
         """The text of a leaf, by a path of names with slashes."""
         found = self.find(path)

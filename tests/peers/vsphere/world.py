@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,14 +11,18 @@ from types import TracebackType
 
 from tests.peers.vsphere import seeding
 from tests.peers.vsphere.accounts import Accounts
+from tests.peers.vsphere.capture import Captures
+from tests.peers.vsphere.content import Content
 from tests.peers.vsphere.direct import Direct
 from tests.peers.vsphere.disks import Disks
 from tests.peers.vsphere.effects import Effects
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.journal import Journal
+from tests.peers.vsphere.library import Libraries
 from tests.peers.vsphere.operations import Operations
 from tests.peers.vsphere.power import Power
 from tests.peers.vsphere.programs import Programs
+from tests.peers.vsphere.roles import Roles
 from tests.peers.vsphere.rules import Rules
 from tests.peers.vsphere.seeding import VM, Inventory, Seeded, Shape
 from tests.peers.vsphere.server import Asked, Front
@@ -25,6 +30,8 @@ from tests.peers.vsphere.strict import Strict
 from tests.peers.vsphere.tasks import Tasks
 from tests.peers.vsphere.transfers import Elsewhere, Transfers
 from tests.peers.vsphere.upstream import Upset, Upstream, value
+from tests.peers.vsphere.vmtx import TemplateItems
+from tests.peers.vsphere.wire import leaf, tag
 
 AUTH = '<val xsi:type="ManagedObjectReference" type="GuestAuthManager">guestOperationsAuthManager</val>'
 
@@ -64,6 +71,10 @@ class World:
             self.operations = Operations(up, self.guests, self.programs, self.transfers)
             self.direct = Direct(up, self.guests, self.power)
             self.inventory = Inventory(up)
+            self.libraries = Libraries(self._folder / "library")
+            captures = Captures(up, self.guests, self.libraries, self)
+            items = TemplateItems(up, self.libraries, self.tasks)
+            self.content = Content(up, self.libraries, captures, items, self._times.task)
             if not self._esx:
                 up.change("GuestOperationsManager", "guestOperationsManager", {"authManager": AUTH})
             self._stack = stack.pop_all()
@@ -80,7 +91,10 @@ class World:
     ) -> tuple[int, int]:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
-        front.services = [accounts, self.transfers, self.operations, self.tasks, self.direct]
+        roles = Roles(self.upstream, accounts)
+        front.services = [
+            accounts, roles, self.transfers, self.operations, self.tasks, self.direct, self.content
+        ]  # fmt: skip
         front.expire, front.seen, front.name_of = accounts.expire, accounts.seen, self._name
         hosts.services, hosts.name_of = [self.transfers, Elsewhere()], self._name
         self._stack.callback(hosts.end)
@@ -90,6 +104,17 @@ class World:
         self.transfers.address = f"*:{front.port}" if self._esx else f"localhost:{hosts.port}"
         return front.port, hosts.port
 
+    def shape(self, moid: str) -> Shape:
+        """What a machine is made of."""
+        return self.power.shapes.get(moid, Shape(state=None))
+
+    def make(self, name: str, shape: Shape) -> str | None:
+        """A machine of this shape, without a guest yet; None where the name is taken."""
+        inner = f'<entity type="Folder">{self.inventory.folder}</entity>{leaf("name", seeding.stored(name))}'
+        if self.upstream.call("SearchIndex", "SearchIndex", "FindChild", inner).findtext(tag("returnval")):
+            return None
+        return self._made(name, shape).moid
+
     def host_thumbprint(self, text: str) -> None:
         """What vCenter tells of its hosts' certificates."""
         for moid in self.inventory.hosts:
@@ -97,9 +122,13 @@ class World:
 
     def seed(self, name: str, shape: Shape) -> Seeded:
         """A user's machine with its guest."""
-        made = seeding.create(self.upstream, self.inventory, name, shape)
+        made = self._made(name, shape)
         if shape.state is not None:
             self.guests.seed(made.moid, shape)
+        return made
+
+    def _made(self, name: str, shape: Shape) -> Seeded:
+        made = seeding.create(self.upstream, self.inventory, name, shape)
         self.power.shapes[made.moid] = shape
         self.power.describe(made.moid)
         self.disks.put(made.moid, self.disks.devices(made.moid))
@@ -109,7 +138,7 @@ class World:
         """The name that rules and the journal go by: of the new thing, or of the machine a call is about."""
         call = asked.call
         if call is None:
-            return self.transfers.name(asked)
+            return self.transfers.name(asked) or _named(asked)
         for path in ("name", "newName", "config/name", "spec/name"):
             if call.text(path):
                 return call.text(path)
@@ -120,3 +149,15 @@ class World:
             return self.upstream.texts(VM, machine, "name").get("name", "")
         except Upset:
             return ""
+
+
+def _named(asked: Asked) -> str:
+    """The name that a REST request gives to a new thing."""
+    try:
+        given = json.loads(asked.body or b"{}")
+    except ValueError:
+        return ""
+    for part in ("create_spec", "spec", "deployment_spec", "update_spec"):
+        if isinstance(given, dict) and isinstance(given.get(part), dict) and given[part].get("name"):
+            return str(given[part]["name"])
+    return str(given.get("name", "")) if isinstance(given, dict) else ""
