@@ -70,7 +70,7 @@ class Accounts:
         if asked.session:
             inner = f"<sessionId>{escape(asked.session)}</sessionId>"
             with suppress(Upset):  # it was over before
-                self._upstream.call("SessionManager", "SessionManager", "TerminateSession", inner)
+                self._upstream.ask("sessionManager", "TerminateSession", inner)
 
     def soap(self, asked: Asked, call: Call) -> str | bytes | None:
         """Login; the user of every other call is noted for the journal."""

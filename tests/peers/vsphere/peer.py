@@ -20,6 +20,7 @@ from tests.peers.vsphere.certificates import Authority
 from tests.peers.vsphere.journal import Journal, Request
 from tests.peers.vsphere.rules import Rule
 from tests.peers.vsphere.seeding import VM, Seeded, Shape
+from tests.peers.vsphere.upstream import value
 from tests.peers.vsphere.world import Times, World
 
 USER = "golden@vsphere.local"
@@ -78,6 +79,10 @@ class Peer:
         made = Account(user, password, lacks or {})
         self.accounts.add(made)
         return made
+
+    def set(self, kind: str, moid: str, path: str, text: str, of: str = "xsd:string") -> None:
+        """Change a property of any object; ``of`` is its type, such as ``xsd:long``. Watchers see it."""
+        self.world.upstream.change(kind, moid, {path: value(text, of)})
 
     def machines(self) -> dict[str, str]:
         """Name to moid of every machine and template there is."""

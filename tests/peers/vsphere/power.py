@@ -133,4 +133,4 @@ class Power:
             f"<createdTime>{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}</createdTime><userName/>"
             f'<vm><name>{name}</name><vm type="{VM}">{moid}</vm></vm><template>false</template></eventToPost>'
         )
-        self._up.call("EventManager", "EventManager", "PostEvent", inner)
+        self._up.ask("eventManager", "PostEvent", inner)

@@ -19,7 +19,8 @@ class Shape:
     What a machine is made of; sizes in GiB.
 
     ``state`` and ``faults`` are the stand-in's; without a state no guest lies behind it. ``tools`` may be
-    another word than current, such as ``guestToolsNeedUpgrade``.
+    another word than current, such as ``guestToolsNeedUpgrade``. ``odd`` names what golden cannot freeze:
+    ``rdm``, ``multi-writer``, ``vtpm``, ``encrypted``.
     """
 
     state: str | None = "VIRGIN"
@@ -31,6 +32,7 @@ class Shape:
     firmware: str = "efi"
     guest_id: str = "windows9Server64Guest"
     datastore: str = "LocalDS_0"
+    odd: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,7 @@ class Inventory:
 
     def __init__(self, upstream: Upstream) -> None:
         self._up = upstream
-        content = upstream.call("ServiceInstance", "ServiceInstance", "RetrieveServiceContent")
-        self._root = root = content.findtext(f"{tag('returnval')}/{tag('rootFolder')}", "")
+        self._root = root = upstream.managers["rootFolder"]
         (center,) = self._all(root, "Datacenter")
         found = upstream.texts("Datacenter", center, "vmFolder", "name")
         self.center, self.folder = center, found["vmFolder"]
@@ -121,7 +122,7 @@ class Inventory:
 
     def _all(self, root: str, kind: str) -> list[str]:
         inner = f'<container type="Folder">{root}</container><type>{kind}</type><recursive>true</recursive>'
-        view = self._up.call("ViewManager", "ViewManager", "CreateContainerView", inner).findtext(tag("returnval"), "")
+        view = self._up.ask("viewManager", "CreateContainerView", inner).findtext(tag("returnval"), "")
         try:
             found = self._up.properties("ContainerView", view, "view")["view"]
             return [each.text or "" for each in found]

@@ -128,7 +128,7 @@ class Front:
             if isinstance(given, str):
                 return Reply(200, XML, answer(call.method, given))
             if given is not None:
-                return Reply(200, XML, given)
+                return Reply(getattr(given, "status", 200), XML, given)
         return self.forward(asked)
 
     def _rest(self, asked: Asked) -> Reply:

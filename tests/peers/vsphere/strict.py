@@ -57,7 +57,7 @@ class Strict:
         if not folder:
             return
         inner = f'<entity type="Folder">{folder}</entity>'
-        found = self._up.call("SearchIndex", "SearchIndex", "FindChild", inner + _leaf("name", name))
+        found = self._up.ask("searchIndex", "FindChild", inner + _leaf("name", name))
         other = found.findtext(tag("returnval"), "")
         if other and (call.method in FOLDER or other != call.this):
             raise Fault("DuplicateName", {"name": name, "object": (VM, other)})

@@ -378,3 +378,57 @@ def _of(process: psutil.Process) -> bytes:
         return (place / "cmdline").read_bytes() + (place / "environ").read_bytes()
     except OSError:
         return b""
+
+
+def test_long_answers_come_in_pages(tmp_path: Path) -> None:
+    """maxObjects is kept, a token continues once, and all machines are found exactly once."""
+    collector = vmodl.query.PropertyCollector
+    with vcenter(tmp_path / "p", machines=25) as peer, connected(peer) as client:
+        root = client.content.rootFolder
+        view = client.content.viewManager.CreateContainerView(root, [vim.VirtualMachine], True)
+        through = collector.TraversalSpec(name="v", type=type(view), path="view", skip=False)
+        wanted = collector.FilterSpec(
+            objectSet=[collector.ObjectSpec(obj=view, skip=True, selectSet=[through])],
+            propSet=[collector.PropertySpec(type=vim.VirtualMachine, pathSet=["name"])],
+        )
+        properties = client.content.propertyCollector
+        page = properties.RetrievePropertiesEx([wanted], collector.RetrieveOptions(maxObjects=10))
+        names, sizes = [], []
+        while page is not None:
+            sizes.append(len(page.objects))
+            names += [each.propSet[0].val for each in page.objects]
+            used, page = page.token, page.token and properties.ContinueRetrievePropertiesEx(page.token)
+            if used:
+                with pytest.raises(vmodl.query.InvalidProperty):
+                    properties.ContinueRetrievePropertiesEx(used)
+        assert sizes == [10, 10, 5]
+        assert len(set(names)) == 25
+
+
+def test_what_golden_must_name_is_there_to_be_named(peer: Peer, client: Client) -> None:
+    """Raw mappings, shared disks, a TPM, encryption, other disk modes, old Tools."""
+    machine = client.machine(peer.seed("odd-a", odd=("rdm", "vtpm")).moid)
+    devices = client.read(machine, "config.hardware.device")["config.hardware.device"]
+    kinds = [type(d.backing) for d in devices if isinstance(d, vim.vm.device.VirtualDisk)]
+    assert kinds == [vim.vm.device.VirtualDisk.RawDiskMappingVer1BackingInfo]
+    assert [d.key for d in devices if isinstance(d, vim.vm.device.VirtualTPM)] == [11000]
+    shape = {"odd": ("multi-writer", "encrypted"), "disk_mode": "independent_persistent", "disks": (40, 10)}
+    machine = client.machine(peer.seed("odd-b", tools="guestToolsNeedUpgrade", **shape).moid)
+    devices = client.read(machine, "config.hardware.device")["config.hardware.device"]
+    backings: list[Any] = [d.backing for d in devices if isinstance(d, vim.vm.device.VirtualDisk)]
+    first, second = backings
+    assert (first.sharing, first.keyId.keyId, first.diskMode) == (
+        "sharingMultiWriter",
+        "key-1",
+        "independent_persistent",
+    )
+    assert second.sharing is None
+    seen = client.read(machine, "guest.toolsVersionStatus2", "config.keyId")
+    assert (seen["guest.toolsVersionStatus2"], seen["config.keyId"].keyId) == ("guestToolsNeedUpgrade", "key-1")
+
+
+def test_free_space_can_be_set(peer: Peer, client: Client) -> None:
+    """A datastore without room."""
+    store = peer.world.inventory.datastores[0]
+    peer.set("Datastore", store, "summary.freeSpace", "1024", "xsd:long")
+    assert client.read(vim.Datastore(store, client.si._stub), "summary.freeSpace") == {"summary.freeSpace": 1024}

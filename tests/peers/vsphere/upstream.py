@@ -60,6 +60,9 @@ class Upstream:
         self.cookie = ""
         try:
             self.port = self._port(30 + machines / 100)
+            content = self.call("ServiceInstance", "ServiceInstance", "RetrieveServiceContent")[0]
+            self.managers = {each.tag.split("}")[1]: each.text or "" for each in content if each.get("type")}
+            """Moids of the service's own objects by their property's name; they differ between vCenter and ESXi."""
             self._login()
         except BaseException:
             self.end()
@@ -75,9 +78,8 @@ class Upstream:
 
     def _login(self) -> None:
         names = f"<userName>{self.user}</userName><password>{self.password}</password>"
-        reply = self.soap(
-            f'<Login xmlns="urn:vim25"><_this type="SessionManager">SessionManager</_this>{names}</Login>'
-        )
+        this = f'<_this type="SessionManager">{self.managers["sessionManager"]}</_this>'
+        reply = self.soap(f'<Login xmlns="urn:vim25">{this}{names}</Login>')
         self.cookie = next(v for k, v in reply.headers if k.lower() == "set-cookie").split(";")[0]
 
     def end(self) -> None:
@@ -129,11 +131,16 @@ class Upstream:
         reply = self.soap(f'<{method} xmlns="urn:vim25"><_this type="{kind}">{moid}</_this>{inner}</{method}>')
         return ET.fromstring(reply.body)[0][0]
 
+    def ask(self, manager: str, method: str, inner: str = "") -> ET.Element:
+        """Call a method on one of the service's own objects, ``searchIndex`` and the like."""
+        return self.call(manager[0].upper() + manager[1:], self.managers[manager], method, inner)
+
     def properties(self, kind: str, moid: str, *paths: str, cookie: str | None = None) -> dict[str, ET.Element]:
         """Properties by path as elements named ``val``; what is unset is not in it."""
         wanted = "".join(f"<pathSet>{path}</pathSet>" for path in paths)
         reply = self.soap(
-            '<RetrievePropertiesEx xmlns="urn:vim25"><_this type="PropertyCollector">propertyCollector</_this>'
+            '<RetrievePropertiesEx xmlns="urn:vim25">'
+            f'<_this type="PropertyCollector">{self.managers["propertyCollector"]}</_this>'
             f"<specSet><propSet><type>{kind}</type>{wanted}</propSet>"
             f'<objectSet><obj type="{kind}">{escape(moid)}</obj></objectSet></specSet><options/>'
             "</RetrievePropertiesEx>",

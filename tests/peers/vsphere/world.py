@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from tests.peers.vsphere import seeding
+from tests.peers.vsphere import odd, seeding
 from tests.peers.vsphere.accounts import Accounts
 from tests.peers.vsphere.capture import Captures
 from tests.peers.vsphere.content import Content
@@ -20,6 +20,7 @@ from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.journal import Journal
 from tests.peers.vsphere.library import Libraries
 from tests.peers.vsphere.operations import Operations
+from tests.peers.vsphere.pages import Pages
 from tests.peers.vsphere.power import Power
 from tests.peers.vsphere.programs import Programs
 from tests.peers.vsphere.roles import Roles
@@ -91,10 +92,8 @@ class World:
     ) -> tuple[int, int]:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
-        roles = Roles(self.upstream, accounts)
-        front.services = [
-            accounts, roles, self.transfers, self.operations, self.tasks, self.direct, self.content
-        ]  # fmt: skip
+        ours = [self.transfers, self.operations, self.tasks, self.direct, self.content]
+        front.services = [accounts, Roles(self.upstream, accounts), Pages(front.forward), *ours]
         front.expire, front.seen, front.name_of = accounts.expire, accounts.seen, self._name
         hosts.services, hosts.name_of = [self.transfers, Elsewhere()], self._name
         self._stack.callback(hosts.end)
@@ -111,7 +110,7 @@ class World:
     def make(self, name: str, shape: Shape) -> str | None:
         """A machine of this shape, without a guest yet; None where the name is taken."""
         inner = f'<entity type="Folder">{self.inventory.folder}</entity>{leaf("name", seeding.stored(name))}'
-        if self.upstream.call("SearchIndex", "SearchIndex", "FindChild", inner).findtext(tag("returnval")):
+        if self.upstream.ask("searchIndex", "FindChild", inner).findtext(tag("returnval")):
             return None
         return self._made(name, shape).moid
 
@@ -131,7 +130,9 @@ class World:
         made = seeding.create(self.upstream, self.inventory, name, shape)
         self.power.shapes[made.moid] = shape
         self.power.describe(made.moid)
-        self.disks.put(made.moid, self.disks.devices(made.moid))
+        self.disks.put(made.moid, odd.devices(self.disks.devices(made.moid), shape.odd))
+        if "encrypted" in shape.odd:
+            self.upstream.change(VM, made.moid, {"config.keyId": odd.KEY})
         return made
 
     def _name(self, asked: Asked) -> str:
