@@ -30,7 +30,7 @@ from golden_vsphere.faults import translated
 from golden_vsphere.guest import GuestLine
 from golden_vsphere.intents import Intents
 from golden_vsphere.inventory import Places, checked
-from golden_vsphere.line import Line, insisted, open_line
+from golden_vsphere.line import Line, open_line
 from golden_vsphere.machines import POINT, Held, Machines
 from golden_vsphere.making import CHANGING, Maker, Order
 from golden_vsphere.observing import result_of
@@ -243,7 +243,7 @@ class Vsphere:
                 what = f"the snapshot {name} of {held.name}"
                 result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
 
-        insisted(taken)
+        self.maker.insist(taken, held.native, held.name)
 
     def _off(self, machine: Machine, what: str) -> Held:
         held = self.machines.get(machine)
@@ -299,7 +299,7 @@ class Vsphere:
                 task = self.line.tell(lambda: native.RemoveSnapshot_Task(removeChildren=False, consolidate=True))
                 result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
 
-        insisted(gone)
+        self.maker.insist(gone, held.native, held.name)
         now = self.machines.held(held.native)
         if now is not None and now.seen.props.get("runtime.consolidationNeeded"):
             task = self.line.tell(held.native.ConsolidateVMDisks_Task)

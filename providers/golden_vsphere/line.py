@@ -137,11 +137,16 @@ class Line:
         self._stub.DropConnections()
 
 
-def insisted(act: Callable[[], T]) -> T:
-    """Once more where the answer was lost; only for what does no harm when it is done twice."""
+def insisted(act: Callable[[], T], come_to_rest: Callable[[], None]) -> T:
+    """
+    Once more where the answer was lost, after what may have been begun has come to rest.
+
+    Only for what looks for itself first, or does no harm when it is done twice.
+    """
     try:
         return act()
     except LostAnswer:
+        come_to_rest()
         return act()
 
 

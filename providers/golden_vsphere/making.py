@@ -14,24 +14,24 @@ from typing import Any
 
 from pyVmomi import vim
 
-from golden.errors import Conflict, NotAble
+from golden.errors import Conflict, NotAble, TimedOut
 from golden.model import Mark
-from golden.waiting import Deadline, Watcher
+from golden.waiting import Deadline, Waiting, Watcher
 from golden_vsphere import devices, marking, rights
-from golden_vsphere.faults import Gone, LostAnswer, is_fault, translated
+from golden_vsphere.faults import Gone, LostAnswer, is_a, is_fault, translated
 from golden_vsphere.inventory import checked
 from golden_vsphere.line import insisted
 from golden_vsphere.machines import Held, Machines
 from golden_vsphere.marking import Record
-from golden_vsphere.observing import Watch, result_of
+from golden_vsphere.observing import Watch, come_to_rest, result_of
 from golden_vsphere.room import Store
 
 COPYING = 6 * 3600
 """Seconds a copy of whole disks may take."""
 CHANGING = 600
 """Seconds any other task may take."""
-APPEARING = 20
-"""Seconds in which a clone whose answer was lost shows itself in the inventory."""
+APPEARING = 3
+"""Seconds in which a clone whose answer was lost shows itself once no task works on its source any more."""
 FLAT, LINKED = "moveAllDiskBackingsAndDisallowSharing", "createNewChildDiskBacking"
 NOTE = "Made by golden for {reference} ({role}, job {job}). Do not change: golden looks after it."
 
@@ -113,44 +113,42 @@ class Maker:
 
     def _cloned(self, order: Order, record: Record) -> Any:
         folder = self._places.make_images() if order.kind == marking.IMAGE else self._places.make_folder()
+        try:
+            return self._asked_for(order, folder, record)
+        except LostAnswer:
+            native = self._found_again(folder, record, order.source)
+        # Where it never appeared and does so only now, its name is taken, and the second order fails on that.
+        return native or self._asked_for(order, folder, record, again=True)
+
+    def _asked_for(self, order: Order, folder: Any, record: Record, *, again: bool = False) -> Any:
+        """One order of a clone, to its end; with ``again`` an earlier one may still come true."""
+        what = f"the clone {order.name}" if order.linked else f"the copy {order.name}"
         spec = clone_spec(order, record)
         try:
             task = self._line.tell(lambda: order.source.CloneVM_Task(folder, order.name, spec))
-        except LostAnswer as error:
-            return self._found_again(folder, record, error)
-        try:
-            what = f"the copy of {order.name}" if not order.linked else f"the clone {order.name}"
-            native = result_of(self._line, task, what, Deadline(COPYING), self._watcher, order.source)
+            return result_of(self._line, task, what, Deadline(COPYING), self._watcher, order.source)
         except Exception as error:
+            if again and is_a(error, "DuplicateName") and (late := self._found_again(folder, record, order.source)):
+                return late
             self._clear(folder, record, error)
             raise
-        return native
 
-    def _found_again(self, folder: Any, record: Record, lost: LostAnswer) -> Any:
-        """A clone whose answer was lost, once vCenter shows it; the loss itself where it never does."""
-        self._watcher.doing(f"looking for {record.name}: vCenter's answer was lost")
-        until = Deadline(APPEARING)
-        while True:
-            native = self._places.child(folder, record.name)
-            if native is not None:
-                self.wait_out(native, record.name)
-                held = self._machines.held(native)
-                if held is not None and held.record is not None and held.record.token == record.token:
-                    return native
-                if held is not None:
-                    raise Conflict(f"{record.name} was made by somebody else meanwhile") from lost
-            if until.left <= 0:
-                self._machines.intents.remove(record.name)
-                raise lost
-            self._pause()
-
-    def _pause(self) -> None:
-        """About a second, waited by the server: nothing is watched, so no update comes."""
-        collector = self._line.ask(self._line.content.propertyCollector.CreatePropertyCollector)
+    def _found_again(self, folder: Any, record: Record, source: Any) -> Any:
+        """A clone whose answer was lost, once vCenter shows it; None where it does not for a while."""
+        what = f"the clones of {record.name}'s source to end"
+        come_to_rest(self._line, source, what, Deadline(COPYING), self._watcher)
+        waiting = Waiting(Deadline(APPEARING), tick=0.5, watcher=self._watcher)
         try:
-            self._line.ask(lambda: collector.WaitForUpdatesEx("", vim_wait(1)))
-        finally:
-            self._line.ask(collector.Destroy)
+            native = waiting.until(f"{record.name} to appear", lambda: self._places.child(folder, record.name))
+        except TimedOut:
+            return None
+        self.wait_out(native, record.name)
+        held = self._machines.held(native)
+        if held is None:
+            return None
+        if held.record is None or held.record.token != record.token:
+            raise Conflict(f"{record.name} was made by somebody else meanwhile")
+        return native
 
     def wait_out(self, native: Any, name: str) -> None:
         """Until vCenter has finished making it, or it is gone again."""
@@ -166,7 +164,7 @@ class Maker:
             return
 
     def _clear(self, folder: Any, record: Record, error: Exception) -> None:
-        """Take away what a failed clone left, if it is this one's; never hides the failure itself."""
+        """Take away what a refused clone left, if it is this one's; never hides the refusal itself."""
         if not is_fault(error):
             return
         try:
@@ -190,7 +188,7 @@ class Maker:
         try:
             self.change(native, order.name, extraConfig=done.options(), annotation=note, deviceChange=hardware)
             if is_image:
-                self.mark_as_template(native)
+                self.mark_as_template(native, order.name)
         except Exception as error:
             if is_fault(error):
                 self.destroy(held)
@@ -200,19 +198,25 @@ class Maker:
             raise Conflict(f"{order.name} does not keep golden's record, or was taken away while it was made")
         return finished
 
-    def mark_as_template(self, native: Any) -> None:
+    def mark_as_template(self, native: Any, name: str) -> None:
         """At once, no task; being one already is success."""
-        try:
-            self._line.tell(native.MarkAsTemplate)
-        except (LostAnswer, vim.fault.InvalidState):
+
+        def marked() -> None:
             held = self._machines.held(native)
             if held is None or not held.is_template:
-                raise
+                self._line.tell(native.MarkAsTemplate)
+
+        self.insist(marked, native, name)
+
+    def insist(self, act: Callable[[], None], native: Any, name: str) -> None:
+        """Once more where the answer was lost, after the machine has come to rest."""
+        what, limit = f"the tasks of {name} to end", Deadline(CHANGING)
+        insisted(act, lambda: come_to_rest(self._line, native, what, limit, self._watcher))
 
     def change(self, native: Any, name: str, **changes: Any) -> None:
         """Reconfigure; asking twice for the same is harmless, so a lost answer is asked again once."""
         spec = vim.vm.ConfigSpec(**changes)
-        insisted(lambda: self._do(lambda: native.ReconfigVM_Task(spec), f"changing {name}", native))
+        self.insist(lambda: self._do(lambda: native.ReconfigVM_Task(spec), f"changing {name}", native), native, name)
 
     def _do(self, call: Callable[[], Any], what: str, watched: Any = None) -> None:
         task = self._line.tell(call)
@@ -224,7 +228,7 @@ class Maker:
         what = f"{held.name} to be switched {'on' if on else 'off'}"
         call = (lambda: native.PowerOnVM_Task(None)) if on else native.PowerOffVM_Task
         try:
-            insisted(lambda: self._do(call, what, native))
+            self.insist(lambda: self._do(call, what, native), native, held.name)
         except vim.fault.InvalidPowerState as error:
             if str(error.existingState) != ("poweredOn" if on else "poweredOff"):
                 raise
@@ -234,16 +238,10 @@ class Maker:
         try:
             if not held.is_off:
                 self.power(held, on=False)
-            insisted(lambda: self._do(held.native.Destroy_Task, f"{held.name} to go"))
+            what = f"{held.name} to go"
+            self.insist(lambda: self._do(held.native.Destroy_Task, what), held.native, held.name)
         except Gone:
             return
-
-
-def vim_wait(seconds: int) -> Any:
-    """How long WaitForUpdatesEx may take."""
-    from golden_vsphere.reading import PC
-
-    return PC.WaitOptions(maxWaitSeconds=seconds)
 
 
 def clone_spec(order: Order, record: Record) -> Any:

@@ -11,13 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyVmomi import vim
-
 from golden.errors import Conflict, TimedOut
 from golden.waiting import Deadline, Silent, Watcher
 from golden_vsphere.faults import BROKEN, Gone, NotAuthenticated, is_a
 from golden_vsphere.line import Line
-from golden_vsphere.reading import PC
+from golden_vsphere.reading import PC, props, several
 
 LOOK = 5
 """Seconds one WaitForUpdatesEx may take: shorter than any proxy's patience, and a request to stop is heeded soon."""
@@ -25,6 +23,7 @@ BREAKS = 5
 """Times in a row that the connection may break while waiting."""
 TASK = ("info.state", "info.error", "info.result")
 """Never ``info.entity``: older simulators send a kind of it that cannot be decoded (facts 1)."""
+OVER = ("success", "error")
 QUESTION = "runtime.question"
 State = dict[str, Any]
 
@@ -132,7 +131,7 @@ def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Wat
 
     def over(seen: dict[str, State]) -> bool | None:
         states.update(seen.get(str(task._moId), {}))
-        return True if str(states.get("info.state")) in ("success", "error") else None
+        return True if str(states.get("info.state")) in OVER else None
 
     Watch(line, targets, watcher).until(what, over, deadline)
     if str(states["info.state"]) == "error":
@@ -140,6 +139,23 @@ def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Wat
     return states.get("info.result")
 
 
-def is_machine(native: Any) -> bool:
-    """Whether this is a virtual machine."""
-    return isinstance(native, vim.VirtualMachine)
+def come_to_rest(line: Line, native: Any, what: str, deadline: Deadline, watcher: Watcher) -> None:
+    """
+    Wait until no task works on a machine any more; after a lost answer nobody knows whether one does.
+
+    By the recent tasks of vCenter and of the machine itself, which both name what is queued or running.
+    """
+    recent = list(props(line, line.content.taskManager, ("recentTask",)).get("recentTask", ()))
+    with contextlib.suppress(Gone):
+        recent += props(line, native, ("recentTask",)).get("recentTask", ())
+    unique = list({str(task._moId): task for task in recent}.values())
+    for seen in several(line, unique, ("info.state", "info.entity")):
+        entity = seen.props.get("info.entity")
+        if entity is None or entity._moId != native._moId or str(seen.props.get("info.state")) in OVER:
+            continue
+
+        def is_over(states: dict[str, State], task: str = seen.moid) -> bool | None:
+            return True if str(states.get(task, {}).get("info.state")) in OVER else None
+
+        with contextlib.suppress(Gone):
+            Watch(line, [(seen.native, ("info.state",))], watcher).until(what, is_over, deadline)

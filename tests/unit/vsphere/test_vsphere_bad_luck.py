@@ -1,0 +1,313 @@
+"""Answers that are lost, tasks that are refused, transfers that break: nothing is made twice and nothing is left."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from golden.errors import Conflict, EndpointError, GoldenError, Refused, Unreachable
+from golden.guest.communicator import LineLost
+from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
+from golden.provider import Hypervisor, Scope
+from golden.waiting import Deadline
+from golden_vsphere import PROVIDER
+from tests.e2e.vsphere_bench import endpoint
+from tests.peers.vsphere.peer import Peer
+from tests.peers.vsphere.seeding import VM
+from tests.unit.vsphere.conftest import Opening
+
+MARK = Mark(Role.VERSION, "job-1", "win2022", "here")
+OTHER = Mark(Role.CAPTURE, "job-2", "win2022", "here")
+
+
+@pytest.fixture(scope="module")
+def bare(shared: Peer) -> str:
+    """A user's machine without a guest."""
+    return shared.seed("bare", state=None).name
+
+
+class Stage:
+    """golden's machines, made when a verb needs them, and the verbs."""
+
+    def __init__(self, hypervisor: Hypervisor, where: str) -> None:
+        self.hypervisor, self.where = hypervisor, where
+
+    def adopt(self) -> Machine:
+        """A machine that is off and not frozen."""
+        return self.hypervisor.adopt("base", Origin("machine", self.where), MARK, in_place=False)
+
+    def base(self) -> Machine:
+        """The same, there already or not."""
+        return self.hypervisor.find("base") or self.adopt()
+
+    def point(self) -> Snapshot:
+        """Frozen."""
+        return self.hypervisor.freeze(self.base(), "v1")
+
+    def clone(self) -> Machine:
+        """A linked clone of it."""
+        return self.hypervisor.clone("clone", self.point(), MARK, CloneOptions())
+
+    def clear(self) -> None:
+        """Everything of golden's is taken away."""
+        if (image := self.hypervisor.find_image("image")) is not None:
+            self.hypervisor.discard_image(image)
+        for name in ("clone", "base"):
+            machine = self.hypervisor.find(name)
+            if machine is not None and not machine.settled:
+                machine = self.hypervisor.settle(machine)
+            for point in machine.snapshots if machine else ():
+                self.hypervisor.drop_snapshot(Snapshot(name, point))
+            if machine is not None:
+                self.hypervisor.destroy(machine)
+        assert self.hypervisor.list_marked() == ()
+
+
+Verb = Callable[[Stage], Callable[[], object]]
+
+
+def _adopt(stage: Stage) -> Callable[[], object]:
+    return stage.adopt
+
+
+def _clone(stage: Stage) -> Callable[[], object]:
+    point = stage.point()
+    return lambda: stage.hypervisor.clone("clone", point, MARK, CloneOptions())
+
+
+def _start(stage: Stage) -> Callable[[], object]:
+    machine = stage.base()
+    return lambda: stage.hypervisor.start(machine)
+
+
+def _stop(stage: Stage) -> Callable[[], object]:
+    machine = stage.hypervisor.start(stage.base())
+    return lambda: stage.hypervisor.stop(machine)
+
+
+def _freeze(stage: Stage) -> Callable[[], object]:
+    machine = stage.base()
+    return lambda: stage.hypervisor.freeze(machine, "v1")
+
+
+def _mark(stage: Stage) -> Callable[[], object]:
+    machine = stage.base()
+    return lambda: stage.hypervisor.mark(machine, OTHER)
+
+
+def _disconnect(stage: Stage) -> Callable[[], object]:
+    options = CloneOptions(network="VM Network")
+    machine = stage.hypervisor.clone("clone", stage.point(), MARK, options)
+    return lambda: stage.hypervisor.disconnect(machine)
+
+
+def _drop(stage: Stage) -> Callable[[], object]:
+    point = stage.point()
+    return lambda: stage.hypervisor.drop_snapshot(point)
+
+
+def _destroy(stage: Stage) -> Callable[[], object]:
+    machine = stage.base()
+    return lambda: stage.hypervisor.destroy(machine)
+
+
+def _capture(stage: Stage) -> Callable[[], object]:
+    machine = stage.base()
+    return lambda: stage.hypervisor.capture("image", machine, MARK)
+
+
+def _discard(stage: Stage) -> Callable[[], object]:
+    image = stage.hypervisor.capture("image", stage.base(), MARK)
+    return lambda: stage.hypervisor.discard_image(image)
+
+
+VERBS: list[tuple[Verb, str]] = [
+    (_adopt, "CloneVM_Task"),
+    (_adopt, "ReconfigVM_Task"),
+    (_clone, "CloneVM_Task"),
+    (_clone, "ReconfigVM_Task"),
+    (_start, "PowerOnVM_Task"),
+    (_stop, "PowerOffVM_Task"),
+    (_freeze, "CreateSnapshot_Task"),
+    (_mark, "ReconfigVM_Task"),
+    (_disconnect, "ReconfigVM_Task"),
+    (_drop, "RemoveSnapshot_Task"),
+    (_destroy, "Destroy_Task"),
+    (_capture, "CloneVM_Task"),
+    (_capture, "MarkAsTemplate"),
+    (_discard, "Destroy_Task"),
+]
+IDS = [f"{verb.__name__[1:]}-{call}" for verb, call in VERBS]
+TASKS = [pair for pair in VERBS if pair[1].endswith("_Task")]
+
+
+def made(peer: Peer) -> Counter[str]:
+    """Names of all machines and templates there are, and how often each."""
+    moids = peer.world.inventory.machines()
+    return Counter(peer.world.upstream.texts(VM, moid, "name")["name"] for moid in moids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("verb", "call"), VERBS, ids=IDS)
+@pytest.mark.parametrize("loss", ["drop-before", "drop-after"])
+def test_a_lost_answer_is_looked_after(
+    peer: Peer, opening: Opening, bare: str, verb: Verb, call: str, loss: str
+) -> None:
+    """The verb finds out whether it was done and ends well; nothing is there twice, nothing is left."""
+    before, stage = made(peer), Stage(opening(), bare)
+    try:
+        act = verb(stage)
+        there = stage.hypervisor.list_marked()
+        peer.rule(call, loss)
+        act()
+        assert peer.world.rules.unmet() == []
+        made_now = made(peer) - before
+        assert max(made_now.values(), default=1) == 1
+        machine = stage.hypervisor.find("base")
+        assert machine is None or machine.snapshots in ((), ("v1",))
+        assert len(stage.hypervisor.list_marked()) in (len(there) - 1, len(there), len(there) + 1)
+    finally:
+        peer.world.rules.clear()
+        stage.clear()
+    assert made(peer) == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("verb", "call"), [pair for pair in VERBS if pair[1] != "MarkAsTemplate"], ids=lambda x: str(x)
+)
+def test_a_task_that_fails_leaves_nothing(peer: Peer, opening: Opening, bare: str, verb: Verb, call: str) -> None:
+    """The task's fault is told, and what had been made for it is gone; the next try works."""
+    before, stage = made(peer), Stage(opening(), bare)
+    try:
+        act = verb(stage)
+        there = set(stage.hypervisor.list_marked())
+        peer.rule(call, "task", kind="SystemError", detail={"reason": "internal error"})
+        with pytest.raises(EndpointError, match="did not work") as caught:
+            act()
+        assert "internal error" in (caught.value.details or "")
+        assert set(stage.hypervisor.list_marked()) == there
+        act()
+    finally:
+        peer.world.rules.clear()
+        stage.clear()
+    assert made(peer) == before
+
+
+def test_a_connection_that_breaks_while_waiting_goes_on(peer: Peer, opening: Opening, bare: str) -> None:
+    """The task is one and the same; nothing is asked for again."""
+    stage = Stage(opening(), bare)
+    count = len(peer.requests("CloneVM_Task"))
+    peer.rule("WaitForUpdatesEx", "drop-before", times=2)
+    stage.adopt()
+    assert len(peer.requests("CloneVM_Task")) == count + 1
+    stage.clear()
+
+
+def test_a_server_that_is_busy_is_told(peer: Peer, opening: Opening, bare: str) -> None:
+    """HTTP 503 at every call: Unreachable, and no traceback."""
+    hypervisor = opening()
+    peer.rule(".*", "http", status=503, times=0)
+    with pytest.raises(Unreachable):
+        hypervisor.find("base")
+    with pytest.raises(Unreachable):
+        hypervisor.examine(Origin("machine", bare))
+
+
+def test_a_machine_that_others_work_on_is_conflict(peer: Peer, opening: Opening, bare: str) -> None:
+    """A backup holds it: TaskInProgress."""
+    stage = Stage(opening(), bare)
+    machine = stage.base()
+    peer.rule("CreateSnapshot_Task", "fault", kind="TaskInProgress", detail={"task": ("Task", "task-1")})
+    with pytest.raises(Conflict, match="something else is being done"):
+        stage.hypervisor.freeze(machine, "v1")
+    stage.clear()
+
+
+def test_somebody_elses_machine_with_the_name_stays(peer: Peer, opening: Opening, bare: str) -> None:
+    """What lies in golden's folder without golden's record is nobody's to take away."""
+    stage = Stage(opening(), bare)
+    stage.base()
+    up, places = peer.world.upstream, vars(stage.hypervisor)["places"]
+    theirs = places.machine(bare)._moId
+    golden, home = places.folder()._moId, places.machines._moId
+    up.carry("Folder", golden, "MoveIntoFolder_Task", f'<list type="{VM}">{theirs}</list>')
+    try:
+        assert stage.hypervisor.find(bare) is None
+        with pytest.raises(Conflict, match="there already"):
+            stage.hypervisor.adopt(bare, Origin("machine", "base"), MARK, in_place=False)
+        assert [one.name for one in stage.hypervisor.list_marked()] == ["base"]
+    finally:
+        up.carry("Folder", home, "MoveIntoFolder_Task", f'<list type="{VM}">{theirs}</list>')
+        stage.clear()
+
+
+def test_a_machine_that_somebody_renamed_is_found(peer: Peer, opening: Opening, bare: str) -> None:
+    """By its record; and taken away like any other."""
+    stage = Stage(opening(), bare)
+    machine = stage.base()
+    moid = machine.id.partition(":")[0]
+    peer.world.upstream.carry("VirtualMachine", moid, "Rename_Task", "<newName>an admin was here</newName>")
+    assert stage.hypervisor.find("base") == machine
+    stage.clear()
+
+
+def test_nothing_that_is_written_or_shown_holds_a_password(peer: Peer, tmp_path: Path, bare: str) -> None:
+    """State, errors and every object of the connection; the request log knows what was sent."""
+    hypervisor = PROVIDER.open(endpoint(peer, tmp_path / "secrets"), Scope("job-1", tmp_path / "state"))
+    stage, said = Stage(hypervisor, bare), []
+    machine = stage.base()
+    line = hypervisor.communicator(hypervisor.start(machine))
+    for act in (lambda: line.ready(Deadline(0.2)), lambda: hypervisor.freeze(machine, "v1")):
+        with pytest.raises(GoldenError) as caught:
+            act()
+        said.append(f"{caught.value!r} {caught.value.brief} {caught.value.details} {caught.value.hint}")
+    shown = [repr(value) for value in (hypervisor, line, *vars(hypervisor).values(), *vars(hypervisor.line).values())]  # type: ignore[attr-defined]
+    written = [path.read_text() for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    for secret in (peer.password, peer.guest_password):
+        assert not [text for text in (*said, *shown, *written) if secret in text]
+    stage.clear()
+    hypervisor.close()
+
+
+@pytest.mark.slow
+def test_a_transfer_that_breaks_is_resumed_at_its_piece(peer: Peer, opening: Opening) -> None:
+    """Pieces that arrived stay; a piece that broke is sent again, and the file is whole."""
+    seeded = peer.seed("windows")
+    stage = Stage(opening(), seeded.name)
+    line = stage.hypervisor.communicator(stage.hypervisor.start(stage.base()))
+    line.ready(Deadline(30))
+    path, first, second = "C:\\Windows\\Temp\\big", b"a" * 70_000, bytes(range(256)) * 300
+    line.write(path, 0, first)
+    peer.rule("PUT /guestFile", "drop-before")
+    with pytest.raises(LineLost):
+        line.write(path, len(first), second)
+    line.write(path, len(first), second)
+    peer.rule("GET /guestFile", "drop-before")
+    with pytest.raises(LineLost):
+        line.read(path, 0, 10)
+    assert line.read(path, 0, 1 << 20) == first + second
+    assert line.read(path, 69_998, 4) == b"aa\x00\x01"
+    moid = stage.hypervisor.find("base").id.partition(":")[0]  # type: ignore[union-attr]
+    left = {one.name for one in (peer.guest(moid) / "Windows/Temp").iterdir()}
+    line.close()
+    assert {one for one in left if "golden-" in one} == set()
+    assert not (peer.guest(moid) / "Windows/Temp/place.ps1").exists()
+    stage.clear()
+
+
+@pytest.mark.slow
+def test_a_guest_that_refuses_the_account_is_told(peer: Peer, opening: Opening, tmp_path: Path) -> None:
+    """Refused, with where the account is written, and not with the password."""
+    seeded = peer.seed("locked")
+    (tmp_path / "wrong").write_text("hunter2")
+    stage = Stage(opening(guest_password_file=str(tmp_path / "wrong")), seeded.name)
+    machine = stage.hypervisor.start(stage.base())
+    with pytest.raises(Refused, match="refuses the account Administrator") as caught:
+        stage.hypervisor.communicator(machine).ready(Deadline(30))
+    assert "hunter2" not in f"{caught.value.brief}{caught.value.details}{caught.value.hint}"
+    assert machine.power is Power.ON
+    stage.clear()
