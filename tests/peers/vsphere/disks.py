@@ -71,29 +71,23 @@ class Disks:
                 backing.remove(parent)
         self.put(moid, made)
 
-    def merge(self, moid: str, snapshot: str) -> bool:
+    def merge(self, moid: str, snapshot: str, left: list[str]) -> None:
         """
-        A snapshot was removed: what stands on its disks is merged into them, unless others stand on them too.
+        A snapshot was removed: what the machine and its snapshots that are ``left`` have on top is merged into it.
 
-        False where somebody else needs them: the chain stays as deep as it is.
+        Where another machine's disks stand on the same files nothing is merged: the chain stays as deep as it is.
         """
         gone = {chain[0] for chain in self._chains.get(snapshot, ()) if chain}
-        others = [chain for owner, chains in self._chains.items() if owner not in (moid, snapshot) for chain in chains]
         self.forget(snapshot)
-        if any(gone & set(chain) for chain in others):
-            return False
-        made = self.devices(moid)
-        for disk in disks(made):
-            child = part(disk, "backing")
-            while (under := child.find(tag("parent"))) is not None:
-                if under.findtext(tag("fileName")) in gone:
-                    _text(child, "fileName", under.findtext(tag("fileName"), ""))
-                    child.remove(under)
-                    child.extend(under.findall(tag("parent")))
-                else:
-                    child = under
-        self.put(moid, made)
-        return True
+        mine = {moid, *left}
+        if any(gone & set(chain) for owner, chains in self._chains.items() if owner not in mine for chain in chains):
+            return
+        for owner in [moid, *left]:
+            kind = VM if owner == moid else SNAPSHOT
+            made = self.devices(owner, kind)
+            for disk in disks(made):
+                _collapse(part(disk, "backing"), gone)
+            self.put(owner, made, kind)
 
     def _grown(self, devices: ET.Element) -> ET.Element:
         made = copy.deepcopy(devices)
@@ -140,3 +134,14 @@ def _text(element: ET.Element, name: str, text: str) -> None:
     found = element.find(tag(name))
     assert found is not None
     found.text = text
+
+
+def _collapse(backing: ET.Element, gone: set[str]) -> None:
+    """Whoever stands directly on one of these files becomes it."""
+    while (under := backing.find(tag("parent"))) is not None:
+        if under.findtext(tag("fileName")) in gone:
+            _text(backing, "fileName", under.findtext(tag("fileName"), ""))
+            backing.remove(under)
+            backing.extend(under.findall(tag("parent")))
+        else:
+            backing = under

@@ -54,8 +54,6 @@ class Effects:
         )
         tree = doing.before.get("snapshot")
         doing.snapshots = [] if tree is None else [s.text or "" for s in tree.iter(tag("snapshot"))]
-        if doing.call.kind == SNAPSHOT and doing.call.text("removeChildren") == "true":
-            doing.snapshots = _below(tree, doing.call.this)
 
     def end(self, doing: Doing) -> None:
         """The simulator has done it."""
@@ -118,17 +116,17 @@ class Effects:
         self._changed(doing.machine)
 
     def _RemoveSnapshot_Task(self, doing: Doing) -> None:  # noqa: N802
-        gone = doing.snapshots if doing.call.text("removeChildren") == "true" else [doing.call.this]
-        for each in gone:
-            self._drop(doing.machine, each)
+        this, tree = doing.call.this, doing.before.get("snapshot")
+        self._drop(doing, _below(tree, this) if doing.call.text("removeChildren") == "true" else [this])
 
     def _RemoveAllSnapshots_Task(self, doing: Doing) -> None:  # noqa: N802
-        for each in doing.snapshots:
-            self._drop(doing.machine, each)
+        self._drop(doing, doing.snapshots[::-1])
 
-    def _drop(self, machine: str, snapshot: str) -> None:
-        self._guests.remove(snapshot)
-        self._disks.merge(machine, snapshot)
+    def _drop(self, doing: Doing, gone: list[str]) -> None:
+        left = [each for each in doing.snapshots if each not in gone]
+        for each in gone:
+            self._guests.remove(each)
+            self._disks.merge(doing.machine, each, left)
 
     def _Destroy_Task(self, doing: Doing) -> None:  # noqa: N802
         for each in (doing.machine, *doing.snapshots):

@@ -26,7 +26,7 @@ from tests.peers.vsphere.programs import Programs
 from tests.peers.vsphere.roles import Roles
 from tests.peers.vsphere.rules import Rules
 from tests.peers.vsphere.seeding import VM, Inventory, Seeded, Shape
-from tests.peers.vsphere.server import Asked, Front
+from tests.peers.vsphere.server import Asked, Front, Service
 from tests.peers.vsphere.strict import Strict
 from tests.peers.vsphere.tasks import Tasks
 from tests.peers.vsphere.transfers import Elsewhere, Transfers
@@ -92,7 +92,7 @@ class World:
     ) -> tuple[int, int]:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
-        ours = [self.transfers, self.operations, self.tasks, self.direct, self.content]
+        ours: list[Service] = [self.transfers, self.operations, self.tasks, self.direct, self.content]
         front.services = [accounts, Roles(self.upstream, accounts), Pages(front.forward), *ours]
         front.expire, front.seen, front.name_of = accounts.expire, accounts.seen, self._name
         hosts.services, hosts.name_of = [self.transfers, Elsewhere()], self._name
