@@ -12,14 +12,15 @@ from pathlib import Path
 @dataclass
 class Request:
     """
-    One request. ``call`` is the SOAP method, or ``VERB /path`` without its query; ``name`` the machine's or new
-    thing's name where it has one; ``fault`` the fault or injected deed it ended with, "" where all went well.
+    One request. ``call`` is the SOAP method, or ``VERB /path`` without its query; ``name`` the new thing's name where
+    it has one, ``machine`` the name of the machine it is about; ``fault`` the fault or injected deed it ended with.
     """
 
     call: str
     user: str = ""
     this: str = ""
     name: str = ""
+    machine: str = ""
     given: dict[str, str] = field(default_factory=dict)
     status: int = 0
     fault: str = ""

@@ -15,8 +15,9 @@ DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire"
 class Rule:
     """
     One misfortune. ``call`` is a regular expression that must match the whole method (``CloneVM_Task``) or the
-    whole ``VERB /path`` of a REST, file or datastore request; ``named`` one that is searched in the machine's or the
-    new thing's name. It acts from the ``nth`` such call on, ``times`` times (0: for ever).
+    whole ``VERB /path`` of a REST, file or datastore request; ``named`` one that is searched in the machine's name
+    and in the new thing's (each a line of its own). It acts from the ``nth`` such call on, ``times`` times (0: for
+    ever).
 
     ``do``: ``fault`` (``kind``, ``detail``), ``task`` (the task ends in that fault, nothing done), ``http``
     (``status``), ``drop-before`` (nothing is done), ``drop-after`` (it is done and nobody is told), ``delay``
@@ -74,7 +75,7 @@ class Rules:
         found = []
         with self._lock:
             for rule, met in self._rules:
-                if re.fullmatch(rule.call, call) and re.search(rule.named, name):
+                if re.fullmatch(rule.call, call) and re.search(rule.named, name, re.MULTILINE):
                     met[0] += 1
                     if met[0] >= rule.nth and (not rule.times or met[0] < rule.nth + rule.times):
                         found.append(rule)

@@ -66,7 +66,7 @@ class Front:
     def __init__(self, upstream: Upstream, rules: Rules, journal: Journal) -> None:
         self.upstream, self.rules, self.journal = upstream, rules, journal
         self.services: list[Service] = []
-        self.name_of: Callable[[Asked], str] = lambda asked: ""
+        self.names_of: Callable[[Asked], tuple[str, str]] = lambda asked: ("", "")
         self.expire: Callable[[Asked], None] = lambda asked: None
         self.seen: Callable[[Asked, Reply], Reply] = lambda asked, reply: reply
         self._listeners: list[http.server.ThreadingHTTPServer] = []
@@ -93,8 +93,9 @@ class Front:
             except ValueError as error:
                 return Reply(500, XML, refusal(Fault("InvalidRequest", message=str(error))))
             asked.entry.call, asked.entry.this = asked.call.method, asked.call.this
-        asked.entry.name = self.name_of(asked)
-        asked.rules = self.rules.acting(asked.entry.call, asked.entry.name)
+        asked.entry.name, asked.entry.machine = self.names_of(asked)
+        names = "\n".join(each for each in (asked.entry.name, asked.entry.machine) if each)
+        asked.rules = self.rules.acting(asked.entry.call, names)
         asked.entry.rules = [rule.do for rule in asked.rules]
         try:
             reply = self._before(asked) or (self._soap(asked, asked.call) if asked.call else self._rest(asked))

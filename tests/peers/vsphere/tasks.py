@@ -6,6 +6,7 @@ import threading
 import time
 import xml.etree.ElementTree as ET
 from collections import defaultdict
+from http.client import HTTPException
 from xml.sax.saxutils import escape
 
 from tests.peers.vsphere.effects import Doing, Effects
@@ -32,6 +33,8 @@ class Tasks:
         self._answered: dict[str, threading.Event] = {}
         self._running: dict[str, threading.Thread] = {}
         self._over = threading.Event()
+        self.broken: list[str] = []
+        """What went wrong in the peer itself; the client sees SystemError."""
 
     def end(self) -> None:
         """Wait for what is at work; nothing new is begun."""
@@ -90,8 +93,9 @@ class Tasks:
                     values["info.progress"] = value("100", "xsd:int")
                 self._up.change("Task", task, values)
                 self._up.change("Task", task, {"info.state": value("error" if error else "success", "TaskInfoState")})
-        except OSError:
-            return  # the simulator is gone: the peer ends
+        except (OSError, HTTPException):
+            if not self._over.is_set():
+                self.broken.append(f"{doing.call.method}: the simulator is gone")
         finally:
             with self._guard:
                 self._running.pop(task, None)
@@ -119,6 +123,9 @@ class Tasks:
             return None, _error(f'<fault xsi:type="{fault.kind}">{fault.leaves()}</fault>', fault.message)
         except Upset as upset:
             return None, _error(_fault(upset.met.detail), upset.met.message)
+        except Exception as error:
+            self.broken.append(f"{doing.call.method}: {error!r}")
+            return None, _error(_fault(None), f"the peer broke: {error!r}")
 
     def _carried(self, doing: Doing) -> tuple[str | None, str | None]:
         self._effects.begin(doing)

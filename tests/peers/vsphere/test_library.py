@@ -14,6 +14,8 @@ import pytest
 from tests.peers.vsphere.client import Client, connected, rest
 from tests.peers.vsphere.peer import Peer, vcenter
 
+pytestmark = pytest.mark.slow
+
 OVF = "/rest/com/vmware/vcenter/ovf/library-item"
 VMTX = "/rest/vcenter/vm-template/library-items"
 ITEMS = "/rest/com/vmware/content/library/item"
@@ -205,6 +207,9 @@ def test_rights_on_libraries_are_global_ones(peer: Peer) -> None:
     with rest(peer, "reader", "reader-password") as web:
         assert capture(web, machine.moid, {"library_id": where}, "x", "").status_code == 403
         assert value(web.get(ITEMS, params={"library_id": where})) == []
+        peer.rule(f"GET {ITEMS}", "expire")
+        assert web.get(ITEMS, params={"library_id": where}).status_code == 401
+        assert web.get(ITEMS, params={"library_id": where}).status_code == 401
     with pytest.raises(httpx.HTTPStatusError, match="401"), rest(peer, "reader", "wrong"):
         pass
 

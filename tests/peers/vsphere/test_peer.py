@@ -17,6 +17,8 @@ from pyVmomi import vim, vmodl
 from tests.peers.vsphere.client import Client, connected
 from tests.peers.vsphere.peer import Peer, vcenter
 
+pytestmark = pytest.mark.slow  # it is built for minutes on a fresh computer
+
 SYSTEM = "C:\\Windows\\System32\\"
 
 
@@ -265,6 +267,49 @@ def test_a_restart_from_inside_is_a_new_boot_mark(peer: Peer, client: Client) ->
     )
     assert seen[-1][ready] is True
     assert client.programs.ListProcessesInGuest(machine, client.login, []) == []
+
+
+def test_power_by_tools_and_templates_that_are_machines_again(peer: Peer, client: Client) -> None:
+    """RebootGuest leaves it on; a template that became a machine again starts; both are logged by machine."""
+    machine = client.machine(peer.seed("tools").moid)
+    client.boot(machine)
+    ready = "guest.guestOperationsReady"
+    machine.RebootGuest()
+    states = [each.get(ready) for each in client.watch(machine, [ready], lambda s: s.get(ready) is False)]
+    assert states[-1] is False
+    client.watch(machine, [ready], lambda s: s.get(ready) is True)
+    machine.ShutdownGuest()
+    client.off(machine)
+    machine.MarkAsTemplate()
+    assert client.read(machine, "config.template") == {"config.template": True}
+    machine.MarkAsVirtualMachine(vim.ResourcePool(peer.world.inventory.pool, client.si._stub), None)
+    client.boot(machine)
+    assert {each.call for each in peer.requests() if each.machine == "tools"} >= {"RebootGuest", "MarkAsTemplate"}
+
+
+def test_a_clone_can_be_made_with_its_cards_unplugged(peer: Peer, client: Client) -> None:
+    """By the clone's specification; the source's card stays as it is."""
+    machine = client.machine(peer.seed("card").moid)
+
+    def card(vm: Any) -> Any:
+        devices = client.read(vm, "config.hardware.device")["config.hardware.device"]
+        return next(d for d in devices if isinstance(d, vim.vm.device.VirtualEthernetCard))
+
+    edited = card(machine)
+    edited.connectable.startConnected = False
+    change = vim.vm.device.VirtualDeviceSpec(operation="edit", device=edited)
+    made = clone(client, machine, "card-clone", location=vim.vm.RelocateSpec(deviceChange=[change]))
+    assert card(made).connectable.startConnected is False
+    assert card(machine).connectable.startConnected is True
+    client.wait(made.ReconfigVM_Task(vim.vm.ConfigSpec(deviceChange=[plugged(card(made))])))
+    assert card(made).connectable.startConnected is True
+    assert card(made).macAddress != card(machine).macAddress
+
+
+def plugged(card: Any) -> Any:
+    """The change that connects a card at power-on."""
+    card.connectable.startConnected = True
+    return vim.vm.device.VirtualDeviceSpec(operation="edit", device=card)
 
 
 def test_tasks_take_time_and_can_be_canceled(peer: Peer, client: Client) -> None:

@@ -19,6 +19,8 @@ from tests.peers.vsphere.client import Client, connected
 from tests.peers.vsphere.peer import Peer, vcenter
 from tests.peers.vsphere.world import Times
 
+pytestmark = pytest.mark.slow
+
 
 def job(peer: Peer, machine: str, names: list[str], met: list[BaseException]) -> None:
     """Clone, start, write, stop, snapshot, destroy: what a job does, with a session of its own."""
@@ -39,7 +41,6 @@ def job(peer: Peer, machine: str, names: list[str], met: list[BaseException]) ->
         met.append(error)
 
 
-@pytest.mark.slow
 def test_jobs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     """Two on one machine and one on another, each with files of its own; nothing is left, no update is lost."""
     with vcenter(tmp_path / "p") as peer:
@@ -60,7 +61,6 @@ def test_jobs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
             assert [each.parent for each in backings] == [None]
 
 
-@pytest.mark.slow
 def test_no_watcher_misses_the_end_of_a_task(tmp_path: Path) -> None:
     """Tasks that are over while their watcher is set up are seen all the same."""
     with vcenter(tmp_path / "p", times=Times(task=0.003)) as peer, connected(peer) as client:

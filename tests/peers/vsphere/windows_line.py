@@ -43,7 +43,8 @@ def command(line: str) -> list[str]:
     if not found:
         return arguments(line)
     switches, text = found[1].split(), found[2].strip()
-    plain = text.count('"') == 2 and not re.search(r"[&<>()@^|]", text) and " " in text.split('"')[1]
+    inside = text.split('"')[1] if text.count('"') == 2 else ""
+    plain = " " in inside and not re.search(r"[&<>()@^|]", inside)
     if text.startswith('"') and ("/s" in (s.lower() for s in switches) or not plain):
         head, _, tail = text[1:].rpartition('"')
         text = head + tail

@@ -14,7 +14,7 @@ from tests.peers.vsphere.accounts import Accounts
 from tests.peers.vsphere.capture import Captures
 from tests.peers.vsphere.content import Content
 from tests.peers.vsphere.direct import Direct
-from tests.peers.vsphere.disks import Disks
+from tests.peers.vsphere.disks import SNAPSHOT, Disks
 from tests.peers.vsphere.effects import Effects
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.journal import Journal
@@ -84,8 +84,10 @@ class World:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End everything, newest first."""
+        """End everything, newest first; what the peer itself did wrong is told where nothing else went wrong."""
         self._stack.close()
+        if error is None and self.tasks.broken:
+            raise AssertionError("the peer broke: " + "\n".join(self.tasks.broken))
 
     def open(
         self, journal: Journal, accounts: Accounts, vcenter: ssl.SSLContext, host: ssl.SSLContext
@@ -94,8 +96,8 @@ class World:
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
         ours: list[Service] = [self.transfers, self.operations, self.tasks, self.direct, self.content]
         front.services = [accounts, Roles(self.upstream, accounts), Pages(front.forward), *ours]
-        front.expire, front.seen, front.name_of = accounts.expire, accounts.seen, self._name
-        hosts.services, hosts.name_of = [self.transfers, Elsewhere()], self._name
+        front.expire, front.seen, front.names_of = accounts.expire, accounts.seen, self._names
+        hosts.services, hosts.names_of = [self.transfers, Elsewhere()], self._names
         self._stack.callback(hosts.end)
         self._stack.callback(front.end)
         front.port, hosts.port = front.listen(vcenter), hosts.listen(host)
@@ -135,21 +137,19 @@ class World:
             self.upstream.change(VM, made.moid, {"config.keyId": odd.KEY})
         return made
 
-    def _name(self, asked: Asked) -> str:
-        """The name that rules and the journal go by: of the new thing, or of the machine a call is about."""
+    def _names(self, asked: Asked) -> tuple[str, str]:
+        """The new thing's name and the machine's, for rules and journal."""
         call = asked.call
         if call is None:
-            return self.transfers.name(asked) or _named(asked)
-        for path in ("name", "newName", "config/name", "spec/name"):
-            if call.text(path):
-                return call.text(path)
+            return self.transfers.name(asked) or _named(asked), ""
+        new = next((call.text(path) for path in ("name", "newName", "config/name", "spec/name") if call.text(path)), "")
         machine = call.text("vm") or (call.this if call.kind == VM else "")
-        if not machine or call.method.startswith("Retrieve"):
-            return ""
         try:
-            return self.upstream.texts(VM, machine, "name").get("name", "")
+            if call.kind == SNAPSHOT:
+                machine = self.upstream.texts(SNAPSHOT, call.this, "vm").get("vm", "")
+            return new, self.upstream.texts(VM, machine, "name").get("name", "") if machine else ""
         except Upset:
-            return ""
+            return new, ""
 
 
 def _named(asked: Asked) -> str:
