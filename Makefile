@@ -4,11 +4,12 @@ export PYTHON
 # Software emulation: where guests do not run on /dev/kvm, libguestfs must not try it either.
 export LIBGUESTFS_BACKEND = direct
 
-.PHONY: help demo test check bench format clean
+.PHONY: help demo test thorough check bench format clean
 
 help:
 	@echo "make demo    golden's whole main job on a real hypervisor with a stand-in guest, in the folder golden-demo"
 	@echo "make test    every test, guests that boot included (under 20 minutes)"
+	@echo "make thorough  what make test leaves out: boots whose like is tested faster elsewhere"
 	@echo "make check   format, lint, types, layers and the fast tests (under 2 minutes)"
 	@echo "make bench   speed and memory, as ratios in one run"
 
@@ -18,8 +19,12 @@ demo:
 
 test:
 	@tools/install.sh test
-	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not daemon"
+	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not daemon and not thorough"
 	.venv/bin/pytest -q -m daemon
+
+thorough:
+	@tools/install.sh test
+	.venv/bin/pytest -q -n 2 --dist loadgroup -m thorough
 
 check:
 	@tools/install.sh test

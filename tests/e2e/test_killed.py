@@ -25,25 +25,25 @@ UPDATE_RESUMED = [
     ("own a1-clone", "done number", False),
     ("waiting for the guest to answer", "", False),
     ("driver goldennet.inf", "", True),
-    ("done changes", "waiting for the guest to switch itself off", False),
+    pytest.param("done changes", "waiting for the guest to switch itself off", False, marks=pytest.mark.thorough),
     ("done freeze", "start freeze", False),
 ]
 UPDATE_CANCELLED = [
     ("owned a1-clone", "own a1-clone", False),
     ("waiting for the guest to switch itself off", "", True),
-    ("start record", "done freeze", False),
+    pytest.param("start record", "done freeze", False, marks=pytest.mark.thorough),
 ]
 CAPTURE_RESUMED = [
     ("generalizing the clone", "", True),
     ("sysprep is generalizing the clone", "", False),
     ("done generalize", "waiting for the guest to switch itself off", False),
-    ("own a1-image", "done proof", False),
+    pytest.param("own a1-image", "done proof", False, marks=pytest.mark.thorough),
     ("start publish to images", "done record", False),
 ]
 CAPTURE_CANCELLED = [
     ("waiting for the guest to switch itself off", "", False),
     ("done record", "start record", False),
-    ("start record in images", "done publish to images", False),
+    pytest.param("start record in images", "done publish to images", False, marks=pytest.mark.thorough),
 ]
 
 

@@ -60,6 +60,7 @@ def test_every_kind_in_one_update(tmp_path: Path) -> None:
         assert "<interface" not in definition(place)
 
 
+@pytest.mark.thorough  # Its twin on a plain folder is in tests/unit/windows.
 def test_an_update_that_asks_for_ever_and_one_that_does_not_apply_leave_nothing(tmp_path: Path) -> None:
     """The key that persists is named, the clone is gone, and the reference is what it was."""
     with ended(desk(tmp_path / "p", {"dism": 3010, "servicing": "stuck"})) as place:

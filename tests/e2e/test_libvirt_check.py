@@ -50,6 +50,7 @@ def test_what_is_wrong_is_named_mended_in_a_clone_and_captured(place: Desk) -> N
     assert any("removed Microsoft.Widgets" in note for note in log["images"][0]["notes"])
 
 
+@pytest.mark.thorough  # Its twin on a plain folder is in tests/unit/windows.
 def test_fixes_last_as_a_version_that_can_be_rehearsed(place: Desk) -> None:
     """golden update --apply-fixes proves what it mended from the disk; a rehearsal of it is sealed and gone again."""
     was = bench.before(place)
@@ -64,6 +65,7 @@ def test_fixes_last_as_a_version_that_can_be_rehearsed(place: Desk) -> None:
     bench.check(place, was, versions=2)
 
 
+@pytest.mark.thorough  # Its twin on a plain folder is in tests/unit/windows.
 def test_what_golden_cannot_mend_fails_a_rehearsal_for_the_same_reason(tmp_path: Path) -> None:
     """What the check names before, sysprep's own log names after; nothing is left of the rehearsal."""
     with bench.ended(bench.desk(tmp_path / "desk", {"unfit": BY_HAND})) as place:

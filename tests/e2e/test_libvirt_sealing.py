@@ -32,6 +32,7 @@ def test_an_image_is_sealed_by_an_account_that_is_not_in_it(tmp_path: Path) -> N
         assert "rearm left: reference 1001 (never used), images 1000" in place.does("log").out
 
 
+@pytest.mark.thorough  # Its twin on a plain folder is in tests/unit/windows.
 def test_an_account_that_stays_in_the_clone_is_no_image(tmp_path: Path) -> None:
     """The disk is believed and not the clean-up's word: exit code 7, and nothing is kept."""
     with ended(desk(tmp_path / "p", {"clean-up": "leaves-account"})) as place:
@@ -40,6 +41,7 @@ def test_an_account_that_stays_in_the_clone_is_no_image(tmp_path: Path) -> None:
         check(place, was, versions=1)
 
 
+@pytest.mark.thorough  # Its twin on a plain folder is in tests/unit/windows.
 def test_updates_and_captures_leave_the_references_rearm_count_where_it_was(tmp_path: Path) -> None:
     """
     Every image has one rearm less than its reference, which has as many as ever.
