@@ -132,7 +132,8 @@ class Vsphere:
                 held = self.machines.held(held.native)
             if held is not None and held.record is not None and not held.record.settled:
                 self.maker.destroy(held)
-                held = None
+        if held is not None and not (held.record and held.record.settled):
+            held = None  # Gone by now, or somebody else's after all.
         self.machines.intents.remove(checked(machine.name))
         return None if held is None else self.machines.shown(held)
 

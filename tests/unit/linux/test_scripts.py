@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from golden.guest.placing import PLACERS
 from golden.linux.dialect import SCRIPTS, encode_lines
 
 SHELLS = [("dash",), ("bash", "--posix"), ("busybox", "sh")]
@@ -57,6 +59,23 @@ def test_the_hasher_means_the_same_to_every_shell(shell: tuple[str, ...], tmp_pa
         argv = [*shell, str(SCRIPTS / "hash.sh"), str(tmp_path / "in"), str(tmp_path / "answer")]
         assert subprocess.run(argv, check=False).returncode == 0
         assert json.loads((tmp_path / "answer").read_text()) == expected
+
+
+def test_the_placer_means_the_same_to_every_shell(shell: tuple[str, ...], tmp_path: Path) -> None:
+    """A piece goes to its offset, twice does no harm, and other bytes than were meant go nowhere."""
+    target, piece = tmp_path / "it's a\nfile\n", tmp_path / "piece"
+    whole = bytes(range(256)) * 20
+    target.write_bytes(whole[:4_098])
+    piece.write_bytes(whole[4_098:])
+    met = hashlib.sha256(piece.read_bytes()).hexdigest()
+    order = {"piece": str(piece), "target": str(target), "offset": 4_098, "sha256": met}
+    argv = [*shell, str(SCRIPTS / "place.sh"), str(tmp_path / "in"), str(tmp_path / "answer")]
+    for wanted in (met, met, "0" * 64):
+        (tmp_path / "in").write_bytes(PLACERS["linux"].encode({**order, "sha256": wanted}))
+        assert subprocess.run(argv, check=False).returncode == 0
+        assert json.loads((tmp_path / "answer").read_text()) == {"sha256": met}
+        assert target.read_bytes() == whole
+        piece.write_bytes(b"x" if wanted == "0" * 64 else piece.read_bytes())
 
 
 def test_the_probe_means_the_same_to_every_shell(shell: tuple[str, ...], tmp_path: Path) -> None:

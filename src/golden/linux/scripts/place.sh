@@ -16,10 +16,16 @@ done <"$1"
 met=$(sha256sum <"$piece") || exit 1
 met=${met%% *}
 if [ "$met" = "$sha256" ]; then
-    # A block size that divides the offset, so that a plain dd seeks by whole blocks.
-    size=1048576
-    while [ $((offset % size)) -ne 0 ]; do size=$((size / 2)); done
-    dd if="$piece" of="$target" bs="$size" seek=$((offset / size)) conv=notrunc 2>/dev/null || exit 1
+    there=0
+    [ ! -f "$target" ] || there=$(wc -c <"$target") || exit 1
+    if [ "$there" -eq "$offset" ]; then
+        cat <"$piece" >>"$target" || exit 1
+    else
+        # A block size that divides the offset, so that a plain dd seeks by whole blocks.
+        size=1048576
+        while [ $((offset % size)) -ne 0 ]; do size=$((size / 2)); done
+        dd if="$piece" of="$target" bs="$size" seek=$((offset / size)) conv=notrunc 2>/dev/null || exit 1
+    fi
 fi
 printf '{"sha256":"%s"}\n' "$met" >"$2.new"
 mv -f -- "$2.new" "$2"

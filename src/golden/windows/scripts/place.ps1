@@ -10,7 +10,7 @@ try {
         $target = [System.IO.File]::Open($p.target, 'OpenOrCreate', 'Write', 'None')
         try {
             $piece.Position = 0
-            $target.Position = [long]$p.offset
+            $target.Position = $p.offset
             $piece.CopyTo($target)
         }
         finally { $target.Dispose() }
