@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from golden.model import Form, Image, Publication
+from golden.model import Finding, Form, Image, Publication
 from golden.provider import Endpoint, Scope
 
 
@@ -20,6 +20,10 @@ class LibraryAbilities:
     seals: tuple[str, ...] = ()
     versioned: bool = False
     """Holds several publications of one reference at a time."""
+    on_its_side: tuple[str, ...] = ()
+    """Formats it copies from where they lie, on its own side: no byte of them comes through golden."""
+    warnings: tuple[tuple[str, Finding], ...] = ()
+    """(seal, finding): what whoever deploys an image with that seal from here has to know."""
 
 
 class Library(Protocol):

@@ -13,6 +13,7 @@ Core owns order, names, journal, waiting, the guest session, generalizing and li
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,6 +177,8 @@ class Scope:
     state: Path
     """golden's state folder; a provider keeps its things below ``state / <provider name>``."""
     watcher: Watcher = field(default_factory=Silent)
+    endpoint: Callable[[str], Endpoint] | None = None
+    """An endpoint of the project's by its name, for libraries that lie on one; NotFound says which there are."""
 
 
 class Provider(Protocol):

@@ -113,7 +113,7 @@ class Project:
         def library(name: str) -> Library:
             if name not in opened:
                 place = self.settings.library(name)
-                scope = Scope(job, self.settings.state, watcher)
+                scope = Scope(job, self.settings.state, watcher, self.settings.endpoint)
                 opened[name] = plugins.open_library(place, scope, self.settings.base)
                 stack.callback(opened[name].close)
             return opened[name]

@@ -66,7 +66,7 @@ def choose(image: Image, name: str, library: Library) -> Form:
         )
     for wanted in able.forms:
         for form in image.artifact.forms:
-            if form.format == wanted and form.path is not None:
+            if form.format == wanted and (form.path is not None or wanted in able.on_its_side):
                 return form
     has = ", ".join(form.format for form in image.artifact.forms)
     raise NotAble(f"{name} takes {', '.join(able.forms)}; {image.reference}@i{image.number} exists as {has}")

@@ -1,0 +1,121 @@
+"""Tags on what golden publishes: reference and image in the category ``golden``, current or retired beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from golden_vsphere.faults import LostAnswer
+from golden_vsphere.rest import Call, Problem, Rest, absent_is_none, insisted
+
+NAMES, STATE = "golden", "golden-state"
+"""Categories. The state's own holds two tags, so that asking for it stays quick where many images have tags."""
+CURRENT, RETIRED = "current", "retired"
+_ABOUT = {
+    NAMES: "Which reference and image of golden's this is; golden keeps it",
+    STATE: "Whether golden has published something newer; golden keeps it",
+}
+TEMPLATE, ITEM = "VirtualMachine", "com.vmware.content.library.Item"
+_KINDS = (TEMPLATE, ITEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What a tag is on: its kind as vCenter names it, and its id."""
+
+    kind: str
+    id: str
+
+    def told(self) -> dict[str, str]:
+        """As the interface takes it."""
+        return {"type": self.kind, "id": self.id}
+
+
+class Tags:
+    """The tags of one vCenter. Raises ``rest.Problem`` and LostAnswer."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+        self._categories: dict[str, str] = {}
+        self._known: dict[tuple[str, str], str] = {}
+
+    def put(self, thing: Tagged, category: str, names: Iterable[str]) -> None:
+        """On the thing, made where they are not there; on it already is success."""
+        for name in names:
+            tag = self._made(category, name)
+            insisted(lambda tag=tag: self._associate(tag, "attach", thing))  # type: ignore[misc]
+
+    def take(self, thing: Tagged, category: str, name: str) -> None:
+        """Off the thing; not on it is success."""
+        if (tag := self._found(category, name)) is not None:
+            insisted(lambda: absent_is_none(lambda: self._associate(tag, "detach", thing)))
+
+    def on(self, category: str, name: str) -> set[str]:
+        """Ids of everything that has a tag."""
+        tag = self._found(category, name)
+        return set() if tag is None else {str(one["id"]) for one in self._objects(tag)}
+
+    def drop_unused(self, names: Iterable[str]) -> None:
+        """Take names away that nothing has any more."""
+        for name in names:
+            tag = self._found(NAMES, name)
+            if tag is not None and not self._objects(tag):
+                gone = Call("DELETE", "cis/tagging/tag/{}", (tag,))
+                insisted(lambda gone=gone: absent_is_none(lambda: self._rest.tell(gone)))  # type: ignore[misc]
+                self._known.pop((NAMES, name), None)
+
+    def _associate(self, tag: str, action: str, thing: Tagged) -> None:
+        self._rest.tell(Call("POST", "cis/tagging/tag-association/{}", (tag,), action, {"object_id": thing.told()}))
+
+    def _objects(self, tag: str) -> list[dict[str, Any]]:
+        call = Call("POST", "cis/tagging/tag-association/{}", (tag,), "list-attached-objects", {})
+        return absent_is_none(lambda: self._rest.several(call)) or []
+
+    def _found(self, category: str, name: str) -> str | None:
+        if (category, name) not in self._known and (above := self._category(category)) is not None:
+            for tag in self._rest.several(Call("POST", "cis/tagging/tag/{}", (above,), "list-tags-for-category", {})):
+                told = absent_is_none(lambda tag=tag: self._rest.ask(Call("GET", "cis/tagging/tag/{}", (tag,))))  # type: ignore[misc]
+                if told is not None:
+                    self._known[category, str(told["name"])] = str(tag)
+        return self._known.get((category, name))
+
+    def _made(self, category: str, name: str) -> str:
+        if (found := self._found(category, name)) is not None:
+            return found
+        spec = {"name": name, "description": "Made by golden", "category_id": self._made_category(category)}
+        try:
+            made = self._rest.tell(Call("POST", "cis/tagging/tag", body=spec, wrapped="create_spec"))
+        except (LostAnswer, Problem):  # It may be there all the same, by us or by another golden.
+            found = self._found(category, name)
+            if found is None:
+                raise
+            made = found
+        self._known[category, name] = str(made)
+        return str(made)
+
+    def _category(self, name: str) -> str | None:
+        if name not in self._categories:
+            for category in self._rest.several(Call("GET", "cis/tagging/category")):
+                told = self._rest.ask(Call("GET", "cis/tagging/category/{}", (str(category),)))
+                self._categories[str(told["name"])] = str(category)
+        return self._categories.get(name)
+
+    def _made_category(self, name: str) -> str:
+        if (found := self._category(name)) is not None:
+            return found
+        spec = {
+            "name": name,
+            "description": _ABOUT[name],
+            "cardinality": "MULTIPLE",
+            "associable_types": list(_KINDS),
+        }
+        try:
+            made = self._rest.tell(Call("POST", "cis/tagging/category", body=spec, wrapped="create_spec"))
+        except (LostAnswer, Problem):
+            found = self._category(name)
+            if found is None:
+                raise
+            made = found
+        self._categories[name] = str(made)
+        return str(made)
