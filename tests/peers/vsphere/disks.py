@@ -37,6 +37,25 @@ class Disks:
         """A machine or snapshot is gone."""
         self._chains.pop(moid, None)
 
+    def chains(self, moid: str) -> list[list[str]]:
+        """The files that each disk stands on, its own first."""
+        return [files(disk) for disk in disks(self.devices(moid))]
+
+    def stamp(self, devices: ET.Element) -> ET.Element:
+        """New disks: a uuid each, and an id of what they hold."""
+        for disk in disks(devices):
+            backing = part(disk, "backing")
+            _leaf(backing, "uuid", f"6000C29{secrets.token_hex(1)[0]}-{secrets.token_hex(12)}")
+            _leaf(backing, "contentId", secrets.token_hex(16))
+        return devices
+
+    def written(self, moid: str) -> None:
+        """A machine runs: its disks hold something else from now on."""
+        made = self.devices(moid)
+        for disk in disks(made):
+            _leaf(part(disk, "backing"), "contentId", secrets.token_hex(16))
+        self.put(moid, made)
+
     def freeze(self, moid: str, snapshot: str) -> None:
         """A snapshot was taken: it keeps the disks, the machine writes to new ones on top of them."""
         held = self.devices(moid)
@@ -54,6 +73,8 @@ class Disks:
             backing, below = part(disk, "backing"), part(under, "backing")
             for parent in backing.findall(tag("parent")):
                 backing.remove(parent)
+            _leaf(backing, "uuid", f"6000C29{secrets.token_hex(1)[0]}-{secrets.token_hex(12)}")
+            _leaf(backing, "contentId", below.findtext(tag("contentId"), ""))
             if linked:
                 backing.append(_renamed(below))
         for card in made:
@@ -71,23 +92,26 @@ class Disks:
                 backing.remove(parent)
         self.put(moid, made)
 
-    def merge(self, moid: str, snapshot: str, left: list[str]) -> None:
+    def merge(self, moid: str, snapshot: str, left: list[str]) -> set[str]:
         """
         A snapshot was removed: what the machine and its snapshots that are ``left`` have on top is merged into it.
 
         Where another machine's disks stand on the same files nothing is merged: the chain stays as deep as it is.
+        The files that nobody needs any more.
         """
         gone = {chain[0] for chain in self._chains.get(snapshot, ()) if chain}
         self.forget(snapshot)
         mine = {moid, *left}
         if any(gone & set(chain) for owner, chains in self._chains.items() if owner not in mine for chain in chains):
-            return
+            return set()
+        before = {name for owner in mine for chain in self._chains.get(owner, ()) for name in chain}
         for owner in [moid, *left]:
             kind = VM if owner == moid else SNAPSHOT
             made = self.devices(owner, kind)
             for disk in disks(made):
                 _collapse(part(disk, "backing"), gone)
             self.put(owner, made, kind)
+        return before - {name for chains in self._chains.values() for chain in chains for name in chain}
 
     def _grown(self, devices: ET.Element) -> ET.Element:
         made = copy.deepcopy(devices)
@@ -145,3 +169,10 @@ def _collapse(backing: ET.Element, gone: set[str]) -> None:
             backing.extend(under.findall(tag("parent")))
         else:
             backing = under
+
+
+def _leaf(element: ET.Element, name: str, text: str) -> None:
+    found = element.find(tag(name))
+    if found is None:
+        found = ET.SubElement(element, tag(name))
+    found.text = text

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.peers.vsphere import templates
+from tests.peers.vsphere.datafiles import DataFiles
 from tests.peers.vsphere.disks import DEVICES, SNAPSHOT, Disks
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.power import Power
-from tests.peers.vsphere.seeding import VM
+from tests.peers.vsphere.seeding import VM, Shape
 from tests.peers.vsphere.upstream import Upstream, value
 from tests.peers.vsphere.wire import XSI, Call, tag
 
@@ -33,8 +34,8 @@ class Doing:
 class Effects:
     """One method a vSphere method, called after the simulator has done its part."""
 
-    def __init__(self, upstream: Upstream, guests: Guests, power: Power, disks: Disks) -> None:
-        self._up, self._guests, self._power, self._disks = upstream, guests, power, disks
+    def __init__(self, upstream: Upstream, guests: Guests, power: Power, disks: Disks, data: DataFiles) -> None:
+        self._up, self._guests, self._power, self._disks, self._data = upstream, guests, power, disks, data
         self._changes = 0
 
     def machine(self, call: Call) -> str:
@@ -76,6 +77,7 @@ class Effects:
             templates.became(self._up, clone, pool or "")
         if call.text("spec/powerOn") == "true":
             self._up.carry(VM, clone, "PowerOnVM_Task")
+            self._disks.written(clone)
             self._power.on(clone)
 
     def _inherit(self, doing: Doing, snapshot: str) -> None:
@@ -93,6 +95,9 @@ class Effects:
 
     def _CreateSnapshot_Task(self, doing: Doing) -> None:  # noqa: N802
         self._guests.copy(doing.machine, doing.result)
+        if "rdm" not in self._power.shapes.get(doing.machine, Shape()).odd:
+            tree = self._guests.of(doing.result) / "c"
+            self._data.freeze(doing.machine, self._disks.chains(doing.machine), doing.result, tree)
         self._disks.freeze(doing.machine, doing.result)
 
     _CreateSnapshotEx_Task = _CreateSnapshot_Task
@@ -126,7 +131,7 @@ class Effects:
         left = [each for each in doing.snapshots if each not in gone]
         for each in gone:
             self._guests.remove(each)
-            self._disks.merge(doing.machine, each, left)
+            self._data.remove(doing.machine, self._disks.merge(doing.machine, each, left))
 
     def _Destroy_Task(self, doing: Doing) -> None:  # noqa: N802
         for each in (doing.machine, *doing.snapshots):
@@ -135,6 +140,7 @@ class Effects:
                 self._disks.forget(each)
 
     def _PowerOnVM_Task(self, doing: Doing) -> None:  # noqa: N802
+        self._disks.written(doing.machine)
         self._power.on(doing.machine)
 
     def _PowerOffVM_Task(self, doing: Doing) -> None:  # noqa: N802

@@ -472,6 +472,44 @@ def test_what_golden_must_name_is_there_to_be_named(peer: Peer, client: Client) 
     assert (seen["guest.toolsVersionStatus2"], seen["config.keyId"].keyId) == ("guestToolsNeedUpgrade", "key-1")
 
 
+def test_frozen_disks_are_files_that_can_be_read_and_compared(peer: Peer, client: Client) -> None:
+    """Uuid and content id are a snapshot's for good; running changes the machine's; each frozen disk has its bytes."""
+    machine = client.machine(peer.seed("bytes").moid)
+
+    def seen(of: Any) -> tuple[str, str]:
+        devices = client.read(of, "config.hardware.device")["config.hardware.device"]
+        backing: Any = next(d.backing for d in devices if isinstance(d, vim.vm.device.VirtualDisk))
+        return backing.uuid, backing.contentId
+
+    made = snapshot(client, machine)
+    before = seen(made)
+    assert seen(machine) == before
+    client.boot(machine)
+    client.put(machine, "C:\\new.txt", b"1")
+    assert (seen(machine)[0], seen(made)) == (before[0], before)
+    assert seen(machine)[1] != before[1]
+    machine.ShutdownGuest()
+    client.off(machine)
+    second = snapshot(client, machine, "v2")
+    assert len(set(map(str, (made, second)))) == 2
+    names = {each.name: each.size for each in client.read(machine, "layoutEx.file")["layoutEx.file"]}
+    stem = next(name for name in names if name.endswith("-delta.vmdk")).partition("] ")[2]
+    cookies = {"vmware_soap_session": client.si._stub.cookie.split(";")[0].partition("=")[2].strip('"')}
+    context = ssl.create_default_context(cafile=str(peer.ca))
+    bodies = {}
+    for path in ("bytes/bytes-flat.vmdk", "bytes/bytes.vmdk", stem):
+        query = {"dcPath": "DC0", "dsName": "LocalDS_0"}
+        url = f"{peer.url}/folder/{path}"
+        reply = httpx.get(url, params=query, cookies=cookies, verify=context, trust_env=False)
+        assert (reply.status_code, len(reply.content)) == (200, names[f"[LocalDS_0] {path}"])
+        bodies[path] = reply.content
+    assert b"new.txt" in bodies[stem]
+    assert b"new.txt" not in bodies["bytes/bytes-flat.vmdk"]
+    client.wait(second.RemoveSnapshot_Task(False))
+    left = {each.name for each in client.read(machine, "layoutEx.file")["layoutEx.file"]}
+    assert f"[LocalDS_0] {stem}" in left
+
+
 def test_free_space_can_be_set(peer: Peer, client: Client) -> None:
     """A datastore without room."""
     store = peer.world.inventory.datastores[0]

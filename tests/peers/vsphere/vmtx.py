@@ -111,7 +111,8 @@ class TemplateItems:
         place = spec.get("placement", {})
         pool = place.get("resource_pool") or self._pool(place.get("cluster", ""))
         folder = place.get("folder") or self._up.texts(VM, source, "parent")["parent"]
-        where = "" if template else leaf("pool", ("ResourcePool", pool))
+        # The simulator asks for a pool for copies of templates, even where the copy is a template again.
+        where = leaf("pool", ("ResourcePool", pool)) if pool or not template else ""
         inner = (
             leaf("folder", ("Folder", folder)) + leaf("name", str(spec.get("name", "")))
             + f"<spec><location>{where}</location>{leaf('template', template)}<powerOn>false</powerOn></spec>"

@@ -13,6 +13,7 @@ from tests.peers.vsphere import odd, seeding
 from tests.peers.vsphere.accounts import Accounts
 from tests.peers.vsphere.capture import Captures
 from tests.peers.vsphere.content import Content
+from tests.peers.vsphere.datafiles import DataFiles
 from tests.peers.vsphere.direct import Direct
 from tests.peers.vsphere.disks import SNAPSHOT, Disks
 from tests.peers.vsphere.effects import Effects
@@ -65,13 +66,14 @@ class World:
             self.programs = Programs(self.guests, self._folder / "programs", self._times.exit_code)
             self.power = Power(up, self.guests, self.programs, self._times.boot)
             stack.callback(self.power.end)
-            self.disks = Disks(up)
-            self.tasks = Tasks(up, Effects(up, self.guests, self.power, self.disks), Strict(up), self._times.task)
+            self.disks, self.inventory = Disks(up), Inventory(up)
+            self.data = DataFiles(up, self.inventory.datastores)
+            effects = Effects(up, self.guests, self.power, self.disks, self.data)
+            self.tasks = Tasks(up, effects, Strict(up), self._times.task)
             stack.callback(self.tasks.end)
             self.transfers = Transfers()
             self.operations = Operations(up, self.guests, self.programs, self.transfers)
             self.direct = Direct(up, self.guests, self.power)
-            self.inventory = Inventory(up)
             self.libraries = Libraries(self._folder / "library")
             captures = Captures(up, self.guests, self.libraries, self)
             items = TemplateItems(up, self.libraries, self.tasks)
@@ -132,7 +134,8 @@ class World:
         made = seeding.create(self.upstream, self.inventory, name, shape)
         self.power.shapes[made.moid] = shape
         self.power.describe(made.moid)
-        self.disks.put(made.moid, odd.devices(self.disks.devices(made.moid), shape.odd))
+        devices = self.disks.stamp(self.disks.devices(made.moid))
+        self.disks.put(made.moid, odd.devices(devices, shape.odd))
         if "encrypted" in shape.odd:
             self.upstream.change(VM, made.moid, {"config.keyId": odd.KEY})
         return made
