@@ -157,13 +157,15 @@ class Places:
             found = self._by_name(text)
         if not found:
             where = f"/{plain(self.name)}"
-            raise NotFound(f"there is no machine {text!r} in {where}", hint=f"its path, like {where}/vm/FOLDER/NAME")
+            raise NotFound(
+                f"there is no machine {text!r} in {where}", hint=f"its path: --from 'machine:{where}/vm/FOLDER/NAME'"
+            )
         if len(found) > 1:
             paths = sorted(self.path_of(one) for one in found)
             raise Conflict(
                 f"{len(found)} machines are called {text!r}, so its path has to be given",
                 details="\n".join(paths),
-                hint=f"for example {paths[0]!r}",
+                hint=f"--from 'machine:{paths[0]}'",
             )
         return found[0]
 

@@ -89,14 +89,23 @@ def adopt_order(project: Project, reference: str, origin: Origin, **options: obj
 
 
 def origin_of(where: str, **options: object) -> Origin:
-    """A disk image or domain XML where the text is a file, else the name of a machine on the endpoint."""
+    """
+    A disk image or domain XML where the text is a file, else the name of a machine on the endpoint.
+
+    ``machine:NAME`` is always a machine: for names and paths in an inventory that look like a file's.
+    """
+    if where.startswith("machine:"):
+        return Origin("machine", where.removeprefix("machine:"), **options)  # type: ignore[arg-type]
     path = Path(where).expanduser()
     if path.suffix.lower() == ".xml" and path.is_file():
         return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
     if path.is_file():
         return Origin("disk", str(path.absolute()), **options)  # type: ignore[arg-type]
     if "/" in where or "\\" in where or path.suffix.lower() in (".qcow2", ".raw", ".img", ".vmdk", ".vhdx", ".xml"):
-        raise NotFound(f"there is no file {where}", hint="a disk image, a domain's XML file, or a machine's name")
+        raise NotFound(
+            f"there is no file {where}",
+            hint=f"a disk image, a domain's XML file, or a machine's name (machine:{where})",
+        )
     return Origin("machine", where, **options)  # type: ignore[arg-type]
 
 
