@@ -92,7 +92,7 @@ def _networks(places: Places) -> Iterator[Finding]:
         yield Finding("vsphere-network", Severity.INFO, sentence)
         return
     try:
-        room.backing(places, wanted)
+        room.network(places, wanted)
     except GoldenError as error:
         yield _of("vsphere-network", error)
 
@@ -103,9 +103,8 @@ def _rights(places: Places) -> Iterator[Finding]:
         pool = room.pool(places, None) if "resource_pool" in places.address.options else None
         wanted = rights.to_make(places, store, pool)
         isolated = places.address.options.get("isolated_network")
-        for seen in places.named_networks() if isolated else ():
-            if seen.props.get("name") == isolated:
-                wanted[f"network {isolated}"] = (seen.native, rights.NETWORK)
+        if isolated is not None:
+            wanted[f"network {isolated}"] = (room.network(places, isolated).native, rights.NETWORK)
         lacking = rights.missing(places, wanted)
     except GoldenError as error:
         yield _of("vsphere-rights", error)

@@ -143,7 +143,7 @@ class Vsphere:
         if options.linked and not self._abilities.linked_clone:
             raise NotAble("a single ESXi host makes no linked clones: CloneVM is vCenter's")
         parent, point = self._frozen(source)
-        backing = self._backing(options.network)
+        network = self._network(options.network)
         with translated(f"looking at {source.machine}@{source.name}"):
             state = frozen.read(self.places, point)
         store = self._store(state, name, linked=options.linked)
@@ -159,17 +159,17 @@ class Vsphere:
             parent=parent.uuid,
             point_name=source.name,
             linked=options.linked,
-            backing=backing,
+            network=network,
         )
         return self.machines.shown(self.maker.make(order))
 
-    def _backing(self, network: str | None) -> Any:
+    def _network(self, network: str | None) -> room.Network | None:
         if network is None:
             return None
         if network not in self._abilities.networks:
             known = ", ".join(self._abilities.networks) or "none"
             raise NotFound(f"golden may not connect clones to {network!r} here", details=f"it may to: {known}")
-        return room.backing(self.places, network)
+        return room.network(self.places, network)
 
     def _store(self, state: frozen.Frozen, name: str, *, linked: bool) -> room.Store:
         disks = devices.disks(state.hardware)

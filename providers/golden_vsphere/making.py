@@ -24,7 +24,7 @@ from golden_vsphere.line import insisted
 from golden_vsphere.machines import Held, Machines
 from golden_vsphere.marking import Record
 from golden_vsphere.observing import Watch, come_to_rest, result_of
-from golden_vsphere.room import Store
+from golden_vsphere.room import Network, Store
 
 COPYING = 6 * 3600
 """Seconds a copy of whole disks may take."""
@@ -53,8 +53,8 @@ class Order:
     parent: str = ""
     point_name: str = ""
     linked: bool = False
-    backing: Any = None
-    """Of the network to connect to."""
+    network: Network | None = None
+    """What its first adapter is connected to."""
 
 
 class Maker:
@@ -104,12 +104,14 @@ class Maker:
                 f"{self._places.address.shown} is a single ESXi host, and those clone nothing (CloneVM is vCenter's)",
                 hint="the URL of the vCenter that manages it",
             )
-        key = f"{order.store.name}:{order.pool is not None}"
-        if key not in self._may_make:
-            rights.must_hold(
-                self._places, rights.to_make(self._places, order.store, order.pool), f"making {order.name}"
-            )
-            self._may_make.add(key)
+        wanted = rights.to_make(self._places, order.store, order.pool)
+        if order.network is not None:
+            wanted[f"network {order.network.name}"] = (order.network.native, rights.NETWORK)
+        if not order.parent:
+            wanted[self._places.path_of(order.source)] = (order.source, rights.SOURCE)
+        fresh = {where: asked for where, asked in wanted.items() if where not in self._may_make}
+        rights.must_hold(self._places, fresh, f"making {order.name}")
+        self._may_make.update(fresh)
 
     def _cloned(self, order: Order, record: Record) -> Any:
         folder = self._places.make_images() if order.kind == marking.IMAGE else self._places.make_folder()
@@ -184,7 +186,11 @@ class Maker:
         note = NOTE.format(reference=order.mark.reference, role=order.mark.role.value, job=order.mark.job)
         done = record.but(uuid=held.uuid)
         is_image = order.kind == marking.IMAGE
-        hardware = devices.deployable(held.hardware) if is_image else devices.cleaned(held.hardware, order.backing)
+        hardware = (
+            devices.deployable(held.hardware)
+            if is_image
+            else devices.cleaned(held.hardware, order.network and order.network.backing)
+        )
         try:
             self.change(native, order.name, extraConfig=done.options(), annotation=note, deviceChange=hardware)
             if is_image:

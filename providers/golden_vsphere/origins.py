@@ -20,6 +20,7 @@ PATHS = (
     "config.hardware.device",
     "config.keyId",
     "config.tools.toolsVersion",
+    "guest.toolsVersion",
     "guest.toolsVersionStatus2",
     "runtime.powerState",
     "runtime.connectionState",
@@ -135,7 +136,9 @@ def _hardware(found: Found) -> Iterator[Finding]:
 
 
 def _tools(found: Found) -> Iterator[Finding]:
-    status, version = str(found.told.get("guest.toolsVersionStatus2")), found.told.get("config.tools.toolsVersion")
+    status = str(found.told.get("guest.toolsVersionStatus2"))
+    versions = (str(found.told.get(path) or "0") for path in ("guest.toolsVersion", "config.tools.toolsVersion"))
+    version = next((one for one in versions if one != "0"), "")
     fix = "install VMware Tools or open-vm-tools in it, or name another way in: communicator = in golden.toml"
     if status == "guestToolsNotInstalled" or (not version and status not in _OLD):
         sentence = "VMware Tools were never seen in it, and golden gets into its guest by them"

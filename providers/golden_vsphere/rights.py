@@ -13,6 +13,7 @@ from golden_vsphere.faults import is_fault, translated
 from golden_vsphere.inventory import Places
 from golden_vsphere.line import lacks_method
 from golden_vsphere.reading import props
+from golden_vsphere.room import Store
 
 _VM = "VirtualMachine."
 MACHINES = (
@@ -82,10 +83,10 @@ def _ask(places: Places, native: Any, user: str, rights: list[str]) -> list[Any]
     return list(line.ask(lambda: manager.HasPrivilegeOnEntities([native], session.key, rights)))
 
 
-def to_make(places: Places, store: Any, pool: Any = None, networks: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def to_make(places: Places, store: Store, pool: Any = None) -> dict[str, tuple[Any, Sequence[str]]]:
     """What making machines in golden's folder needs, for ``missing``."""
     folder = places.folder()
-    wanted: dict[str, Any] = {}
+    wanted: dict[str, tuple[Any, Sequence[str]]] = {}
     if folder is None:
         wanted[f"/{places.name}/vm"] = (places.machines, (*MACHINES, MAKE_FOLDER))
     else:
@@ -93,8 +94,6 @@ def to_make(places: Places, store: Any, pool: Any = None, networks: Mapping[str,
     wanted[f"datastore {store.name}"] = (store.native, STORE)
     if pool is not None:
         wanted["the resource pool"] = (pool, POOL)
-    for name, native in (networks or {}).items():
-        wanted[f"network {name}"] = (native, NETWORK)
     return wanted
 
 

@@ -93,8 +93,17 @@ def pool(places: Places, source: Any) -> Any:
     )
 
 
-def backing(places: Places, name: str) -> Any:
-    """What an adapter's backing has to be to be on a network. NotFound lists the networks there are."""
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of the datacenter, and what an adapter's backing has to be to be on it."""
+
+    native: Any
+    name: str
+    backing: Any
+
+
+def network(places: Places, name: str) -> Network:
+    """One by its name. NotFound lists the networks there are."""
     there = places.named_networks()
     found = [seen for seen in there if seen.props.get("name") == name]
     if not found:
@@ -102,7 +111,11 @@ def backing(places: Places, name: str) -> Any:
         raise NotFound(f"there is no network {name!r} in {places.name}", details=f"there are: {names}")
     if len(found) > 1:
         raise BadConfig(f"{len(found)} networks of {places.name} are called {name!r}; golden cannot tell them apart")
-    native, device = found[0].native, vim.vm.device.VirtualEthernetCard
+    return Network(found[0].native, name, _backing(places, found[0].native, name))
+
+
+def _backing(places: Places, native: Any, name: str) -> Any:
+    device = vim.vm.device.VirtualEthernetCard
     if isinstance(native, vim.dvs.DistributedVirtualPortgroup):
         with translated(f"looking at the network {name}"):
             told = props(places.line, native, ("key", "config.distributedVirtualSwitch"))
