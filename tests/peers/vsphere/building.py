@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -26,6 +27,14 @@ def simulator() -> Path:
     if shutil.which("go") is None or not (GOCODE / "src/github.com/vmware/govmomi/simulator").is_dir():
         raise AssertionError(f"the vCenter for tests is built with Debian's packages: apt-get install {NEEDED}")
     cache().mkdir(parents=True, exist_ok=True)
+    with built.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # workers of one run build it once
+        if not built.exists():
+            _build(built)
+    return built
+
+
+def _build(built: Path) -> None:
     beside = built.with_name(f"{built.name}.{os.getpid()}")
     env = {**os.environ, "GO111MODULE": "off", "GOPATH": str(GOCODE), "GOFLAGS": "-trimpath",
            "GOCACHE": str(cache() / "go"), "CGO_ENABLED": "0"}  # fmt: skip
@@ -34,7 +43,6 @@ def simulator() -> Path:
         beside.replace(built)
     finally:
         beside.unlink(missing_ok=True)
-    return built
 
 
 def _version(package: str) -> bytes:

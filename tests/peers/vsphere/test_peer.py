@@ -510,6 +510,27 @@ def test_frozen_disks_are_files_that_can_be_read_and_compared(peer: Peer, client
     assert f"[LocalDS_0] {stem}" in left
 
 
+def test_an_import_lease_takes_disks_at_the_peers_own_address(peer: Peer, client: Client) -> None:
+    """The simulator's lease: ready, with an address for each disk that the peer's certificate stands for."""
+    device = vim.vm.device.VirtualDeviceSpec
+    backing = vim.vm.device.VirtualDisk.FlatVer2BackingInfo(fileName="[LocalDS_0]", diskMode="persistent")
+    disk = vim.vm.device.VirtualDisk(key=-1, controllerKey=-2, unitNumber=0, capacityInKB=1024, backing=backing)
+    scsi = vim.vm.device.ParaVirtualSCSIController(key=-2, busNumber=0, sharedBus="noSharing")
+    changes = [device(operation="add", device=scsi), device(operation="add", fileOperation="create", device=disk)]
+    where = vim.vm.FileInfo(vmPathName="[LocalDS_0]")
+    config = vim.vm.ConfigSpec(name="imported", guestId="otherGuest", files=where, deviceChange=changes)
+    pool = vim.ResourcePool(peer.world.inventory.pool, client.si._stub)
+    folder = vim.Folder(peer.world.inventory.folder, client.si._stub)
+    lease = pool.ImportVApp(vim.vm.VmImportSpec(configSpec=config), folder, None)
+    told = client.read(lease, "state", "info")
+    assert told["state"] == "ready"
+    (url,) = (each.url.replace("*", f"{peer.host}:{peer.port}") for each in told["info"].deviceUrl)
+    context = ssl.create_default_context(cafile=str(peer.ca))
+    assert httpx.put(url, content=b"x" * 1000, verify=context, trust_env=False).status_code == 200
+    lease.HttpNfcLeaseComplete()
+    assert peer.machines()["imported"] == told["info"].entity._moId
+
+
 def test_free_space_can_be_set(peer: Peer, client: Client) -> None:
     """A datastore without room."""
     store = peer.world.inventory.datastores[0]
