@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyVmomi import vim
+
 from golden.errors import Conflict, TimedOut
-from golden.waiting import Deadline, Silent, Watcher
-from golden_vsphere.faults import BROKEN, Gone, NotAuthenticated, is_a
+from golden.waiting import Deadline, Silent, Waiting, Watcher
+from golden_vsphere.faults import BROKEN, Gone, NotAuthenticated, is_a, untrusted
 from golden_vsphere.line import Line
 from golden_vsphere.reading import PC, props, several
 
@@ -21,6 +23,8 @@ LOOK = 5
 """Seconds one WaitForUpdatesEx may take: shorter than any proxy's patience, and a request to stop is heeded soon."""
 BREAKS = 5
 """Times in a row that the connection may break while waiting."""
+BACK = 60
+"""Seconds a server may take to answer again after the connection broke."""
 TASK = ("info.state", "info.error", "info.result")
 """Never ``info.entity``: older simulators send a kind of it that cannot be decoded (facts 1)."""
 OVER = ("success", "error")
@@ -53,14 +57,30 @@ class Watch:
                         return found
             except NotAuthenticated:
                 self.line.ask(lambda: self.line.content.propertyCollector.CreatePropertyCollector().Destroy())
-            except BROKEN:
+            except BROKEN as error:
                 broken += 1
-                if broken > BREAKS:
+                if broken > BREAKS or untrusted(error) is not None or not self._server_is_back(deadline):
                     raise
             except Exception as error:
                 # After a login, and where vCenter was restarted, collectors are gone; what they watched is not.
                 if not is_a(error, "InvalidCollectorVersion") and not self._is_our_collector(error):
                     raise
+
+    def _server_is_back(self, deadline: Deadline) -> bool:
+        """Wait until it answers again, a minute at most: what it was asked to do goes on without us."""
+        server = self.line.object(vim.ServiceInstance, "ServiceInstance")
+
+        def answers() -> bool:
+            with contextlib.suppress(*BROKEN):
+                return bool(self.line.ask(server.CurrentTime))
+            return False
+
+        try:
+            return Waiting(deadline.within(BACK), tick=1, watcher=self.watcher).until(
+                "vCenter to answer again", answers
+            )
+        except TimedOut:
+            return False
 
     def _is_our_collector(self, error: BaseException) -> bool:
         return isinstance(error, Gone) and isinstance(getattr(error, "obj", None), PC)

@@ -207,6 +207,17 @@ def test_a_connection_that_breaks_while_waiting_goes_on(peer: Peer, opening: Ope
     stage.clear()
 
 
+def test_a_server_that_is_away_for_a_while_is_waited_for(peer: Peer, opening: Opening, bare: str) -> None:
+    """Its task goes on without golden; half a dozen calls that find nobody do not end a job."""
+    stage = Stage(opening(), bare)
+    machine, count = stage.base(), len(peer.requests("PowerOnVM_Task"))
+    peer.rule("WaitForUpdatesEx|CurrentTime|CreatePropertyCollector|DestroyPropertyCollector", "http", times=6)
+    assert stage.hypervisor.start(machine).power is Power.ON
+    assert len(peer.requests("PowerOnVM_Task")) == count + 1
+    assert peer.world.rules.unmet() == []
+    stage.clear()
+
+
 def test_a_server_that_is_busy_is_told(peer: Peer, opening: Opening, bare: str) -> None:
     """HTTP 503 at every call: Unreachable, and no traceback."""
     hypervisor = opening()
