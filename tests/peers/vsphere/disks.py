@@ -94,16 +94,19 @@ class Disks:
 
     def merge(self, moid: str, snapshot: str, left: list[str]) -> set[str]:
         """
-        A snapshot was removed: what the machine and its snapshots that are ``left`` have on top is merged into it.
+        A snapshot was removed: what the machine and its snapshots that are ``left`` have on top of files that are no
+        snapshot's any more is merged into these.
 
-        Where another machine's disks stand on the same files nothing is merged: the chain stays as deep as it is.
+        Where another machine's disks stand on a file it stays, and so does the chain's depth, until a later removal.
         The files that nobody needs any more.
         """
-        gone = {chain[0] for chain in self._chains.get(snapshot, ()) if chain}
         self.forget(snapshot)
         mine = {moid, *left}
-        if any(gone & set(chain) for owner, chains in self._chains.items() if owner not in mine for chain in chains):
-            return set()
+        held = {chain[0] for owner in left for chain in self._chains.get(owner, ()) if chain}
+        shared = {n for owner, chains in self._chains.items() if owner not in mine for chain in chains for n in chain}
+        places = {chain[0].rpartition("/")[0] for chain in self._chains.get(moid, ()) if chain}
+        under = {n for owner in mine for chain in self._chains.get(owner, ()) for n in chain}
+        gone = {n for n in under - held - shared if n.rpartition("/")[0] in places}  # never into another's folder
         before = {name for owner in mine for chain in self._chains.get(owner, ()) for name in chain}
         for owner in [moid, *left]:
             kind = VM if owner == moid else SNAPSHOT

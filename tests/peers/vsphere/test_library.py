@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +18,6 @@ pytestmark = pytest.mark.slow
 OVF = "/rest/com/vmware/vcenter/ovf/library-item"
 VMTX = "/rest/vcenter/vm-template/library-items"
 ITEMS = "/rest/com/vmware/content/library/item"
-
-
-@pytest.fixture(scope="module")
-def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    """One vCenter for this module."""
-    with vcenter(tmp_path_factory.mktemp("library") / "peer") as made:
-        yield made
-
-
-@pytest.fixture
-def web(peer: Peer) -> Iterator[httpx.Client]:
-    """A REST session."""
-    with rest(peer) as made:
-        yield made
-    peer.world.rules.clear()
-
-
-@pytest.fixture
-def client(peer: Peer) -> Iterator[Client]:
-    """A SOAP session."""
-    with connected(peer) as made:
-        yield made
 
 
 def value(reply: httpx.Response) -> Any:
