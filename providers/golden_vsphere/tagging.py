@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,15 +84,21 @@ class Tags:
         if (found := self._found(category, name)) is not None:
             return found
         spec = {"name": name, "description": "Made by golden", "category_id": self._made_category(category)}
-        try:
-            made = self._rest.tell(Call("POST", "cis/tagging/tag", body=spec, wrapped="create_spec"))
-        except (LostAnswer, Problem):  # It may be there all the same, by us or by another golden.
-            found = self._found(category, name)
-            if found is None:
-                raise
-            made = found
-        self._known[category, name] = str(made)
-        return str(made)
+        tag = self._there("cis/tagging/tag", spec, lambda: self._found(category, name))
+        self._known[category, name] = tag
+        return tag
+
+    def _there(self, resource: str, spec: dict[str, Any], look: Callable[[], str | None]) -> str:
+        """Made, or there already, by us before an answer was lost or by another golden. Names are unique there."""
+        for again in (True, False):
+            try:
+                return str(self._rest.tell(Call("POST", resource, body=spec, wrapped="create_spec")))
+            except (LostAnswer, Problem) as error:
+                if (found := look()) is not None:
+                    return found
+                if not again or isinstance(error, Problem):
+                    raise
+        raise AssertionError
 
     def _category(self, name: str) -> str | None:
         if name not in self._categories:
@@ -110,12 +116,5 @@ class Tags:
             "cardinality": "MULTIPLE",
             "associable_types": list(_KINDS),
         }
-        try:
-            made = self._rest.tell(Call("POST", "cis/tagging/category", body=spec, wrapped="create_spec"))
-        except (LostAnswer, Problem):
-            found = self._category(name)
-            if found is None:
-                raise
-            made = found
-        self._categories[name] = str(made)
-        return str(made)
+        self._categories[name] = self._there("cis/tagging/category", spec, lambda: self._category(name))
+        return self._categories[name]
