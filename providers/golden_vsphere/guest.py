@@ -16,21 +16,22 @@ import posixpath
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 from pyVmomi import vim
 
-from golden.errors import BadConfig, GuestError, GuestSilent, Refused, TimedOut
+from golden.errors import BadConfig, GuestError, GuestSilent, TimedOut
 from golden.guest.communicator import Exit, LineLost, Traits
 from golden.guest.placing import PLACERS
 from golden.waiting import Deadline, Waiting, Watcher
 from golden_vsphere.credentials import GuestAccount
-from golden_vsphere.faults import BROKEN, Gone, LostAnswer, is_a, is_fault, of_fault, of_network, untrusted, words_of
+from golden_vsphere.faults import BROKEN, Gone, is_a, of_network
 from golden_vsphere.line import Line
 from golden_vsphere.observing import QUESTION, Watch
 from golden_vsphere.reading import props
+from golden_vsphere.speaking import Speaking
 from golden_vsphere.transfer import Download, Transfers
 
 GUEST: Any = vim.vm.guest
@@ -40,20 +41,7 @@ PLACING = 300
 """Seconds a guest may take to put a piece in its place."""
 POWER, READY, RUNNING = "runtime.powerState", "guest.guestOperationsReady", "guest.toolsRunningStatus"
 SYSTEM32 = "C:\\Windows\\System32"
-_AWAY = (
-    "GuestOperationsUnavailable",
-    "ToolsUnavailable",
-    "InvalidState",
-    "TaskInProgress",
-    "HostNotConnected",
-    "HostCommunication",
-    "HostNotReachable",
-    "ManagedObjectNotFound",
-    "SystemError",
-    "Timedout",
-)
 _NO_FILE = ("FileNotFound",)
-_ABSENT_LOGIN = ("InvalidGuestLogin", "GuestAuthenticationChallenge")
 SILENT_HINT = "are VMware Tools or open-vm-tools installed in the guest, and does it boot?"
 
 
@@ -82,7 +70,7 @@ class GuestLine:
         self._line = line
         self._machine = machine
         self._name = name
-        self._user = account.user
+        self._speaking = Speaking(name, account.user, self._let_go)
         self._auth = GUEST.NamePasswordAuthentication(
             username=account.user, password=account.password, interactiveSession=False
         )
@@ -141,7 +129,7 @@ class GuestLine:
     def _answers(self) -> bool:
         manager = self._managers["authManager"]
         try:
-            with self._speaking("logging in"):
+            with self._speaking.about("logging in"):
                 self._line.ask(lambda: manager.ValidateCredentialsInGuest(self._machine, self._auth))
         except LineLost:
             self._refuse_off()
@@ -169,12 +157,12 @@ class GuestLine:
         if env:
             spec.envVariables = self._environment(env)
         manager = self._managers["processManager"]
-        with self._speaking(f"starting {program}"):
+        with self._speaking.about(f"starting {program}"):
             return int(self._line.tell(lambda: manager.StartProgramInGuest(self._machine, self._auth, spec)))
 
     def _environment(self, more: Mapping[str, str]) -> list[str]:
         manager = self._managers["processManager"]
-        with self._speaking("reading its environment"):
+        with self._speaking.about("reading its environment"):
             there = self._line.ask(
                 lambda: manager.ReadEnvironmentVariableInGuest(self._machine, self._auth, [])  # all of them
             )
@@ -184,7 +172,7 @@ class GuestLine:
     def poll(self, pid: int) -> Exit | None:
         """ListProcessesInGuest; a program that ended more than five minutes ago is forgotten."""
         manager = self._managers["processManager"]
-        with self._speaking(f"asking for the process {pid}"):
+        with self._speaking.about(f"asking for the process {pid}"):
             try:
                 found = self._line.ask(lambda: manager.ListProcessesInGuest(self._machine, self._auth, [pid]))
             except Exception as error:
@@ -206,7 +194,7 @@ class GuestLine:
             held = self._fetch(path, offset)
             if held is None:
                 return None
-        with self._speaking(f"reading {path}"):
+        with self._speaking.about(f"reading {path}"):
             data = held.take(size)
             short = len(data) < size and held.at < held.size
         if short:
@@ -222,14 +210,14 @@ class GuestLine:
         info = self._information(path)
         if info is None:
             return None
-        with self._speaking(f"reading {path}"):
+        with self._speaking.about(f"reading {path}"):
             download = self._transfers.get(str(info.url), path, int(info.size), offset, self._machine)
         self._download = download
         return download
 
     def _information(self, path: str) -> Any:
         manager = self._managers["fileManager"]
-        with self._speaking(f"opening {path}"):
+        with self._speaking.about(f"opening {path}"):
             try:
                 return self._line.ask(lambda: manager.InitiateFileTransferFromGuest(self._machine, self._auth, path))
             except Exception as error:
@@ -248,7 +236,7 @@ class GuestLine:
     def _put(self, path: str, data: bytes) -> None:
         manager, windows = self._managers["fileManager"], self._is_windows(path)
         attributes = GUEST.FileManager.WindowsFileAttributes if windows else GUEST.FileManager.PosixFileAttributes
-        with self._speaking(f"writing {path}"):
+        with self._speaking.about(f"writing {path}"):
             url = self._line.tell(
                 lambda: manager.InitiateFileTransferToGuest(
                     self._machine,
@@ -288,7 +276,7 @@ class GuestLine:
     def _delete(self, *paths: str) -> None:
         manager = self._managers["fileManager"]
         for path in paths:
-            with contextlib.suppress(LineLost, GuestError), self._speaking(f"removing {path}"):
+            with contextlib.suppress(LineLost, GuestError), self._speaking.about(f"removing {path}"):
                 self._line.tell(lambda path=path: manager.DeleteFileInGuest(self._machine, self._auth, path))  # type: ignore[misc]
 
     def close(self) -> None:
@@ -314,38 +302,6 @@ class GuestLine:
         if re.match(r"[A-Za-z]:[\\/]|\\\\", path):
             return True
         return not path.startswith("/") and (path.lower().endswith(".exe") or self._guest_is_windows)
-
-    @contextlib.contextmanager
-    def _speaking(self, what: str) -> Iterator[None]:
-        """LineLost for whatever may pass; GuestError with the guest's words; Refused for rights and logins."""
-        try:
-            yield
-        except (LineLost, GuestError, Refused):
-            raise
-        except LostAnswer as error:
-            raise LineLost(f"{what}: {error}") from error
-        except BROKEN as error:
-            self._let_go()
-            if untrusted(error) is not None:
-                raise of_network(f"{what} in {self._name}: its host", error) from error
-            raise LineLost(f"{what}: {type(error).__name__}: {error}") from error
-        except Exception as error:
-            if not is_fault(error):
-                raise
-            raise self._of_fault(what, error) from error
-
-    def _of_fault(self, what: str, error: Exception) -> Exception:
-        if is_a(error, *_ABSENT_LOGIN):
-            return Refused(
-                f"the guest of {self._name} refuses the account {self._user}",
-                details=words_of(error),
-                hint="account and password in [references.NAME.guest]; on Windows the built-in Administrator",
-            )
-        if is_a(error, "NoPermission"):
-            return of_fault(f"{what} in {self._name}", error)
-        if is_a(error, *_AWAY):
-            return LineLost(f"{what}: {words_of(error)}")
-        return GuestError(f"the guest of {self._name} refused: {what}", details=words_of(error))
 
 
 def _parsed(answer: bytes) -> dict[str, Any]:
