@@ -227,24 +227,33 @@ class Embedded:
         self._link_tpm(root, folder, entry, domain)
         text = definition.complete(domain, str(folder), str(root.path / "a" / entry.uuid[:8]))
         with translated(f"starting {entry.name}"):
-            self._wait_gone(line, entry.name)
-            line.native.createXML(text, 0)
+            self._create(line, entry.name, text)
         root.keep_cache(self._state)
         return self._shown(entry)
 
-    def _wait_gone(self, line: Line, name: str) -> None:
-        """A machine that has just switched itself off stays libvirt's for a moment."""
+    def _create(self, line: Line, name: str, text: str) -> None:
+        """
+        A machine that has just switched itself off stays libvirt's for a moment: first it is found, and then it is
+        "already being removed", which no look shows.
+        """
 
-        def is_gone() -> bool:
+        def is_made() -> bool:
             try:
                 line.native.lookupByName(name)
             except Exception as error:
                 if not is_libvirt(error):
                     raise
-                return True
-            return False
+            else:
+                return False
+            try:
+                line.native.createXML(text, 0)
+            except Exception as error:
+                if not is_libvirt(error) or "already being removed" not in str(error):
+                    raise
+                return False
+            return True
 
-        Waiting(Deadline(10), tick=0.02).until(f"libvirt to let go of {name}", is_gone)
+        Waiting(Deadline(10), tick=0.02).until(f"libvirt to let go of {name}", is_made)
 
     def _link_tpm(self, root: Root, folder: Path, entry: Record, domain: Any) -> None:
         """libvirt keeps TPM state below its root by UUID; a link puts it into the machine's folder."""

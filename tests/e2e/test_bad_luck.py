@@ -89,7 +89,7 @@ def test_a_script_that_says_100_mb(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("faults", "limit", "codes", "saying"),
     [
-        ({"shutdown": "never"}, "60s", {11}, ("the guest to switch itself off", "never cuts the power")),
+        ({"shutdown": "never"}, "45s", {11}, ("the guest to switch itself off", "never cuts the power")),
         ({"agent": "die-on-write"}, "25s", {5}, ("did not answer within", "qemu-guest-agent")),
         # Whichever is noticed first: that the agent is silent, or that the time is over.
         ({"agent": "hang"}, "25s", {5, 11}, ()),
@@ -190,7 +190,7 @@ def test_an_adoption_in_place_that_is_cancelled_gives_the_disk_back(tmp_path: Pa
         disk.chmod(0o640)
         content = hashlib.sha256(disk.read_bytes()).hexdigest()
         order = ("adopt", "win2022", "--from", str(disk), "--in-place", *boot_options(standin))
-        assert kill_at(place.begin(*order), place, "done freeze", "done facts")
+        assert kill_at(place.begin(*order), place, "done freeze", "done proof")
         assert stat.S_IMODE(disk.stat().st_mode) == 0o440
         place.does("cancel", "-y")
         assert stat.S_IMODE(disk.stat().st_mode) == 0o640

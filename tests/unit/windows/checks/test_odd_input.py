@@ -61,7 +61,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.mark.slow
 @given(data=st.data())
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 def test_any_damage_of_a_volume_ends_in_findings(healthy: bytes, data: st.DataObject) -> None:
     """Bytes overwritten anywhere in what is read: boot sector, master file table, hives."""
     used = [at for at in range(0, len(healthy), 4096) if any(healthy[at : at + 4096])]
