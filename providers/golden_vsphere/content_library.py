@@ -84,8 +84,8 @@ class ContentLibrary:
     def _clear(self, key: str) -> None:
         for item, note in self._ours():
             if note.publication.key == key and note.whose != item.id:
+                self._tags.strip(tagging.Tagged(tagging.ITEM, item.id), note.tags())
                 self._items.delete(item.id)
-                self._tags.drop_unused(note.tags())
 
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:  # noqa: ARG002 - it is copied where it lies
         """The item, compared with its source and tagged; the note that finishes it comes last."""
@@ -169,8 +169,8 @@ class ContentLibrary:
             for item, note in self._ours():
                 if note.publication.key == publication.key:
                     self._none_out(item)
+                    self._tags.strip(tagging.Tagged(tagging.ITEM, item.id), note.tags())
                     self._items.delete(item.id)
-                    self._tags.drop_unused(note.tags())
             if self.current is not None:
                 self.current.leave(publication)
 

@@ -56,9 +56,12 @@ class Tags:
         tag = self._found(category, name)
         return set() if tag is None else {str(one["id"]) for one in self._objects(tag)}
 
-    def drop_unused(self, names: Iterable[str]) -> None:
-        """Take names away that nothing has any more."""
+    def strip(self, thing: Tagged, names: Iterable[str]) -> None:
+        """Everything of golden's off a thing that is about to go, and names away that nothing has any more."""
+        for state in (CURRENT, RETIRED):
+            self.take(thing, STATE, state)
         for name in names:
+            self.take(thing, NAMES, name)
             tag = self._found(NAMES, name)
             if tag is not None and not self._objects(tag):
                 gone = Call("DELETE", "cis/tagging/tag/{}", (tag,))

@@ -116,10 +116,11 @@ class Copying:
         self._rest(order)
         self._folder.maker.wait_out(native, note.name)
         shown = self._folder.shown(native)
-        if shown is not None and (shown.note is None or shown.note.publication.key != note.key or shown.finished):
+        if shown is None:
+            return
+        if not shown.is_left_by(note.key):
             raise Conflict(f"{note.name} is there already in {self._folder.places.golden_path}, and not golden's")
-        if shown is not None:
-            self._folder.clear(shown, note.key)
+        self._folder.maker.destroy(shown.held)  # Nothing has tagged it: golden was killed before it was there.
 
     def _pool(self, store: room.Store) -> Any:
         if "resource_pool" in self._folder.places.address.options:

@@ -39,6 +39,10 @@ class Shown:
         """Whether all of it is there."""
         return self.note is not None and self.held.is_template and self.note.whose == self.held.uuid
 
+    def is_left_by(self, key: str) -> bool:
+        """Whether a cut-off publish of that key left it."""
+        return self.note is not None and not self.finished and self.note.publication.key == key
+
     @property
     def tagged(self) -> tagging.Tagged:
         """For tags."""
@@ -92,10 +96,3 @@ class TemplateFolder:
         if note is not None and (note.whose != held.uuid if note.whose else note.publication.name != held.name):
             note = None
         return Shown(held, note)
-
-    def clear(self, shown: Shown, key: str) -> bool:
-        """Take it away where it is what a cut-off publish of that key left; whether it was."""
-        if shown.note is None or shown.finished or shown.note.publication.key != key:
-            return False
-        self.maker.destroy(shown.held)
-        return True

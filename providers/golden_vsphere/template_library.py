@@ -72,8 +72,9 @@ class TemplateLibrary:
         return self.find(key)
 
     def _clear(self, shown: Shown, key: str) -> None:
-        if self._folder.clear(shown, key) and shown.note is not None:
-            self._tags.drop_unused(shown.note.tags())
+        if shown.note is not None and shown.is_left_by(key):
+            self._tags.strip(shown.tagged, shown.note.tags())
+            self._folder.maker.destroy(shown.held)
 
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:  # noqa: ARG002 - it is copied where it lies
         """A full copy, compared with its source, tagged, and only then a template."""
@@ -113,8 +114,8 @@ class TemplateLibrary:
         with understood(f"withdrawing {publication.name}"):
             for shown in self._folder.all():
                 if shown.note is not None and shown.note.publication.key == publication.key:
+                    self._tags.strip(shown.tagged, shown.note.tags())
                     self._folder.maker.destroy(shown.held)
-                    self._tags.drop_unused(shown.note.tags())
 
     def close(self) -> None:
         """Log out; again is harmless."""
