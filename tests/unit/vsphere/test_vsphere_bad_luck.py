@@ -176,9 +176,7 @@ def test_a_lost_answer_is_looked_after(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("verb", "call"), [pair for pair in VERBS if pair[1] != "MarkAsTemplate"], ids=lambda x: str(x)
-)
+@pytest.mark.parametrize(("verb", "call"), TASKS, ids=[f"{verb.__name__[1:]}-{call}" for verb, call in TASKS])
 def test_a_task_that_fails_leaves_nothing(peer: Peer, opening: Opening, bare: str, verb: Verb, call: str) -> None:
     """The task's fault is told, and what had been made for it is gone; the next try works."""
     before, stage = made(peer), Stage(opening(), bare)
