@@ -87,7 +87,8 @@ def _lines(talk: Talk, data: dict[str, Any], took: float) -> Iterator[str]:
     yield f"{name}  {data['state']}, made from {data['reference']}@v{data['version']} in {work.took(took)}"
     for form in data["forms"]:
         yield f"  {form['format']}  {size(form['size'])}  {form['path'] or form['url']}"
-        yield f"  sha256 {form['sha256']}"
+        if form["sha256"]:
+            yield f"  sha256 {form['sha256']}"
     proof = data["proof"]
     where = "the powered-off disk" if proof["way"] == "disk" else "the guest"
     yield f"  proof, read from {where}:"

@@ -159,7 +159,8 @@ def _lines(talk: Talk, version: Any, plan: Any, told: dict[str, Any]) -> Iterato
         evidence = dict.fromkeys(text for of, text in version.proofs if of == change.name)
         yield from (f"    {talk.paint('✓', 'green')} {text}" for text in evidence)
     yield from (f"    {note}" for note in told["notes"])
-    yield f"  read from its powered-off disk: {version.facts.state}"
+    where = "from its powered-off disk" if version.way == "disk" else "inside a clone of it that was thrown away"
+    yield f"  read {where}: {version.facts.state}"
     yield f"  {size(sum(disk.size for disk in version.disks))}, digest {version.digest[:16]}"
 
 

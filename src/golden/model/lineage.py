@@ -87,3 +87,5 @@ class Version:
     """True where adopt was told to take a guest that had been generalized before."""
     rearm: Rearm | None = None
     """Read inside before it was frozen; None for an adopted one, which nobody has booted yet."""
+    way: str = "disk"
+    """How its state and proofs were read. disk: from its powered-off disk; guest: inside a clone of it."""

@@ -19,7 +19,7 @@ from golden.model import (
     Version,
 )
 from golden.procedures.frozen import lineage_digest
-from golden.procedures.seeing import frozen_and_judged
+from golden.procedures.seeing import frozen_and_judged, way
 from golden.procedures.shop import Shop
 
 _WHY = {
@@ -112,6 +112,7 @@ def record(shop: Shop, order: AdoptOrder, facts: GuestFacts, snapshot: Snapshot)
         message=order.message or f"adopted from {order.origin.where}",
         created=created,
         accepted_deployed=facts.state is GuestState.DEPLOYED,
+        way=way(shop),
     )
     reference = Reference(order.reference, facts.os, order.endpoint, created)
     return shop.catalog.add_version(version, reference)

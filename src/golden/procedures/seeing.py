@@ -40,6 +40,11 @@ def frozen_and_judged(
     return snapshot, judged
 
 
+def way(shop: Shop) -> str:
+    """How it is judged on this endpoint: disk or guest."""
+    return "disk" if shop.hypervisor.abilities.open_disk else "guest"
+
+
 def reference_of(machine: Machine) -> str:
     """The reference whose mark it carries; every machine of a job's carries one."""
     return machine.mark.reference if machine.mark else ""

@@ -25,7 +25,7 @@ from golden.procedures import fixing
 from golden.procedures.applying import Applying, with_traces
 from golden.procedures.frozen import check_frozen, lineage_digest
 from golden.procedures.inside import inside
-from golden.procedures.seeing import frozen_and_judged
+from golden.procedures.seeing import frozen_and_judged, way
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline
 
@@ -130,5 +130,6 @@ def record(
         depth=parent.depth + 1 if order.linked else 0,
         accepted_deployed=parent.accepted_deployed,
         rearm=done.rearm,
+        way=way(shop),
     )
     return shop.catalog.add_version(version)
