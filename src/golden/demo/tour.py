@@ -18,26 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from golden.errors import Conflict, GoldenError, NotAble
+from golden.demo.worlds import ABOUT, REFERENCE, World, world
+from golden.errors import Conflict, GoldenError
 from golden.waiting import Watcher
 
 MATERIAL = Path(__file__).parent / "material"
 MARK = ".golden-demo"
-REFERENCE = "win2022"
 
 Say = Callable[[str], None]
-
-SETTINGS = """\
-# Made by `golden demo`. Endpoints are hypervisors; libraries are where images are published to.
-[endpoints.local]
-url = "qemu:///embed"          # libvirt's QEMU driver inside golden's own process: no daemon
-
-[libraries.images]
-url = "dir:images"             # a folder beside this file
-
-[defaults]
-library = "images"
-"""
 
 
 def run(folder: Path, provider: str, watcher: Watcher, say: Say) -> None:
@@ -45,38 +33,40 @@ def run(folder: Path, provider: str, watcher: Watcher, say: Say) -> None:
     Run the tour in a folder. Conflict where the folder holds something else, NotAble for an unknown provider, and
     whatever the commands themselves fail with.
     """
-    if provider != "libvirt":
-        raise NotAble(f"there is no demo for the provider {provider!r}", hint="golden demo --provider libvirt")
     begun = time.monotonic()
-    made = _folder(folder)
-    say("Building the stand-in guest: a real kernel, guest agent, NTFS volume and registry, and stand-ins for")
-    say("sysprep.exe and the few other Windows programs that golden calls. No Microsoft code is in it.")
-    guest = _stand_in(watcher)
-    if made:
-        _golden(folder, say, *_adopt(guest))
-    _golden(folder, say, "update", "--add", _driver(folder), "--message", "network driver")
-    _golden(folder, say, "capture", "--answer-file", "answers.xml", "--to", "images")
-    _golden(folder, say, "promote", "--channel", "stable")
-    _golden(folder, say, "verify", "--deep")
-    _golden(folder, say, "log")
-    _proof(folder, say)
-    say(f"Done in {time.monotonic() - begun:.0f} s. Try it by hand:")
-    say(f"   cd {folder}")
-    say(f"   {_command(folder)} update --add drivers/goldennet.inf      # or --run scripts/hello.cmd")
-
-
-def _folder(folder: Path) -> bool:
-    """Have the demo's folder; whether it is new."""
-    if (folder / MARK).exists():
-        return False
-    if folder.exists() and any(folder.iterdir()):
+    goes_on = (folder / MARK).exists()
+    if not goes_on and folder.exists() and any(folder.iterdir()):
         raise Conflict(f"{folder} is there and was not made by the demo", hint="golden demo ANOTHER-FOLDER")
+    for line in ABOUT.get(provider, ()):
+        say(line)
+    with world(provider, folder, watcher) as there:
+        if not goes_on:
+            _furnish(folder, there)
+            note = ("--message", "the stand-in, as it was built")
+            _golden(folder, say, "adopt", REFERENCE, *there.adopt, *note)
+        _golden(folder, say, "update", "--add", _driver(folder), "--message", "network driver")
+        _golden(folder, say, "capture", "--answer-file", "answers.xml", "--to", there.library)
+        _golden(folder, say, "promote", "--channel", "stable")
+        _golden(folder, say, "verify", "--deep")
+        _golden(folder, say, "log")
+        _proof(folder, say)
+        say(f"Done in {time.monotonic() - begun:.0f} s." + (" Try it by hand:" if there.stays else ""))
+        for line in there.parting or _by_hand(folder):
+            say(line)
+
+
+def _by_hand(folder: Path) -> tuple[str, ...]:
+    command = f"{_command(folder)} update --add drivers/goldennet.inf      # or --run scripts/hello.cmd"
+    return (f"   cd {folder}", f"   {command}")
+
+
+def _furnish(folder: Path, there: World) -> None:
+    """What the tour's commands need, and the mark that it was made by a tour."""
     (folder / "scripts").mkdir(parents=True)
-    (folder / "golden.toml").write_text(SETTINGS, encoding="utf-8")
+    (folder / "golden.toml").write_text(there.settings, encoding="utf-8")
     (folder / "scripts/hello.cmd").write_bytes(b"@echo off\r\necho hello from the guest\r\n")
     shutil.copyfile(MATERIAL / "answers.xml", folder / "answers.xml")
     (folder / MARK).write_text("golden demo\n", encoding="utf-8")
-    return True
 
 
 def _driver(folder: Path) -> str:
@@ -89,21 +79,6 @@ def _driver(folder: Path) -> str:
     inf = target / "goldennet.inf"
     inf.write_text(inf.read_text(encoding="utf-8").replace("1.0.0.1", f"1.0.0.{number}"), encoding="utf-8")
     return "drivers/goldennet.inf"
-
-
-def _stand_in(watcher: Watcher) -> Any:
-    from platformdirs import user_cache_path
-
-    from golden.demo.standin.build import build
-
-    return build(user_cache_path("golden") / "stand-in", watcher=watcher)
-
-
-def _adopt(guest: Any) -> list[str]:
-    boot = ["--kernel", str(guest.kernel), "--initrd", str(guest.initrd), "--cmdline", guest.cmdline]
-    size = ["--memory", str(guest.memory_mib), "--cpus", "1"]
-    note = ["--message", "the stand-in, as it was built"]
-    return ["adopt", REFERENCE, "--from", str(guest.disk), "--os", "windows", *boot, *size, *note]
 
 
 def _golden(folder: Path, say: Say, *arguments: str) -> None:
@@ -132,15 +107,19 @@ def _asked(folder: Path, *arguments: str) -> Any:
 def _proof(folder: Path, say: Say) -> None:
     """That the reference was never generalized, and that the image was: read from their disks."""
     log = _asked(folder, "log")
-    say("\nThe reference was never generalized; every version reads, from its powered-off disk:")
+    on_disk = log["images"][-1]["proof"]["way"] == "disk"
+    asked = "from its powered-off disk" if on_disk else "inside a clone of it"
+    witness = "its own disk says so" if on_disk else "its guest said so before it was switched off"
+    say(f"\nThe reference was never generalized; every version reads, {asked}:")
     for version in log["versions"]:
         say(f"   {REFERENCE}@v{version['number']}  {version['state']}")
     image = log["images"][-1]
-    say(f"The image {REFERENCE}@i{image['number']} was, and is deployable; its own disk says so:")
+    say(f"The image {REFERENCE}@i{image['number']} was, and is deployable; {witness}:")
     for signal, value in image["proof"]["signals"]:
         say(f"   {signal} = {value}")
     for form in image["forms"]:
-        say(f"   {form['format']}  {form['path']}  sha256 {form['sha256'][:16]}…")
+        digest = f"  sha256 {form['sha256'][:16]}…" if form["sha256"] else ""
+        say(f"   {form['format']}  {form['path'] or form['url']}{digest}")
     say("(It is a stand-in, not Windows: docs/proven.md says what that proves and what it does not.)")
 
 
