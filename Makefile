@@ -20,11 +20,12 @@ demo:
 test:
 	@tools/install.sh test
 	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not daemon and not thorough"
-	.venv/bin/pytest -q -m daemon
+	.venv/bin/pytest -q -m "daemon and not thorough"
 
 thorough:
 	@tools/install.sh test
-	.venv/bin/pytest -q -n 2 --dist loadgroup -m thorough
+	.venv/bin/pytest -q -n 2 --dist loadgroup -m "thorough and not daemon"
+	.venv/bin/pytest -q -m "thorough and daemon"
 
 check:
 	@tools/install.sh test

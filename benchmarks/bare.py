@@ -1,12 +1,15 @@
 """
 What golden is measured against: a script that does the task and nothing else, and knows nothing of golden.
 
-    bare.py update WORK     overlay, boot, push a driver with its hashes checked, pnputil, shut down from inside
-    bare.py capture WORK    overlay, boot, sysprep /quit, shut down from inside, qemu-img convert, sha256
+    bare.py update WORK     overlay, boot, push a driver with its hashes checked, pnputil, look whether it has settled,
+                            read the licence, shut down from inside
+    bare.py capture WORK    overlay, boot, ask what stops sysprep, have a task of an account of its own run it, watch,
+                            clear up after it, shut down from inside, qemu-img convert, sha256
 
-It makes the same calls of the same hypervisor on the same guest: qemu-img, libvirt's embedded driver with its
-capabilities probed before, the QEMU guest agent. It has no journal, no proof, no checks beyond the hashes of what it
-pushed. WORK holds ``guest.json`` (disk, kernel, initrd, cmdline, memory_mib, driver, cache) and gets what is made.
+It makes the same calls of the same hypervisor on the same guest, and runs the same scripts in it: qemu-img, libvirt's
+embedded driver with its capabilities probed before, the QEMU guest agent. It has no journal, no proof, judges nothing
+and checks no more than the hashes of what it pushed. WORK holds ``guest.json`` (disk, kernel, initrd, cmdline,
+memory_mib, driver, cache, scripts, check) and gets what is made.
 """
 
 from __future__ import annotations
@@ -28,6 +31,10 @@ from typing import Any
 
 SYSTEM32 = "C:\\Windows\\System32"
 CMD = (f"{SYSTEM32}\\cmd.exe", "/d", "/c")
+POWERSHELL = (
+    f"{SYSTEM32}\\WindowsPowerShell\\v1.0\\powershell.exe",
+    *("-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Bypass", "-File"),
+)
 FOLDER = "C:\\Windows\\Temp\\bare"
 TICK = 0.1
 CONF = 'user = "+{0}"\ngroup = "+{1}"\ndynamic_ownership = 0\nstdio_handler = "file"\n'
@@ -92,13 +99,33 @@ class Guest:
     def push(self, source: Path, target: str) -> None:
         """Copy a file and compare the hashes of both sides."""
         data = source.read_bytes()
+        self.write(data, target)
+        if hashlib.sha256(data).hexdigest() not in self.run(f"{SYSTEM32}\\certutil.exe", "-hashfile", target, "SHA256"):
+            raise RuntimeError(f"{target} has other bytes")
+
+    def script(self, source: str, **parameters: Any) -> Any:
+        """Run a script with parameters in a file, and read what it answers."""
+        name = source.rpartition("/")[2]
+        self.write(Path(source).read_bytes(), f"{FOLDER}\\{name}")
+        self.write(json.dumps(parameters).encode(), f"{FOLDER}\\in")
+        words = ("-Parameters", f"{FOLDER}\\in", "-Result", f"{FOLDER}\\out")
+        self.run(*POWERSHELL, f"{FOLDER}\\{name}", *words)
+        return self.read(f"{FOLDER}\\out")
+
+    def read(self, path: str) -> Any:
+        """A small file's JSON."""
+        handle = self.ask("guest-file-open", path=path, mode="rb")
+        data = base64.b64decode(self.ask("guest-file-read", handle=handle, count=240_000)["buf-b64"])
+        self.ask("guest-file-close", handle=handle)
+        return json.loads(data)
+
+    def write(self, data: bytes, target: str) -> None:
+        """A file of the guest's."""
         handle = self.ask("guest-file-open", path=target, mode="wb")
         for start in range(0, len(data), 65536):
             piece = base64.b64encode(data[start : start + 65536]).decode()
             self.ask("guest-file-write", handle=handle, **{"buf-b64": piece})
         self.ask("guest-file-close", handle=handle)
-        if hashlib.sha256(data).hexdigest() not in self.run(f"{SYSTEM32}\\certutil.exe", "-hashfile", target, "SHA256"):
-            raise RuntimeError(f"{target} has other bytes")
 
     def shut_down(self) -> None:
         """From inside, and wait until the hypervisor says it is off."""
@@ -155,6 +182,8 @@ def update(guest: dict[str, Any], work: Path, root: Path) -> None:
     for source in sorted(Path(guest["driver"]).iterdir()):
         running.push(source, f"{FOLDER}\\{source.name}")
     running.run(f"{SYSTEM32}\\pnputil.exe", "/add-driver", f"{FOLDER}\\goldennet.inf", "/install")
+    running.script(f"{guest['scripts']}/settled.ps1", task="bare")
+    running.script(f"{guest['scripts']}/rearm.ps1")
     running.run(*CMD, "rmdir", "/s", "/q", FOLDER)
     running.shut_down()
 
@@ -163,8 +192,23 @@ def capture(guest: dict[str, Any], work: Path, root: Path) -> None:
     """A generalized image of a clone."""
     overlay(work / "v2.qcow2", work / "clone.qcow2")
     running = boot(guest, work / "clone.qcow2", root)
-    sysprep = f"{SYSTEM32}\\Sysprep\\sysprep.exe"
-    running.run(sysprep, "/generalize", "/oobe", "/quiet", "/quit")
+    running.run(*CMD, "mkdir", FOLDER)
+    scripts = guest["scripts"]
+    running.script(f"{scripts}/check.ps1", **guest["check"])
+    running.script(f"{scripts}/rearm.ps1")
+    running.script(f"{scripts}/prepare_seal.ps1")
+    argv = [f"{SYSTEM32}\\Sysprep\\sysprep.exe", "/generalize", "/oobe", "/quiet", "/quit"]
+    made = {"account": "bare-1", "password": uuid.uuid4().hex + "A!", "make": True}
+    running.script(f"{scripts}/start_task.ps1", task="bare", argv=argv, **made)
+
+    def sealed() -> Any:
+        told = running.script(f"{scripts}/watch_seal.ps1", task="bare")
+        return True if told["tag"] and not told["sysprep_running"] else None
+
+    wait(sealed)
+    running.script(f"{scripts}/rearm.ps1")
+    running.script(f"{scripts}/clean_up.ps1", task="bare", own="none", account="bare-1", work=FOLDER, shut_down=False)
+    running.run(*CMD, "rmdir", "/s", "/q", FOLDER)
     running.shut_down()
     image = work / "image.qcow2"
     argv = ["qemu-img", "convert", "-q", "-f", "qcow2", "-O", "qcow2", "-W", "-m", "8"]

@@ -16,6 +16,8 @@ from pathlib import Path
 from benchmarks import place
 from benchmarks.row import Row, in_turns
 from golden.demo.tour import MATERIAL
+from golden.windows.checks.picture import FILES, PROVIDERS, READS
+from golden.windows.dialect import SCRIPTS
 
 LIMIT = 1.15
 TIMES = 4
@@ -38,7 +40,8 @@ class Contest:
         (self.work / "bare").mkdir()
         cache = self.work / "golden/.golden/libvirt/cache"
         told = {"disk": guest.disk, "kernel": guest.kernel, "initrd": guest.initrd, "driver": drivers, "cache": cache}
-        words = {key: str(value) for key, value in told.items()}
+        words: dict[str, object] = {key: str(value) for key, value in told.items()}
+        words |= {"scripts": str(SCRIPTS), "check": asked()}
         numbers = {"cmdline": guest.cmdline, "memory_mib": guest.memory_mib}
         (self.work / "bare/guest.json").write_text(json.dumps({**words, **numbers}), "utf-8")
         self.by_golden()  # libvirt's capabilities are probed at the first start of all
@@ -62,6 +65,14 @@ class Contest:
         """The bare script, in two calls as golden's."""
         for act in ("update", "capture"):
             subprocess.run([sys.executable, BARE, act, self.work / "bare"], check=True, stdout=subprocess.DEVNULL)
+
+
+def asked() -> dict[str, object]:
+    """What golden asks of a guest before sysprep."""
+    keys = [
+        {"key": one.key, "names": list(one.names), "below": one.below, "of_below": list(one.of_below)} for one in READS
+    ]
+    return {"keys": keys, "files": list(FILES), "providers": list(PROVIDERS), "account": "", "only": []}
 
 
 def measure(work: Path) -> Row:

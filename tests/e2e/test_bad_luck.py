@@ -60,6 +60,7 @@ def test_a_script_that_fails(tmp_path: Path) -> None:
         check(place, was, versions=1)
 
 
+@pytest.mark.thorough
 def test_a_script_that_restarts_the_guest(tmp_path: Path) -> None:
     """A restart that nobody asked for is noticed and told; how far the script came is not guessed."""
     with ended(desk(tmp_path / "p")) as place:
@@ -92,7 +93,7 @@ def test_a_script_that_says_100_mb(tmp_path: Path) -> None:
         ({"shutdown": "never"}, "45s", {11}, ("the guest to switch itself off", "never cuts the power")),
         ({"agent": "die-on-write"}, "25s", {5}, ("did not answer within", "qemu-guest-agent")),
         # Whichever is noticed first: that the agent is silent, or that the time is over.
-        ({"agent": "hang"}, "25s", {5, 11}, ()),
+        pytest.param({"agent": "hang"}, "25s", {5, 11}, (), marks=pytest.mark.thorough),
         ({"agent": "missing"}, "25s", {5}, ("did not answer within", "qemu-guest-agent")),
     ],
     ids=["never-off", "agent-dies-in-a-file", "agent-hangs", "no-agent"],
@@ -325,7 +326,13 @@ def test_the_disk_is_full(tmp_path: Path, small_disk: Path) -> None:
 # --- at the keyboard --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        pytest.param(signal.SIGINT, 130, id="ctrl-c", marks=pytest.mark.thorough),
+        pytest.param(signal.SIGTERM, 143, id="sigterm"),
+    ],
+)
 def test_stopped_in_the_middle(tmp_path: Path, number: int, code: int) -> None:
     """Everything that was made is taken away before golden ends."""
     with ended(desk(tmp_path / "p")) as place:
@@ -337,6 +344,7 @@ def test_stopped_in_the_middle(tmp_path: Path, number: int, code: int) -> None:
         check(place, was, versions=1)
 
 
+@pytest.mark.thorough
 def test_what_failed_is_kept_when_asked(tmp_path: Path) -> None:
     """--on-error keep leaves the clone and says so; cancel takes it away."""
     with ended(desk(tmp_path / "p")) as place:

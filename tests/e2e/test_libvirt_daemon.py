@@ -48,7 +48,7 @@ class DaemonBench:
         return ("cmd.exe", "/c", f"exit {code}")
 
 
-@pytest.fixture(scope="module", params=["here", "behind SSH"])
+@pytest.fixture(scope="module", params=["here", pytest.param("behind SSH", marks=pytest.mark.thorough)])
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """One storage pool for all promises."""
     with ExitStack() as stack:

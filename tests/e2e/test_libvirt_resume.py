@@ -63,6 +63,7 @@ def hypervisor(tmp_path: Path) -> Iterator[Hypervisor]:
 alone = pytest.mark.skipif(not os.environ.get(ALONE), reason="run by test_in_a_process_of_its_own in its process")
 
 
+@pytest.mark.thorough
 def test_in_a_process_of_its_own() -> None:
     """What follows holds in a process that has no root of libvirt's yet."""
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "alone", __file__]

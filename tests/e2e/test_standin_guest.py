@@ -229,6 +229,7 @@ def test_it_answers_soon_restarts_and_switches_off_in_order(cache: Path, tmp_pat
         assert ("volume", "clean") in facts.evidence
 
 
+@pytest.mark.thorough
 def test_the_agent_and_the_power_button_switch_it_off(cache: Path, tmp_path: Path) -> None:
     """guest-shutdown and ACPI both end in a clean volume; a hard stop leaves it dirty."""
     for name in ("agent", "button", "hard"):
@@ -247,6 +248,7 @@ def test_the_agent_and_the_power_button_switch_it_off(cache: Path, tmp_path: Pat
             assert clean is (name != "hard"), name
 
 
+@pytest.mark.thorough
 def test_the_agent_dies_in_the_middle_of_a_file(cache: Path, tmp_path: Path) -> None:
     """With the fault baked in, a write ends the agent for good; the file is there in part."""
     order = DiskOrder(faults={"agent": "die-on-write"})
@@ -258,6 +260,7 @@ def test_the_agent_dies_in_the_middle_of_a_file(cache: Path, tmp_path: Path) -> 
         assert rig.process.poll() is None
 
 
+@pytest.mark.thorough
 def test_it_never_switches_off_when_told_so(cache: Path, tmp_path: Path) -> None:
     """With the fault baked in, the order to shut down is taken and not followed."""
     with running(build(cache, order=DiskOrder(faults={"shutdown": "never"})), tmp_path) as rig:
