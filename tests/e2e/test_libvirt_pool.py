@@ -135,4 +135,4 @@ def test_a_pool_that_is_not_there_says_how_to_make_it(tmp_path: Path, place: str
     """Opening an endpoint or library with a pool that is not there names the command that makes it."""
     with pytest.raises(GoldenError) as refused:
         PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": "no-such"}), Scope("job", tmp_path))
-    assert "virsh pool-create-as no-such" in (refused.value.hint or "")
+    assert "virsh -c qemu:///system pool-create-as no-such" in (refused.value.hint or "")
