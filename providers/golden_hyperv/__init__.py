@@ -1,0 +1,7 @@
+"""Hyper-V hosts as a provider of golden's, by PowerShell remoting. Imports no remoting library before an endpoint is opened."""
+
+from __future__ import annotations
+
+from golden_hyperv.opening import PROVIDER
+
+__all__ = ["PROVIDER"]

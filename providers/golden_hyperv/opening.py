@@ -1,0 +1,36 @@
+"""The provider object: opens an endpoint. Nothing here imports pypsrp, psrpcore or paramiko before they are needed."""
+
+from __future__ import annotations
+
+from golden.model import Finding
+from golden.plugins import unusable
+from golden.provider import Endpoint, Hypervisor, Scope
+from golden_hyperv.address import parse
+
+
+class HyperVProvider:
+    """Hyper-V hosts, by WSMan or by SSH."""
+
+    name = "hyperv"
+    schemes: tuple[str, ...] = ("hyperv", "hyperv+ssh")
+
+    def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
+        """BadConfig for a URL or an option that cannot be; Unreachable or Refused with the host's words."""
+        address = parse(endpoint)
+        try:
+            from golden_hyperv.hypervisor import HyperV
+        except ImportError as error:
+            raise unusable(error, "hyperv") from error
+        return HyperV.connect(address, scope)
+
+    def diagnose(self, endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
+        """Transport, login, versions, module, rights, quotas, OpenSSH, PowerShell Direct and the second hop."""
+        address = parse(endpoint)
+        try:
+            from golden_hyperv.diagnosis import diagnose
+        except ImportError as error:
+            raise unusable(error, "hyperv") from error
+        return diagnose(address, scope)
+
+
+PROVIDER = HyperVProvider()
