@@ -1,0 +1,169 @@
+"""Which Hyper-V host an endpoint's URL means, and what its options say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from golden.errors import BadConfig
+from golden.provider import Endpoint
+
+EXAMPLE = "hyperv://host.example.com or hyperv+ssh://golden@host.example.com"
+WSMAN, SSH = "wsman", "ssh"
+PORTS = {WSMAN: 5986, SSH: 22}
+FOLDER = "C:\\golden"
+AUTHS = ("negotiate", "kerberos", "certificate", "credssp")
+LOGIN = ("user", "auth", "password_env", "password_file", "keyring", "key_file", "key_passphrase_file", "agent",
+         "certificate_file", "certificate_key_file")  # fmt: skip
+TRUST = ("ca_file", "thumbprint", "known_hosts", "host_key")
+PLACE = ("folder", "networks", "snapshot_depth", "node")
+GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
+OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST)
+DEPTH = 10
+"""Differencing disks on top of each other before golden makes a full clone; Hyper-V documents no limit."""
+DEEPEST = 30
+_THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
+_FOLDER = re.compile(r"[A-Za-z]:(\\[^\\/:*?\"<>|\[\]\x00-\x1f]+)+|\\\\[^\\/:*?\"<>|\[\]\x00-\x1f]+"
+                     r"(\\[^\\/:*?\"<>|\[\]\x00-\x1f]+)+")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An endpoint that has been understood. Holds no secret, only where to read one."""
+
+    endpoint: str
+    """Its name in golden.toml."""
+    transport: str
+    """wsman | ssh"""
+    host: str
+    port: int
+    user: str
+    """Empty where none is named: a ticket of Kerberos', or a client certificate."""
+    auth: str
+    """negotiate | kerberos | certificate | credssp over WSMan; ``ssh`` over SSH."""
+    folder: str
+    """Where golden's files lie on the host, by its own path, without a separator at the end."""
+    networks: tuple[str, ...]
+    """Names of the switches a clone may be connected to; empty where none may."""
+    options: dict[str, str]
+    thumbprint: str = ""
+    """SHA-256 of the server's certificate, 64 small hexadecimal digits, or nothing."""
+    snapshot_depth: int = DEPTH
+
+    @property
+    def shown(self) -> str:
+        """For messages."""
+        scheme = "hyperv" if self.transport == WSMAN else "hyperv+ssh"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{host}" + (f":{self.port}" if self.port != PORTS[self.transport] else "")
+
+
+def parse(endpoint: Endpoint) -> Address:
+    """BadConfig for a URL or an option that cannot be."""
+    try:
+        parts = urlsplit(endpoint.url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        port = parts.port
+    except ValueError as error:
+        raise _bad(endpoint.url, str(error)) from error
+    transport = {"hyperv": WSMAN, "hyperv+ssh": SSH}.get(parts.scheme)
+    if transport is None or not parts.hostname or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
+        raise _bad(endpoint.url, "it names no Hyper-V host")
+    if parts.path.strip("/"):
+        raise _bad(
+            endpoint.url, "a Hyper-V host has no path", 'folder = "D:\\\\golden" says where golden keeps its files'
+        )
+    if parts.password is not None or (parts.username is not None and transport == WSMAN):
+        raise _bad(endpoint.url, "passwords do not belong into a URL", 'user = "golden" and password_env')
+    options = {**query, **endpoint.options}
+    for key in options:
+        _check_key(endpoint.url, key)
+    _check_transport(transport, options)
+    return Address(
+        endpoint=endpoint.name,
+        transport=transport,
+        host=parts.hostname,
+        port=port or PORTS[transport],
+        user=options.get("user") or unquote(parts.username or ""),
+        auth=_auth(transport, options),
+        folder=_folder(options.get("folder", FOLDER)),
+        networks=tuple(filter(None, (name.strip() for name in options.get("networks", "").split(",")))),
+        options=options,
+        thumbprint=_thumbprint(options.get("thumbprint", "")),
+        snapshot_depth=_depth(options.get("snapshot_depth", str(DEPTH))),
+    )
+
+
+def _check_key(url: str, key: str) -> None:
+    if key in OPTIONS:
+        return
+    close = get_close_matches(key, OPTIONS, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
+    raise BadConfig(f"the endpoint {_public(url)} has an option golden does not know: {key}", hint=hint)
+
+
+_OF_SSH = ("key_file", "key_passphrase_file", "agent", "known_hosts", "host_key")
+_OF_WSMAN = ("auth", "ca_file", "thumbprint", "certificate_file", "certificate_key_file")
+
+
+def _check_transport(transport: str, options: dict[str, str]) -> None:
+    """An option of the other transport would be believed and do nothing."""
+    foreign = next((key for key in (_OF_SSH if transport == WSMAN else _OF_WSMAN) if key in options), None)
+    if foreign is not None:
+        scheme = "hyperv+ssh" if transport == WSMAN else "hyperv"
+        raise BadConfig(f"{foreign} means nothing here: it belongs to URLs of {scheme}://", hint=f"like {EXAMPLE}")
+
+
+def _auth(transport: str, options: dict[str, str]) -> str:
+    if transport == SSH:
+        return SSH
+    auth = options.get("auth", AUTHS[0])
+    if auth == "basic":
+        raise BadConfig(
+            "auth = basic is refused: it sends the password itself to the host",
+            hint=f"auth = one of {', '.join(AUTHS)}",
+        )
+    if auth not in AUTHS:
+        raise BadConfig(f"golden does not know auth = {auth!r}", hint=f"auth = one of {', '.join(AUTHS)}")
+    return auth
+
+
+def _folder(text: str) -> str:
+    """Wildcard characters would be taken for patterns by cmdlets that have no -LiteralPath."""
+    text = text.replace("/", "\\").rstrip("\\")
+    if not _FOLDER.fullmatch(text) or any(
+        part in (".", "..") or part != part.strip(" .") for part in text.split("\\")[1:]
+    ):
+        raise BadConfig(
+            f"folder is no folder on a Windows host: {text!r}",
+            hint='folder = "D:\\\\golden", or one on a cluster\'s volume: "C:\\\\ClusterStorage\\\\Volume1\\\\golden"',
+        )
+    return text
+
+
+def _thumbprint(text: str) -> str:
+    if text and not _THUMBPRINT.fullmatch(text):
+        raise BadConfig(
+            "the thumbprint of a Hyper-V endpoint is no SHA-256",
+            details=text,
+            hint="openssl x509 -in CERTIFICATE -noout -fingerprint -sha256",
+        )
+    return text.replace(":", "").lower()
+
+
+def _depth(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= DEEPEST:
+        raise BadConfig(f"snapshot_depth is a number from 1 to {DEEPEST}, not {text!r}")
+    return int(text)
+
+
+def _bad(url: str, why: str, hint: str = "") -> BadConfig:
+    return BadConfig(f"the URL {_public(url)} cannot be opened: {why}", hint=hint or f"like {EXAMPLE}")
+
+
+def _public(url: str) -> str:
+    """Without whatever may be a password."""
+    bare = re.sub(r"//[^/?#]*@", "//***@", url)
+    return repr(re.sub(r"(?<=[?&])([^=&]*pass[^=&]*)=[^&]*", r"\1=***", bare))
