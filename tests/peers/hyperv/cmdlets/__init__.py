@@ -1,0 +1,1 @@
+"""The commands of the peer, by subject. A module put here registers its commands by being imported."""

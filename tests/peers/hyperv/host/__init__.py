@@ -1,0 +1,1 @@
+"""What outlives a session: the store of machines, disks, guests and jobs, in a process of its own."""

@@ -1,0 +1,1 @@
+"""What clients speak to: PSRP shells, WSMan, and the subsystems of an OpenSSH server."""

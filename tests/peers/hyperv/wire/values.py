@@ -1,0 +1,128 @@
+"""Our values to psrpcore's and back, with the depth of PowerShell's remoting."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+from psrpcore import types as ps
+
+from tests.peers.hyperv.failures import Failure
+from tests.peers.hyperv.objects import CUSTOM, Member, Secret, Sized, Thing, credential
+
+WIDTHS = {
+    "Byte": ps.PSByte, "SByte": ps.PSSByte, "Int16": ps.PSInt16, "UInt16": ps.PSUInt16, "Int32": ps.PSInt,
+    "UInt32": ps.PSUInt, "Int64": ps.PSInt64, "UInt64": ps.PSUInt64,
+}  # fmt: skip
+
+
+class ScriptText(str):
+    """A script block that came over the wire: text, and nothing that could be run."""
+
+    __slots__ = ()
+
+
+def outgoing(value: Any, depth: int = 1) -> Any:
+    """
+    A value as the serializer of a remote runspace writes it.
+
+    ``depth`` 1 is what remoting uses: properties of the object itself arrive, objects in them as their text.
+    """
+    if isinstance(value, Thing):
+        return _object(value, depth) if depth > 0 else str(value)
+    if isinstance(value, Member):
+        made = ps.PSInt(value.value)
+        made.PSObject.type_names = [value.type, "System.Enum", "System.ValueType", "System.Object"]
+        made.PSObject.to_string = value.name
+        return made
+    if isinstance(value, Sized):
+        return WIDTHS[value.width](int(value))
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return ps.PSInt(value) if -(1 << 31) <= value < 1 << 31 else ps.PSInt64(value)
+    if isinstance(value, dict):
+        made = ps.PSDict({str(key): outgoing(each, depth - 1) for key, each in value.items()})
+        return made
+    if isinstance(value, list | tuple):
+        return ps.PSList([outgoing(each, depth - 1) for each in value])
+    if isinstance(value, Secret):
+        return ps.PSSecureString(value.text)
+    if isinstance(value, bytes | bytearray):
+        return ps.PSByteArray(bytes(value))
+    if isinstance(value, str | float | uuid.UUID | datetime.datetime | datetime.timedelta):
+        return value
+    return str(value)
+
+
+def _object(value: Thing, depth: int) -> Any:
+    made = ps.PSObject()
+    made.PSObject.type_names = list(value.types)
+    shown = [ps.PSNoteProperty(key, outgoing(each, depth - 1)) for key, each in value.properties.items()]
+    if value.types[0] == CUSTOM or value.types[0].startswith("Selected."):
+        made.PSObject.extended_properties = shown
+    else:
+        made.PSObject.adapted_properties = shown
+        made.PSObject.to_string = str(value)
+    return made
+
+
+def incoming(value: Any) -> Any:
+    """A value that came over the wire, in plain Python; objects are ``Deserialized.*`` and no live ones."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, ps.PSSecureString):
+        return Secret(str(value.decrypt()))
+    if isinstance(value, ps.PSCredential):
+        return credential(str(value.UserName), Secret(str(value.Password.decrypt())))
+    if isinstance(value, ps.PSScriptBlock):
+        return ScriptText(value)
+    if isinstance(value, ps.PSChar):
+        return chr(int(value))
+    if isinstance(value, ps.PSIntegerBase):
+        kind = type(value)
+        width = next((name for name, each in WIDTHS.items() if each is kind), "Int32")
+        return Sized(width, int(value))
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return bytes(value)
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, uuid.UUID):
+        return uuid.UUID(int=value.int)
+    if isinstance(value, dict):
+        return {str(key): incoming(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [incoming(each) for each in value]
+    if isinstance(value, ps.PSEnumBase | ps.PSFlagBase):
+        return value.name
+    if isinstance(value, float | datetime.datetime | datetime.timedelta):
+        return value
+    about = getattr(value, "PSObject", None)
+    if about is None:
+        return value
+    names = [str(each) for each in about.type_names]
+    made = Thing(*[each for each in names if each != "System.Object"], text=about.to_string)
+    for each in [*about.adapted_properties, *about.extended_properties]:
+        made.set(str(each.name), incoming(each.get_value(value)))
+    return made
+
+
+def error_record(wrong: Failure) -> ps.ErrorRecord:
+    """The record of a failure."""
+    exception = ps.NETException(Message=wrong.message, HResult=-2146233088)
+    exception.PSObject.type_names = [wrong.kind, "System.Exception", "System.Object"]
+    target = wrong.target
+    about = ps.ErrorCategoryInfo(
+        Category=ps.ErrorCategory[wrong.category],
+        Reason=wrong.kind.rsplit(".", 1)[-1],
+        TargetName="" if target is None else str(target),
+        TargetType="" if target is None else type(target).__name__.replace("str", "String"),
+    )
+    return ps.ErrorRecord(
+        Exception=exception, CategoryInfo=about, FullyQualifiedErrorId=wrong.fqid, TargetObject=outgoing(target, 0)
+    )
