@@ -15,7 +15,6 @@ from golden.model import (
     CloneOptions,
     DiskFile,
     FileStamp,
-    Form,
     Machine,
     Mark,
     Origin,
@@ -23,20 +22,18 @@ from golden.model import (
     Snapshot,
 )
 from golden.provider import Abilities, Hypervisor, Marked, Scope
-from golden.waiting import Deadline
 from golden_vsphere import credentials, devices, frozen, marking, origins, room
 from golden_vsphere.address import Address
 from golden_vsphere.faults import translated
 from golden_vsphere.guest import GuestLine
+from golden_vsphere.images import FORM, Images
 from golden_vsphere.intents import Intents
 from golden_vsphere.inventory import Places, checked
 from golden_vsphere.line import Line, open_line
-from golden_vsphere.machines import POINT, Held, Machines
-from golden_vsphere.making import CHANGING, Maker, Order
-from golden_vsphere.observing import result_of
+from golden_vsphere.machines import Held, Machines
+from golden_vsphere.making import Maker, Order
+from golden_vsphere.points import Points
 from golden_vsphere.transfer import Transfers
-
-FORM = "vsphere-template"
 
 
 class Vsphere:
@@ -50,6 +47,8 @@ class Vsphere:
             self.places, Intents(scope.state / "vsphere" / Path(address.endpoint or "endpoint").name)
         )
         self.maker = Maker(self.machines, scope.watcher)
+        self._points = Points(self.machines, self.maker, scope.watcher)
+        self._images = Images(self.machines, self.maker)
         self._address = address
         self._scope = scope
         self._account = credentials.guest_account(address.options)
@@ -229,22 +228,8 @@ class Vsphere:
         """A snapshot without memory of a machine that is off."""
         held = self._off(machine, "frozen")
         with translated(f"freezing {held.name}"):
-            self._snapshot(held, checked(name))
+            self._points.take(held, checked(name))
         return Snapshot(held.name, name)
-
-    def _snapshot(self, held: Held, name: str) -> None:
-        """Looked for where the answer was lost, as a second one would be another snapshot."""
-
-        def taken() -> None:
-            now = self.machines.held(held.native)
-            if now is None or now.point(name) is None:
-                task = self.line.tell(
-                    lambda: held.native.CreateSnapshot_Task(name, POINT + held.name, memory=False, quiesce=False)
-                )
-                what = f"the snapshot {name} of {held.name}"
-                result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
-
-        self.maker.insist(taken, held.native, held.name)
 
     def _off(self, machine: Machine, what: str) -> Held:
         held = self.machines.get(machine)
@@ -279,63 +264,23 @@ class Vsphere:
         point = None if held is None else held.point(snapshot.name)
         if held is None or point is None:
             return
-        needed_by = [
-            other.name
-            for other in self.machines.all()
-            if other.record
-            and (other.record.parent, other.record.point) == (held.uuid, snapshot.name)
-            and (other.record.linked or not other.record.settled)
-        ]
-        if needed_by:
-            raise Conflict(f"{snapshot.machine}@{snapshot.name} is needed by {', '.join(needed_by)}")
         with translated(f"letting {snapshot.machine}@{snapshot.name} go"):
-            self._remove(held, snapshot.name, point.native)
-
-    def _remove(self, held: Held, name: str, native: Any) -> None:
-        what = f"the snapshot {name} of {held.name} to go"
-
-        def gone() -> None:
-            now = self.machines.held(held.native)
-            if now is not None and now.point(name) is not None:
-                task = self.line.tell(lambda: native.RemoveSnapshot_Task(removeChildren=False, consolidate=True))
-                result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
-
-        self.maker.insist(gone, held.native, held.name)
-        now = self.machines.held(held.native)
-        if now is not None and now.seen.props.get("runtime.consolidationNeeded"):
-            task = self.line.tell(held.native.ConsolidateVMDisks_Task)
-            what = f"the disks of {held.name} to be put together"
-            result_of(self.line, task, what, Deadline(CHANGING), self._scope.watcher, held.native)
+            self._points.let_go(held, point)
 
     def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
         """A full clone, flat, that becomes a template; never a linked clone marked as one."""
         if not self._abilities.forms:
             raise NotAble("a single ESXi host makes no templates: they are vCenter's")
-        checked(name)
-        held = self._off(machine, "captured")
-        store = room.chosen(self.places)
-        store.must_hold(sum(map(devices.capacity, devices.disks(held.hardware))), f"the image {name}")
-        pool = room.pool(self.places, held.seen.props.get("resourcePool"))
-        order = Order(
-            marking.IMAGE, name, mark, held.native, held.hardware, store, pool, parent=held.uuid, point_name=""
-        )
-        return _artifact(self.maker.make(order))
+        return self._images.made(checked(name), self._off(machine, "captured"), mark)
 
     def find_image(self, name: str) -> Artifact | None:
         """By its name in the folder of images."""
-        held = self.machines.find(checked(name), marking.IMAGE)
-        return None if held is None else _artifact(held)
+        return self._images.find(checked(name))
 
     def discard_image(self, artifact: Artifact) -> None:
         """Absent is success."""
-        held = self.machines.find(checked(artifact.name), marking.IMAGE)
-        if held is None or held.id.split(":")[0] != artifact.id.split(":")[0]:
-            return
         with translated(f"taking the image {artifact.name} away"):
-            if held.record is None:
-                self.maker.wait_out(held.native, artifact.name)
-            self.maker.destroy(held)
-        self.machines.intents.remove(artifact.name)
+            self._images.discard(artifact)
 
     def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
         """What vCenter knows of each frozen disk, and the frozen definition."""
@@ -378,13 +323,6 @@ class Vsphere:
 
 def _where(snapshot: Snapshot) -> str:
     return f"{snapshot.machine}@{snapshot.name}"
-
-
-def _artifact(held: Held) -> Artifact:
-    whole = bool(held.record and held.record.settled and held.is_template)
-    size = sum(map(devices.capacity, devices.disks(held.hardware)))
-    form = Form(FORM, None, size, "", url=f"vsphere-template:{held.uuid}")
-    return Artifact(held.id, held.name, (form,) if whole else ())
 
 
 if TYPE_CHECKING:

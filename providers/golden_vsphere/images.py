@@ -1,0 +1,52 @@
+"""Captured images: full clones in the folder of images, flat, which become templates last."""
+
+from __future__ import annotations
+
+from golden.model import Artifact, Form, Mark
+from golden_vsphere import devices, marking, room
+from golden_vsphere.machines import Held, Machines
+from golden_vsphere.making import Maker, Order
+
+FORM = "vsphere-template"
+
+
+class Images:
+    """Makes, finds and takes them away, over one connection."""
+
+    def __init__(self, machines: Machines, maker: Maker) -> None:
+        """Asks nothing yet."""
+        self._machines = machines
+        self._places = machines.places
+        self._maker = maker
+
+    def made(self, name: str, held: Held, mark: Mark) -> Artifact:
+        """Of a machine that is off; never a linked clone marked as a template."""
+        store = room.chosen(self._places)
+        store.must_hold(sum(map(devices.capacity, devices.disks(held.hardware))), f"the image {name}")
+        pool = room.pool(self._places, held.seen.props.get("resourcePool"))
+        order = Order(
+            marking.IMAGE, name, mark, held.native, held.hardware, store, pool, parent=held.uuid, point_name=""
+        )
+        return _artifact(self._maker.make(order))
+
+    def find(self, name: str) -> Artifact | None:
+        """By its name in the folder of images."""
+        held = self._machines.find(name, marking.IMAGE)
+        return None if held is None else _artifact(held)
+
+    def discard(self, artifact: Artifact) -> None:
+        """Absent, or another one under its name, is success."""
+        held = self._machines.find(artifact.name, marking.IMAGE)
+        if held is None or held.id.split(":")[0] != artifact.id.split(":")[0]:
+            return
+        if held.record is None:
+            self._maker.wait_out(held.native, artifact.name)
+        self._maker.destroy(held)
+        self._machines.intents.remove(artifact.name)
+
+
+def _artifact(held: Held) -> Artifact:
+    whole = bool(held.record and held.record.settled and held.is_template)
+    size = sum(map(devices.capacity, devices.disks(held.hardware)))
+    form = Form(FORM, None, size, "", url=f"vsphere-template:{held.uuid}")
+    return Artifact(held.id, held.name, (form,) if whole else ())
