@@ -63,11 +63,17 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Wait for a named condition, looking every ``tick`` seconds, until the deadline."""
+    """
+    Wait for a named condition, looking every ``tick`` seconds, until the deadline.
+
+    With a longer ``rarest`` the looks become rarer while a wait grows, up to so many seconds apart: a look is never
+    later by more than a twentieth of what has been waited, and a wait of an hour asks a server little.
+    """
 
     deadline: Deadline
     tick: float = 0.2
     watcher: Watcher = field(default_factory=Silent)
+    rarest: float = 0.0
 
     def until(self, what: str, condition: Callable[[], T | None], *, hint: str | None = None) -> T:
         """
@@ -76,7 +82,7 @@ class Waiting:
         The condition is looked at once more after the deadline, so that a slow look never turns success into a
         time-out. Raises TimedOut that names ``what`` and both times.
         """
-        told = time.monotonic()
+        begun = told = time.monotonic()
         while True:
             last = self.deadline.left <= 0
             value = condition()
@@ -87,7 +93,8 @@ class Waiting:
                     f"waited {self.deadline.elapsed:.0f} s for {what}; the limit was {self.deadline.limit:.0f} s",
                     hint=hint or "a larger limit: --timeout",
                 )
-            time.sleep(min(self.tick, max(self.deadline.left, 0.001)))
+            pause = max(self.tick, min(self.rarest, (time.monotonic() - begun) / 20))
+            time.sleep(min(pause, max(self.deadline.left, 0.001)))
             if time.monotonic() - told >= 1:
                 told = time.monotonic()
                 self.watcher.waiting(what, self.deadline.elapsed, self.deadline.limit)

@@ -15,8 +15,8 @@ from golden.waiting import Deadline, Waiting, Watcher
 T = TypeVar("T")
 
 TRIES = 3
-TICK = 0.1
-"""Seconds between two looks at a program; a look is one cheap call."""
+TICK, RAREST = 0.1, 1.0
+"""Seconds between two looks at a program: soon after its start, and once it has run for long. A look is one call."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Line:
 
     def until(self, what: str, condition: Callable[[], T | None], deadline: Deadline) -> T:
         """Wait for a condition that looks at the guest."""
-        return Waiting(deadline, tick=TICK, watcher=self.watcher).until(what, condition)
+        return Waiting(deadline, TICK, self.watcher, RAREST).until(what, condition)
 
     def _retry(self, act: Callable[[], T], deadline: Deadline) -> T:
         for _ in range(TRIES):

@@ -50,7 +50,7 @@ def _wait_until_off(shop: Shop, machine: Machine, deadline: Deadline) -> None:
         now = shop.hypervisor.find(machine.name)
         return now is None or now.power is Power.OFF
 
-    waiting = Waiting(deadline.within(SHUTDOWN_LIMIT), tick=0.2, watcher=shop.watcher)
+    waiting = Waiting(deadline.within(SHUTDOWN_LIMIT), tick=0.2, watcher=shop.watcher, rarest=1.0)
     hint = (
         "golden never cuts the power of a guest it wants to freeze; look at the picture with: golden logs " + shop.job
     )

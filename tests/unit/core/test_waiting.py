@@ -66,3 +66,22 @@ def test_a_part_never_outlasts_the_whole() -> None:
     whole = Deadline(0.2)
     assert whole.within(60).limit <= 0.2
     assert Deadline(60).within(0.2).limit == 0.2
+
+
+def test_looks_become_rarer_while_a_wait_grows() -> None:
+    """With a rarest look, the same wait asks much less, and its end is still seen."""
+
+    def looks(rarest: float) -> int:
+        count, end = 0, Deadline(1.0)
+
+        def look() -> bool:
+            nonlocal count
+            count += 1
+            return end.left == 0
+
+        begun = time.monotonic()
+        Waiting(Deadline(20), tick=0.005, rarest=rarest).until("a second to pass", look)
+        assert time.monotonic() - begun < 5
+        return count
+
+    assert looks(0.0) > 1.5 * looks(0.5)
