@@ -201,7 +201,8 @@ def test_verify_tells_a_changed_image_and_a_changed_publication(bench: Bench) ->
     bench.adopt()
     image = bench.capture(libraries=("shelf",))
     target = Target("ref", "")
-    assert [v.name for v in upkeep.verify(bench.project, target, Silent(), deep=True)] == ["ref@v1", "ref@i1"]
+    found = upkeep.verify(bench.project, target, Silent(), deep=True)
+    assert [(v.name, v.hashed, v.read_back) for v in found] == [("ref@v1", 1, ()), ("ref@i1", 1, ("shelf",))]
     (published,) = (bench.folder / "shelf").glob("*.qcow2")
     content = published.read_bytes()
     published.write_bytes(content[:-1] + b"X")

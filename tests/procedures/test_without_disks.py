@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from golden.app import checking
+from golden.app.names import Target
 from golden.app.project import Project
-from golden.errors import GuestUnfit, ProofFailed
+from golden.errors import GuestUnfit, NotAble, ProofFailed
 from golden.settings import read
 from golden.testing.memory import ABLE, World
+from golden.waiting import Silent
 from tests.procedures.conftest import Bench
 
 
@@ -69,3 +72,12 @@ def test_an_image_that_is_not_sealed_is_called_so(bench: Bench) -> None:
     image = bench.capture(seal="none")
     assert (image.proof.way, image.proof.facts.state) == ("guest", "VIRGIN")
     assert bench.machines() == bench.held()
+
+
+def test_an_offline_check_says_that_there_is_no_disk(bench: Bench) -> None:
+    """Instead of finding nothing; the hint is the check that can be made."""
+    bench.adopt()
+    wish = checking.CheckWish()
+    with pytest.raises(NotAble, match="shows golden no disks") as caught:
+        checking.version_offline(bench.project, Target("ref", "v1"), wish, Silent())
+    assert "golden check ref@v1" in (caught.value.hint or "")

@@ -13,7 +13,7 @@ from golden.app.orders import answer_payload
 from golden.app.project import Project, family
 from golden.disk.raw import RawFile
 from golden.disk.source import BlockSource
-from golden.errors import UsageError
+from golden.errors import NotAble, UsageError
 from golden.guest.family import Family, SealOrder
 from golden.model import CheckOrder, CheckReport, Origin, PayloadFile
 from golden.procedures.checking import Preflight, look
@@ -52,10 +52,15 @@ def check_order(
 
 
 def version_offline(project: Project, target: Target, wish: CheckWish, watcher: Watcher) -> CheckReport:
-    """What a version's frozen disk tells. Nothing is started, and no clone is made."""
+    """What a version's frozen disk tells. Nothing is started, and no clone is made. NotAble where none is shown."""
     version = version_of(target, project.catalog)
     reference = project.catalog.reference(version.reference)
     with project.shop(reference.endpoint, reference.name, "look", watcher) as shop:
+        if not shop.hypervisor.abilities.open_disk:
+            raise NotAble(
+                f"the endpoint {reference.endpoint} shows golden no disks, so nothing can be checked offline there",
+                hint=f"golden check {reference.name}@v{version.number} looks in a running clone, and throws it away",
+            )
         check_frozen(shop, version)
         guests = family(reference.os)
         asked = Preflight(guests, _seal_order(guests, wish, shop.account.name))

@@ -77,12 +77,16 @@ class Verified:
     name: str
     files: tuple[DiskFile, ...]
     deep: bool
+    hashed: int = 0
+    """So many of the files were read whole and hashed."""
+    read_back: tuple[str, ...] = ()
+    """The libraries whose publications of it were read back."""
 
 
 def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) -> list[Verified]:
     """
-    A version (or every version of a reference) and its images are what they were: cheaply, or by hashing every byte.
-    Tampered or ProofFailed otherwise.
+    A version (or every version of a reference) and its images are what they were: cheaply, or by hashing every byte
+    that can be read from here. Tampered or ProofFailed otherwise.
     """
     catalog = project.catalog
     reference = catalog.reference(target.reference)
@@ -92,7 +96,8 @@ def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) ->
             watcher.doing(f"verifying {version.reference}@v{version.number}")
             files = deep_check(shop, version) if deep else version.disks
             check_frozen(shop, version)
-            done.append(Verified(f"{version.reference}@v{version.number}", files, deep))
+            name = f"{version.reference}@v{version.number}"
+            done.append(Verified(name, files, deep, len(files) if deep else 0))
         for image in _images(project, target):
             name = f"{image.reference}@i{image.number}"
             watcher.doing(f"verifying {name}")
@@ -101,24 +106,24 @@ def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) ->
                 raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint="golden doctor")
             if artifact.forms != image.artifact.forms:
                 raise Tampered(f"{name} was changed after it was captured")
+            read_back = []
             for publication in catalog.publications(image.reference, image.number):
                 if deep and not publication.retired:
                     shop.libraries(publication.library).verify(publication)
-            if deep:
-                _hash(name, artifact)
+                    read_back.append(publication.library)
+            hashed = _hash(name, artifact) if deep else 0
             files = tuple(DiskFile(f.path or f.url or "", "disk", f.format, f.size, f.sha256) for f in artifact.forms)
-            done.append(Verified(name, files, deep))
+            done.append(Verified(name, files, deep, hashed, tuple(read_back)))
     return done
 
 
-def _hash(name: str, artifact: Artifact) -> None:
-    """Hash every form that lies on this computer. Tampered names those that differ or cannot be read."""
+def _hash(name: str, artifact: Artifact) -> int:
+    """Hash every form that lies on this computer; how many. Tampered names those that differ or cannot be read."""
     bad = []
-    for form in artifact.forms:
-        if form.path is None:
-            continue
+    here = [form for form in artifact.forms if form.path is not None]
+    for form in here:
         try:
-            with Path(form.path).open("rb") as file:
+            with Path(form.path or "").open("rb") as file:
                 met = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             met = error.strerror or str(error)
@@ -126,6 +131,7 @@ def _hash(name: str, artifact: Artifact) -> None:
             bad.append(f"{form.path}\n  was {form.sha256}\n  is  {met}")
     if bad:
         raise Tampered(f"{name} has other bytes than when it was captured", details="\n".join(bad))
+    return len(here)
 
 
 def prune_plan(

@@ -17,7 +17,7 @@ from golden.cli.talk import Talk
 def verify(
     talk: Talk,
     address: Address = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Hash every byte, and read publications back.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Hash all that can be read, publications too.")] = False,
 ) -> None:
     """
     Versions and images are what they were when they were made: of one address, or of a whole reference.
@@ -31,9 +31,19 @@ def verify(
         with shown(talk) as steps:
             done = upkeep.verify(project, target, steps, deep=deep)
         data = [moves.told_plainly(one) for one in done]
-    how = "every byte hashed" if deep else "by identity; --deep hashes every byte"
-    lines = [f"{talk.paint('✓', 'green')} {one['name']}  {len(one['files'])} file(s), {how}" for one in data]
+    lines = [f"{talk.paint('✓', 'green')} {one['name']}  {len(one['files'])} file(s), {_how(one)}" for one in data]
     talk.tell("verified", {"verified": data}, lines)
+
+
+def _how(one: dict[str, Any]) -> str:
+    """What was really looked at."""
+    if not one["deep"]:
+        return "by identity; --deep hashes every byte"
+    whole, hashed = len(one["files"]), one["hashed"]
+    said = "every byte hashed" if hashed == whole else f"{hashed} of {whole} hashed" if hashed else "by identity"
+    if hashed < whole:
+        said += ": its bytes lie on the endpoint, which shows golden none"
+    return said + (f"; read back from {', '.join(one['read_back'])}" if one["read_back"] else "")
 
 
 def doctor(talk: Talk) -> None:
