@@ -44,7 +44,7 @@ def _one(kind: str, value: Any) -> Any:
         return _number(kind, value)
     special = {
         "switch": _switch, "Boolean": _boolean, "String": _text, "Guid": _guid, "DateTime": _time,
-        "Double": float, "TimeSpan": _span,
+        "Double": _double, "TimeSpan": _span,
     }.get(kind)  # fmt: skip
     if special is not None:
         return special(value)
@@ -149,6 +149,14 @@ def _guid(value: Any) -> uuid.UUID:
     except ValueError:
         raise Refused(f'Cannot convert value "{value}" to type "System.Guid". Error: "Guid should contain 32 digits '
                       'with 4 dashes (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)."') from None  # fmt: skip
+
+
+def _double(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise Refused(f'Cannot convert value "{value}" to type "System.Double". '
+                      'Error: "Input string was not in a correct format."') from None  # fmt: skip
 
 
 def _time(value: Any) -> datetime.datetime:

@@ -178,9 +178,7 @@ HEARTBEAT = Enumeration(
 )  # fmt: skip
 VHD_TYPE = Enumeration("Microsoft.Vhd.PowerShell.VhdType", Unknown=0, Fixed=2, Dynamic=3, Differencing=4)
 VHD_FORMAT = Enumeration("Microsoft.Vhd.PowerShell.VhdFormat", Unknown=0, VHD=2, VHDX=3, VHDSet=4)
-COMPACT = Enumeration(
-    "Microsoft.Vhd.PowerShell.VhdCompactMode", Full=0, Quick=1, Retrim=2, Pretrimmed=3, Prezeroed=4
-)
+COMPACT = Enumeration("Microsoft.Vhd.PowerShell.VhdCompactMode", Full=0, Quick=1, Retrim=2, Pretrimmed=3, Prezeroed=4)
 CHECKPOINT_TYPE = Enumeration(
     "Microsoft.HyperV.PowerShell.CheckpointType", Disabled=2, Production=3, ProductionOnly=4, Standard=5
 )

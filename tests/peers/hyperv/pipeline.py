@@ -46,7 +46,7 @@ def _script(
     scope: Scope, text: str, named: list[tuple[str, Any]], positional: list[Any], piped: Iterable[Any] | None
 ) -> Iterator[Any]:
     try:
-        from tests.peers.hyperv.powershell import run_script  # noqa: PLC0415
+        from tests.peers.hyperv.powershell import run_script
     except ImportError:
         raise Failure(
             "The peer has no interpreter for scripts yet.", "ParseException", "ParserError", None,

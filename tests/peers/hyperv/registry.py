@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import fnmatch
 import importlib
+import os
 import pkgutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
 from tests.peers.hyperv import binder, cmdlets
-from tests.peers.hyperv.failures import Failure
+from tests.peers.hyperv.failures import Cut, Failure, Stopped
 from tests.peers.hyperv.objects import flattened
 from tests.peers.hyperv.tables import Table, table, tables
 
@@ -105,6 +107,7 @@ class Call:
         return True
 
 
+BARE = ("CommandNotFoundException", "PipelineStopped")
 Body = Callable[[Call], Iterable[Any] | None]
 
 
@@ -172,17 +175,22 @@ def invoke(
 
     Failure where it ends the pipeline; errors that do not are written to the streams.
     """
-    command = find(name, scope)
-    bound = binder.bind(command.table, named, positional)
+    try:
+        command = find(name, scope)
+        bound = binder.bind(command.table, named, positional)
+        settled = binder.settle(bound, piped=piped is not None)
+    except Failure as wrong:
+        if scope.host is not None:
+            scope.host.noted(Call(name, "", dict(named), scope, {}), name, wrong.fqid, [], time.time(), 0.0)
+        raise
     if command.whole:
-        chosen = binder.settle(bound, piped=piped is not None) or bound.sets[0]
+        chosen = settled or bound.sets[0]
         call = Call(command.name, chosen, bound.values, scope, bound.common, piped or ())
         yield from _run(command, call)
         return
     if piped is None:
-        chosen = binder.settle(bound, piped=False)
-        assert chosen is not None
-        yield from _run(command, Call(command.name, chosen, bound.values, scope, bound.common))
+        assert settled is not None
+        yield from _run(command, Call(command.name, settled, bound.values, scope, bound.common))
         return
     for item in piped:
         scope.streams.check()
@@ -200,30 +208,58 @@ def invoke(
 
 def _run(command: Command, call: Call) -> Iterator[Any]:
     call.scope.streams.check()
+    rules = call.scope.host.met(call, command.name) if call.scope.host is not None else []
+    begun, clock, fault = time.time(), time.monotonic(), ""
     try:
-        rules = call.scope.host.met(call, command.name) if call.scope.host is not None else ()
-        for each in rules:
-            if each.do == "delay":
-                _wait(call, each.seconds)
-            elif each.do == "error":
-                raise Failure(each.text or "A fault of the test.", each.kind, each.category, None, each.exception)
-        written = command.body(call)
-        yield from flattened(written or ())
+        _before(call, rules)
+        yield from flattened(command.body(call) or ())
+        _after(rules)
     except Failure as wrong:
-        if "," not in wrong.fqid and wrong.fqid not in ("CommandNotFoundException", "PipelineStopped"):
+        if "," not in wrong.fqid and wrong.fqid not in BARE:
             wrong.fqid = f"{wrong.fqid},{command.table.type}"
+        fault = wrong.fqid
         if wrong.terminating:
             raise
         raise_or_write(call, wrong)
+    except Stopped:
+        fault = "PipelineStopped"
+        raise
+    except Cut:
+        fault = "dropped"
+        raise
+    finally:
+        if call.scope.host is not None:
+            deeds = [each.do for each in rules]
+            call.scope.host.noted(call, command.name, fault, deeds, begun, time.monotonic() - clock)
 
 
-def _wait(call: Call, seconds: float) -> None:
-    import time  # noqa: PLC0415
+def _before(call: Call, rules: list[Any]) -> None:
+    for each in rules:
+        if each.do == "delay":
+            wait(call, each.seconds)
+        elif each.do == "drop-before":
+            raise Cut
+        elif each.do == "kill-before":
+            os._exit(137)
+        elif each.do == "error":
+            said = each.text or "A fault of the test."
+            raise Failure(said, each.kind, each.category, None, each.exception)
 
+
+def _after(rules: list[Any]) -> None:
+    for each in rules:
+        if each.do == "drop-after":
+            raise Cut
+        if each.do == "kill-after":
+            os._exit(137)
+
+
+def wait(call: Call, seconds: float) -> None:
+    """Let time pass; the client may stop it."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         call.scope.streams.check()
-        time.sleep(0.02)
+        time.sleep(min(0.02, seconds))
 
 
 def raise_or_write(call: Call, wrong: Failure) -> None:

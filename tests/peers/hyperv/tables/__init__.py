@@ -29,10 +29,39 @@ ALIASES = {
 }  # fmt: skip
 
 OBJECTS = frozenset(
-    "VirtualMachine VirtualMachineBase VMSnapshot VirtualHardDisk HardDiskDrive VMNetworkAdapter VMNetworkAdapterBase "
-    "VMSwitch VMFirmware VMIntegrationComponent VMDriveController VMComponentObject VMCompatibilityReport VMMemory "
-    "VMProcessor CimInstance CimSession VM Template OperatingSystem HardwareProfile GuestOSProfile LibraryShare "
-    "LibraryServer StandaloneVirtualHardDisk ServerConnection CustomProperty ClientObject UserRole Task PSSession".split()
+    [
+        "VirtualMachine",
+        "VirtualMachineBase",
+        "VMSnapshot",
+        "VirtualHardDisk",
+        "HardDiskDrive",
+        "VMNetworkAdapter",
+        "VMNetworkAdapterBase",
+        "VMSwitch",
+        "VMFirmware",
+        "VMIntegrationComponent",
+        "VMDriveController",
+        "VMComponentObject",
+        "VMCompatibilityReport",
+        "VMMemory",
+        "VMProcessor",
+        "CimInstance",
+        "CimSession",
+        "VM",
+        "Template",
+        "OperatingSystem",
+        "HardwareProfile",
+        "GuestOSProfile",
+        "LibraryShare",
+        "LibraryServer",
+        "StandaloneVirtualHardDisk",
+        "ServerConnection",
+        "CustomProperty",
+        "ClientObject",
+        "UserRole",
+        "Task",
+        "PSSession",
+    ]
 )
 """Parameter types that take live objects only: text and deserialized objects do not become one."""
 

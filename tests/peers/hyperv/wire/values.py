@@ -80,7 +80,7 @@ def incoming(value: Any) -> Any:
         return ScriptText(value)
     if isinstance(value, ps.PSChar):
         return chr(int(value))
-    if isinstance(value, ps.PSIntegerBase):
+    if isinstance(value, tuple(WIDTHS.values())):
         kind = type(value)
         width = next((name for name, each in WIDTHS.items() if each is kind), "Int32")
         return Sized(width, int(value))

@@ -1,0 +1,145 @@
+"""
+A Hyper-V host to test against, in one ``with``.
+
+``with Peer(tmp_path / "hv") as peer:`` gives an address, a CA file, users and passwords that a real client uses as it
+would use them anywhere. Everything it starts ends with the block, and with the process that holds it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from tests.peers.hyperv.host.rpc import Remote
+from tests.peers.hyperv.journal import Request, read
+from tests.peers.hyperv.life import Child
+from tests.peers.hyperv.rules import Rule
+from tests.peers.hyperv.shape import Shape
+from tests.peers.vsphere.certificates import Authority
+
+
+class Peer:
+    """
+    A running host. ``ca`` verifies its HTTPS, ``thumbprint`` is its certificate's SHA-1.
+
+    ``guest_user`` and ``guest_password`` are an administrator's in every guest. ``shape`` is ``shape.Shape``'s fields.
+    """
+
+    def __init__(self, folder: Path, **shape: Any) -> None:
+        self.folder = folder
+        given = Shape(**shape)
+        self.shape = replace(
+            given,
+            password=given.password or secrets.token_hex(12),
+            guest_password=given.guest_password or secrets.token_hex(12),
+        )
+        self.host = "127.0.0.1"
+        self.port = self.http_port = self.ssh_port = 0
+        self.accounts = {self.shape.user: self.shape.password}
+        self.vmms: Child | None = None
+        self.server: Child | None = None
+        self.ca = folder / "ca.pem"
+        self.thumbprint = ""
+
+    user = property(lambda self: self.shape.user)
+    password = property(lambda self: self.shape.password)
+    guest_user = property(lambda self: self.shape.guest_user)
+    guest_password = property(lambda self: self.shape.guest_password)
+
+    def __enter__(self) -> Peer:
+        self.folder.mkdir(parents=True)
+        for name in ("drives/C", "shares"):
+            (self.folder / name).mkdir(parents=True)
+        for name in ("golden", "ProgramData", "Users/Public", "Windows/System32"):
+            (self.folder / "drives/C" / name).mkdir(parents=True)
+        self.shape.save(self.folder)
+        self._certificates()
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *over: object) -> None:
+        for each in (self.server, self.vmms):
+            if each is not None:
+                each.end()
+        self.server = self.vmms = None
+
+    def _certificates(self) -> None:
+        authority = Authority.new(self.ca, "golden test CA of a Hyper-V host")
+        _, _ = authority.server(self.folder, "server")
+        certificate = x509.load_pem_x509_certificate((self.folder / "server.pem").read_bytes())
+        self.thumbprint = certificate.fingerprint(hashes.SHA1()).hex()
+        authority.server(self.folder, "client")
+        client = x509.load_pem_x509_certificate((self.folder / "client.pem").read_bytes())
+        self.certificates = {client.fingerprint(hashes.SHA1()).hex(): self.shape.user}
+
+    def _start(self) -> None:
+        self.vmms = Child("tests.peers.hyperv.host", str(self.folder), log=self.folder / "host.log")
+        self.start_server()
+
+    @property
+    def world(self) -> Remote:
+        """The host's process: every public method of ``host.host.Host``."""
+        return Remote(self.folder)
+
+    def start_server(self) -> None:
+        """Start the WinRM service, at the same ports as before."""
+        known = {"accounts": self.accounts, "certificates": self.certificates}
+        if self.port:
+            known |= {"port": self.port, "http_port": self.http_port}
+        file = self.folder / "server.json"
+        file.touch(0o600)
+        file.write_text(json.dumps(known))
+        self.server = Child("tests.peers.hyperv.server", str(self.folder), log=self.folder / "server.log")
+        self.port, self.http_port = self.server.facts["port"], self.server.facts["http_port"]
+
+    def kill_server(self) -> None:
+        """kill -9 of the WinRM service with all its sessions; machines and jobs go on."""
+        assert self.server is not None
+        self.server.kill()
+
+    def restart_server(self) -> None:
+        """The service is killed and comes back at the same address."""
+        self.kill_server()
+        self.start_server()
+
+    def account(self, user: str, password: str) -> None:
+        """One more user who may log on; the service is restarted for it."""
+        self.accounts[user] = password
+        self.restart_server()
+
+    @property
+    def url(self) -> str:
+        """Where golden finds it."""
+        return f"hyperv://{self.host}:{self.port}"
+
+    def rule(self, call: str, do: str, **more: Any) -> Rule:
+        """Let something go wrong; see ``rules.Rule``."""
+        made = Rule(call, do, **more)
+        self.world.rule(made)
+        return made
+
+    def unmet(self) -> list[Rule]:
+        """Rules that never acted."""
+        return list(self.world.unmet())
+
+    def clear_rules(self) -> None:
+        """No misfortune any more."""
+        self.world.clear_rules()
+
+    def requests(self, call: str = "") -> list[Request]:
+        """What was asked so far; ``call`` is the command's name, all without it."""
+        return [each for each in read(self.folder / "requests.jsonl") if not call or each.call == call]
+
+    def drive(self, windows: str) -> Path:
+        """Where a path of C: lies, to look at from outside."""
+        return self.folder / "drives/C" / windows.removeprefix("C:\\").replace("\\", "/")
