@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,12 +18,24 @@ from golden.waiting import Deadline, Waiting
 from golden_libvirt import connection
 
 SOCKET = Path("/run/libvirt/libvirt-sock")
+KVM = Path("/dev/kvm")
+HIDDEN = ("unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"')
 
 
 def begun(program: str) -> subprocess.Popen[bytes]:
-    """A daemon of libvirt's, without what libvirt in this process was told by the environment (its log's place)."""
+    """
+    A daemon of libvirt's, without what libvirt in this process was told by the environment (its log's place).
+
+    Where /dev/kvm is root's alone, as without udev, the daemon does not see it: QEMU would find it while it is asked
+    what it can, libvirt would find that its QEMU may not use it, and ask QEMU anew at every call, for seconds each.
+    """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("LIBVIRT_")}
-    return subprocess.Popen([program], stderr=subprocess.DEVNULL, env=clean)
+    argv = (program,)
+    if KVM.exists() and not KVM.stat().st_mode & 0o066:
+        nothing = Path(tempfile.gettempdir()) / "golden-no-kvm"
+        nothing.touch(mode=0o600)
+        argv = (*HIDDEN, str(nothing), str(KVM), program)
+    return subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=clean)
 
 
 @contextmanager

@@ -34,6 +34,8 @@ T = TypeVar("T")
 CHUNK = 1 << 20
 PATIENCE = 30.0
 """Seconds without any answer after which the line counts as lost."""
+UNTOLD = -1
+"""paramiko's exit status of a program whose end nobody told."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 TRIES = 5
 """How often the folders are made again that another line of the account takes away when it ends."""
@@ -138,12 +140,16 @@ class SshCommunicator:
                 channel.shutdown_write()
                 told = b"".join(iter(lambda: channel.recv(4096), b""))
                 said = b"".join(iter(lambda: channel.recv_stderr(4096), b""))
+                channel.status_event.wait(PATIENCE)
+                ended = channel.exit_status
             finally:
                 channel.close()
-        if not told and not _transport(client).is_active():
+        if not told and ended == UNTOLD:
+            # A line that breaks ends the channel before it is said to be broken: only the code tells them apart.
             self._drop()
             raise LineLost(f"the line to {self.address} broke while a program was being started")
-        return told.decode("utf-8", "replace").strip(), said.decode("utf-8", "replace").strip()
+        words = said.decode("utf-8", "replace").strip()
+        return told.decode("utf-8", "replace").strip(), words or (f"its starter ended with {ended}" if ended else "")
 
     def poll(self, pid: int) -> Exit | None:
         """From the spool folders and /proc, so that any line can ask; Exit(None) after a restart."""

@@ -125,6 +125,24 @@ def test_a_program_goes_on_when_the_line_is_lost(ssh: SshCommunicator, line: Lin
     other.close()
 
 
+def test_a_start_on_a_breaking_line_is_a_lost_line(ssh: SshCommunicator, line: Line) -> None:
+    """Wherever the line breaks while a program is being started: the line is lost, or there is a number."""
+    for after in range(200, 3400, 400):
+        while True:
+            try:
+                ssh.ready(Deadline(10))
+                break
+            except LineLost:
+                continue
+        line.breaks_after = after
+        try:
+            assert ssh.start(sh("exit 0")) > 0
+        except LineLost:
+            continue
+        finally:
+            line.breaks_after = None
+
+
 def test_the_next_call_finds_the_line_again(ssh: SshCommunicator, line: Line, tmp_path: Path) -> None:
     """After a lost line the next call connects again by itself."""
     (tmp_path / "file").write_bytes(b"here")
