@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 demo="python3-venv python3-dev gcc libc6-dev pkg-config libvirt-dev libvirt-daemon-system
  libvirt-daemon-driver-qemu qemu-system-x86 qemu-utils ntfs-3g wimtools fdisk mtools busybox-static qemu-guest-agent python3-hivex"
-bench="libguestfs-tools linux-image-cloud-amd64"
+bench="libguestfs-tools linux-image-cloud-amd64 golang-github-kr-pretty-dev"
 test="openssh-server openssh-client swtpm swtpm-tools ovmf e2fsprogs util-linux
  golang-go golang-github-vmware-govmomi-dev gcab msitools"
 packages=$demo
