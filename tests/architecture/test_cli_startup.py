@@ -24,9 +24,23 @@ HEAVY = {
     "pyvsmbr",
     "pyregf",
     "golden_libvirt",
+    "golden_vsphere",
+    "pyVmomi",
+    "pyVim",
+    "httpx",
     "asyncio",
 }
 """Modules no reading command may load."""
+
+ELSEWHERE = """
+[endpoints.vc]
+url = "vsphere://vcenter.example.com/DC1/golden"
+user = "golden@vsphere.local"
+password_env = "VC_PASSWORD"
+
+[libraries.templates]
+url = "vcenter-template:templates?endpoint=vc"
+"""
 
 PROGRAM = """
 import sys
@@ -44,6 +58,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for typed in (("adopt", "ref", "--from", "base", "--os", "memory"), ("capture",), ("promote", "ref")):
         assert lab.process(*typed).code == 0
     (lab.path / "setupact.log").write_bytes(logs.APPX_FAILURE)
+    with (lab.path / "golden.toml").open("a", encoding="utf-8") as settings:
+        settings.write(ELSEWHERE)
     return lab.path
 
 
