@@ -1,4 +1,4 @@
-"""Hyper-V hosts as a provider of golden's, by PowerShell remoting. Imports no remoting library before an endpoint is opened."""
+"""Hyper-V hosts as a provider of golden's, by PowerShell remoting; what that needs is imported when one is opened."""
 
 from __future__ import annotations
 

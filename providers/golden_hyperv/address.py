@@ -15,9 +15,9 @@ WSMAN, SSH = "wsman", "ssh"
 PORTS = {WSMAN: 5986, SSH: 22}
 FOLDER = "C:\\golden"
 AUTHS = ("negotiate", "kerberos", "certificate", "credssp")
-LOGIN = ("user", "auth", "password_env", "password_file", "keyring", "key_file", "key_passphrase_file", "agent",
+LOGIN = ("user", "auth", "password_env", "password_file", "keyring", "key_file", "key_passphrase_file",
          "certificate_file", "certificate_key_file")  # fmt: skip
-TRUST = ("ca_file", "thumbprint", "known_hosts", "host_key")
+TRUST = ("ca_file", "thumbprint", "known_hosts_file", "host_key")
 PLACE = ("folder", "networks", "snapshot_depth", "node")
 GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
 OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST)
@@ -104,7 +104,7 @@ def _check_key(url: str, key: str) -> None:
     raise BadConfig(f"the endpoint {_public(url)} has an option golden does not know: {key}", hint=hint)
 
 
-_OF_SSH = ("key_file", "key_passphrase_file", "agent", "known_hosts", "host_key")
+_OF_SSH = ("key_file", "key_passphrase_file", "known_hosts_file", "host_key")
 _OF_WSMAN = ("auth", "ca_file", "thumbprint", "certificate_file", "certificate_key_file")
 
 

@@ -5,11 +5,12 @@ param(
     [Parameter(Mandatory)] [pscredential] $Credential,
     [Parameter(Mandatory)] [string] $CommandLine,
     [string] $Folder = '',
-    [string[]] $Environment = @()
+    [string[]] $Environment = @(),
+    [string[]] $Names = @()
 )
 $ErrorActionPreference = 'Stop'
-Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $CommandLine, $Folder, $Environment -ScriptBlock {
-    param([string] $CommandLine, [string] $Folder, [string[]] $Environment)
+Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $CommandLine, $Folder, $Environment, $Names -ScriptBlock {
+    param([string] $CommandLine, [string] $Folder, [string[]] $Environment, [string[]] $Names)
     $ErrorActionPreference = 'Stop'
     try {
         $arguments = @{ CommandLine = $CommandLine }
@@ -19,7 +20,9 @@ Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $CommandLine, $
         if ($Environment.Count -gt 0) {
             $all = @($Environment)
             foreach ($variable in Get-ChildItem -Path 'Env:') {
-                $all += $variable.Name + '=' + $variable.Value
+                if ($Names -notcontains $variable.Name) {
+                    $all += $variable.Name + '=' + $variable.Value
+                }
             }
             $arguments['ProcessStartupInformation'] = New-CimInstance -ClassName 'Win32_ProcessStartup' -ClientOnly -Property @{
                 EnvironmentVariables = [string[]]$all

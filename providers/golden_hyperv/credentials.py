@@ -1,0 +1,130 @@
+"""Where accounts and their secrets are read; a secret shows itself nowhere."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from golden.errors import BadConfig, NotAble
+from golden_hyperv.address import SSH, Address
+from golden_hyperv.remoting import Credential, Login, Secret, SshLogin, WsmanLogin
+
+PASSWORDS = ("password_env", "password_file", "keyring")
+HINT = 'user = "HOST\\\\golden" and password_env, password_file or keyring'
+
+
+def login(address: Address) -> Login:
+    """How to log in to the host. BadConfig where the options name no way in, or more than one."""
+    return _ssh(address) if address.transport == SSH else _wsman(address)
+
+
+def _wsman(address: Address) -> WsmanLogin:
+    options = address.options
+    password, certificate = None, ""
+    if address.auth == "certificate":
+        certificate = options.get("certificate_file", "")
+        if not certificate:
+            raise BadConfig("auth = certificate needs certificate_file", hint='certificate_file = "golden.pem"')
+        _must_be_file(certificate, "the client certificate")
+    elif address.auth == "kerberos" and not _ways(options):
+        pass  # The ticket there is.
+    else:
+        if not address.user:
+            raise BadConfig(f"the Hyper-V host {address.shown} needs a user", hint=HINT)
+        password = _password(options, "", address.user, f"the Hyper-V host {address.shown}")
+    return WsmanLogin(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=password,
+        auth=address.auth,
+        ca_file=options.get("ca_file", ""),
+        thumbprint=address.thumbprint,
+        certificate=certificate,
+        certificate_key=options.get("certificate_key_file", ""),
+    )
+
+
+def _ssh(address: Address) -> SshLogin:
+    options = address.options
+    if not address.user:
+        raise BadConfig(f"the Hyper-V host {address.shown} needs a user", hint="hyperv+ssh://USER@HOST, or user =")
+    key = options.get("key_file", "")
+    if key:
+        _must_be_file(key, "the SSH key")
+    password = None
+    if _ways(options):
+        password = _password(options, "", address.user, f"the Hyper-V host {address.shown}")
+    phrase = (
+        _read(options, "key_passphrase", "the passphrase of the SSH key") if "key_passphrase_file" in options else ""
+    )
+    return SshLogin(
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        password=password,
+        key_file=key,
+        key_password=Secret(phrase) if phrase else None,
+        host_key=options.get("host_key", ""),
+        known_hosts=options.get("known_hosts_file", ""),
+    )
+
+
+def guest_account(options: dict[str, str]) -> Credential | None:
+    """The account for PowerShell Direct; None where none is named. BadConfig where it has no password."""
+    user = options.get("guest_account")
+    if not user:
+        return None
+    if not any(f"guest_{key}" in options for key in PASSWORDS):
+        raise BadConfig(f"the guest account {user} has no password", hint="password_env or password_file beside it")
+    return Credential(user, _password(options, "guest_", user, f"the guest account {user}"))
+
+
+def _ways(options: dict[str, str]) -> list[str]:
+    return [key for key in PASSWORDS if key in options]
+
+
+def _password(options: dict[str, str], prefix: str, user: str, what: str) -> Secret:
+    ways = [key for key in PASSWORDS if f"{prefix}{key}" in options]
+    if len(ways) != 1:
+        met = f"golden.toml names {', '.join(ways)}" if ways else "golden.toml names none"
+        raise BadConfig(f"{what} needs one password; {met}", hint=HINT)
+    if service := options.get(f"{prefix}keyring"):
+        return Secret(_from_keyring(service, user))
+    return Secret(_read(options, f"{prefix}password", f"the password of {user}"))
+
+
+def _read(options: dict[str, str], key: str, what: str) -> str:
+    if path := options.get(f"{key}_file"):
+        try:
+            text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            words = getattr(error, "strerror", None) or "it is no UTF-8 text"
+            raise BadConfig(f"{what} cannot be read from {path}: {words}") from error
+        where = path
+    else:
+        where = options[f"{key}_env"]
+        text = os.environ.get(where, "")
+    if not text:
+        raise BadConfig(f"{what} is empty", details=f"looked in {where}", hint=f"set {where}")
+    return text
+
+
+def _must_be_file(path: str, what: str) -> None:
+    if not Path(path).expanduser().is_file():
+        raise BadConfig(f"{what} is not there: {path}")
+
+
+def _from_keyring(service: str, user: str) -> str:
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ImportError as error:
+        raise NotAble("keyring is not installed, which this endpoint needs", hint="pip install keyring") from error
+    try:
+        found = keyring.get_password(service, user)
+    except KeyringError as error:
+        raise BadConfig(f"the keyring does not open for {service}", details=str(error)) from error
+    if not found:
+        raise BadConfig(f"the keyring has no password of {user} for {service}", hint=f"keyring set {service} {user}")
+    return found

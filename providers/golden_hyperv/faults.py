@@ -1,0 +1,103 @@
+"""The one place where errors of a host, and lost sessions, become golden's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from golden.errors import Conflict, EndpointError, GoldenError, NotAble, NotFound, Refused, Unreachable
+from golden_hyperv.remoting import LinkLost, RemoteError
+
+NO_COMMAND = "CommandNotFoundException"
+ABSENT = ("ObjectNotFound",)
+TAKEN = ("ResourceExists",)
+BUSY = ("ResourceBusy", "InvalidOperation", "InvalidState")
+DENIED = ("PermissionDenied", "SecurityError", "AuthenticationError")
+DENIED_TYPES = ("System.UnauthorizedAccessException", "System.Security.SecurityException")
+NO_ROOM = (0x80070070, 0x80070027)
+"""HRESULT of ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL."""
+SHARED = 0x80070020
+"""HRESULT of ERROR_SHARING_VIOLATION."""
+SECOND_HOP = (
+    "a PowerShell session carries no network credential: keep golden's folder on a disk of the host or on a cluster's "
+    "shared volume, or allow delegation (docs: second hop)"
+)
+
+
+class LostAnswer(Exception):
+    """Something that changes the host was sent and its answer did not come. Whoever sent it looks before going on."""
+
+
+@contextmanager
+def translated(wanted: str) -> Iterator[None]:
+    """Turn foreign errors inside the block into golden's; ``wanted`` completes "… did not work", e.g. "starting x"."""
+    try:
+        yield
+    except GoldenError:
+        raise
+    except LostAnswer as error:
+        raise Unreachable(
+            f"{wanted}: the host's answer was lost, and nothing shows that it was done",
+            details=str(error.__cause__ or error),
+            hint="golden resume",
+        ) from error
+    except LinkLost as error:
+        raise Unreachable(f"{wanted}: the session with the host broke", details=str(error)) from error
+    except RemoteError as error:
+        raise of_host(wanted, error) from error
+
+
+def of_host(wanted: str, error: RemoteError) -> GoldenError:
+    """The golden error for one of the host's, with its own words as details."""
+    words = words_of(error)
+    if error.is_a(NO_COMMAND):
+        return NotAble(
+            f"{wanted}: the host has no command {error.target or 'for it'}",
+            details=words,
+            hint="is the Hyper-V role with its PowerShell module installed there? golden endpoint check",
+        )
+    if has_no_room(error):
+        return Refused(f"{wanted}: there is no room for it on the host", details=words, hint="golden gc, golden prune")
+    if is_denied(error):
+        hint = SECOND_HOP if "\\\\" in f"{error.target} {error.message}" else (
+            "golden's account has to be one of the host's Hyper-V Administrators: golden endpoint check"
+        )  # fmt: skip
+        return Refused(f"{wanted}: the host denies it to golden's account", details=words, hint=hint)
+    for categories, kind, brief in _TABLE:
+        if error.category in categories:
+            return kind(f"{wanted}: {brief}", details=words)
+    return EndpointError(f"{wanted} did not work", details=words)
+
+
+_TABLE: tuple[tuple[tuple[str, ...], type[GoldenError], str], ...] = (
+    (ABSENT, NotFound, "the host does not know it"),
+    (TAKEN, Conflict, "it is there already"),
+    (BUSY, Conflict, "something else is being done with it, or it is in another state"),
+)
+
+
+def is_denied(error: RemoteError) -> bool:
+    """Whether the account lacks a right."""
+    return error.category in DENIED or any(kind in DENIED_TYPES for kind in (error.exception_type, *_types(error)))
+
+
+def _types(error: RemoteError) -> tuple[str, ...]:
+    return tuple(kind for failure in error.failures for kind in failure.exception_types)
+
+
+def has_no_room(error: RemoteError) -> bool:
+    """Whether a disk or share is full."""
+    return error.hresult is not None and (error.hresult & 0xFFFFFFFF) in NO_ROOM
+
+
+def is_in_use(error: RemoteError) -> bool:
+    """Whether somebody else has the file open."""
+    shared = error.hresult is not None and (error.hresult & 0xFFFFFFFF) == SHARED
+    return shared or error.category in ("ResourceBusy", "WriteError")
+
+
+def words_of(error: RemoteError) -> str:
+    """What the host said, in one text: its message, and by what its error is known."""
+    told = " ".join(error.message.split())
+    known = ", ".join(filter(None, (error.fqid, error.category)))
+    return f"{told} ({known})" if known else told

@@ -1,0 +1,132 @@
+"""
+A session with one host that is opened again where it broke.
+
+What only reads is simply asked again. What changes something is not: ``tell`` raises LostAnswer, and whoever sent it
+looks first whether it was done (``insisted``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from golden.errors import TimedOut, Unreachable
+from golden.waiting import Deadline, Silent, Waiting, Watcher
+from golden_hyperv import credentials
+from golden_hyperv.address import Address
+from golden_hyperv.faults import LostAnswer, translated
+from golden_hyperv.remoting import Command, HostTable, LinkLost, Session, open_session
+
+T = TypeVar("T")
+
+CALL = 300.0
+"""Seconds any one call may take that moves no data."""
+BACK = 60.0
+"""Seconds a host may take to answer again after a session broke: a restart of WinRM, a short loss of the network."""
+
+
+class Line:
+    """What everything of the provider speaks through."""
+
+    def __init__(self, address: Address, job: str, watcher: Watcher | None = None) -> None:
+        """Logs in. Unreachable, Refused, BadConfig."""
+        self.address = address
+        self._login = credentials.login(address)
+        self._job = job
+        self._watcher = watcher or Silent()
+        self._session: Session | None = None
+        self._session = self._open()
+        self.table: HostTable = self._session.table
+
+    @property
+    def transport(self) -> str:
+        """``wsman`` or ``ssh``."""
+        return self.address.transport
+
+    def _open(self) -> Session:
+        with translated(f"connecting to {self.address.shown}"):
+            return open_session(self._login, run=self._job)
+
+    def session(self) -> Session:
+        """The open one, or another."""
+        if self._session is None:
+            self._session = self._again()
+        return self._session
+
+    def _again(self) -> Session:
+        """A host that is away for a moment is waited for; one that refuses is not."""
+        last: list[Unreachable] = []
+
+        def opened() -> Session | None:
+            try:
+                return self._open()
+            except Unreachable as error:
+                last[:] = [error]
+                return None
+
+        waiting = Waiting(Deadline(BACK), tick=0.5, watcher=self._watcher)
+        try:
+            return waiting.until(f"{self.address.shown} to answer again", opened)
+        except TimedOut as error:
+            raise last[0] if last else error from error
+
+    def drop(self) -> None:
+        """Forget a session that broke."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def once(self, act: Callable[[Session], T]) -> T:
+        """One try; LinkLost where the session broke, which is forgotten then."""
+        session = self.session()
+        try:
+            return act(session)
+        except LinkLost:
+            self.drop()
+            raise
+
+    def read(self, act: Callable[[Session], T]) -> T:
+        """What only reads, or does no harm when it is done twice."""
+        try:
+            return self.once(act)
+        except LinkLost:
+            return self.once(act)
+
+    def ask(self, *commands: Command, deadline: Deadline | None = None) -> list[Any]:
+        """A pipeline that only reads."""
+        return self.read(lambda session: session.invoke(*_stopping(commands), deadline=deadline or Deadline(CALL)))
+
+    def run(self, script: str, *, deadline: Deadline | None = None, **parameters: Any) -> list[Any]:
+        """A script of the catalogue that may be done twice."""
+        return self.read(lambda session: session.run(script, deadline=deadline or Deadline(CALL), **parameters))
+
+    def tell(self, *commands: Command, deadline: Deadline | None = None) -> list[Any]:
+        """A pipeline that changes something; LostAnswer where nobody knows whether it did."""
+        try:
+            return self.once(lambda session: session.invoke(*_stopping(commands), deadline=deadline or Deadline(CALL)))
+        except LinkLost as error:
+            raise LostAnswer(str(error) or "the session broke") from error
+
+    def run_once(self, script: str, *, deadline: Deadline | None = None, **parameters: Any) -> list[Any]:
+        """A script of the catalogue that must not be done twice; LostAnswer as for ``tell``."""
+        try:
+            return self.once(lambda session: session.run(script, deadline=deadline or Deadline(CALL), **parameters))
+        except LinkLost as error:
+            raise LostAnswer(str(error) or "the session broke") from error
+
+    def close(self) -> None:
+        """Let go; again is success."""
+        self.drop()
+
+
+def insisted(act: Callable[[], T]) -> T:
+    """Once more where the answer was lost; only for what looks for itself first, or does no harm done twice."""
+    try:
+        return act()
+    except LostAnswer:
+        return act()
+
+
+def _stopping(commands: tuple[Command, ...]) -> tuple[Command, ...]:
+    """No command of ours goes on after an error."""
+    return tuple(Command(one.name, {"ErrorAction": "Stop", **one.parameters}) for one in commands)

@@ -1,0 +1,216 @@
+"""golden's machines, versions and images on one host, as they are now."""
+
+from __future__ import annotations
+
+import ntpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from golden.errors import Conflict, NotFound
+from golden.model import Machine, Mark, Power
+from golden_hyperv import marking
+from golden_hyperv.faults import translated
+from golden_hyperv.line import Line
+from golden_hyperv.marking import MACHINE, Note, Record, State
+from golden_hyperv.places import Places, checked
+from golden_hyperv.remoting import Command
+
+OFF = "Off"
+NO_CHECKPOINT = ("", "00000000-0000-0000-0000-000000000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Vm:
+    """A virtual machine of the host's."""
+
+    id: str
+    state: str
+    """Off, Running, Saved…, as Hyper-V's own members are called."""
+    note: Note | None
+    checkpoint: str
+    """Id of the checkpoint its present state stands on, or nothing."""
+    disks: tuple[str, ...]
+    switches: tuple[str, ...]
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its disks are at rest; a saved machine's are not."""
+        return self.state == OFF
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One of golden's machines: what was written down, and what there is."""
+
+    name: str
+    record: Record | None
+    """None where only the virtual machine is left of it."""
+    vm: Vm | None
+    """None for what is frozen, or only half there."""
+
+    @property
+    def token(self) -> str:
+        """What core knows it by."""
+        if self.record is not None:
+            return self.record.token
+        return self.vm.note.token if self.vm and self.vm.note else ""
+
+    @property
+    def mark(self) -> Mark | None:
+        """Whose it is."""
+        if self.record is not None:
+            return self.record.mark
+        return self.vm.note.mark if self.vm and self.vm.note else None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether its disks are at rest."""
+        return self.vm is None or self.vm.is_off
+
+    @property
+    def points(self) -> tuple[str, ...]:
+        """Names of its frozen points."""
+        return self.record.points if self.record else ()
+
+    def shown(self) -> Machine:
+        """As core knows it."""
+        return Machine(
+            self.token,
+            self.name,
+            Power.OFF if self.is_off else Power.ON,
+            bool(self.record and self.record.settled),
+            self.mark,
+            self.points,
+            tuple(filter(None, self.vm.switches)) if self.vm else (),
+        )
+
+
+class Machines:
+    """Reads and writes records, and looks at virtual machines."""
+
+    def __init__(self, line: Line, places: Places, node: str) -> None:
+        """``node``: what this host calls itself."""
+        self.line = line
+        self.places = places
+        self.node = node
+
+    def record(self, kind: str, name: str) -> Record | None:
+        """What was written down under a name; None where nothing was."""
+        with translated(f"looking for {name}"):
+            for found in self.line.run("records", Folder=self.places.folder, Name=checked(name)):
+                record = marking.parsed(str(found["Text"]))
+                if record is not None and (record.kind, record.name) == (kind, name):
+                    return record
+        return None
+
+    def records(self) -> list[Record]:
+        """Everything that was written down, half-made things included."""
+        with translated("listing golden's machines"):
+            there = self.line.run("records", Folder=self.places.folder)
+        parsed = (marking.parsed(str(found["Text"])) for found in there)
+        return [record for record in parsed if record is not None]
+
+    def strays(self, known: set[str]) -> Iterator[Note]:
+        """Notes of virtual machines in golden's folder whose record somebody took away."""
+        place = ntpath.join(self.places.machines, "*")
+        with translated("listing golden's machines"):
+            there = self.line.ask(
+                Command("Get-VM"),
+                Command("Where-Object", {"Property": "Path", "Like": True, "Value": place}),
+                Command("Select-Object", {"Property": ["Name", "Notes"]}),
+            )
+        for one in there:
+            note = marking.noted(one.get("Notes"))
+            if note is not None and note.name not in known:
+                yield note
+
+    def claim(self, record: Record) -> None:
+        """Write the first record of a thing. Conflict where the name is taken."""
+        if not self._write("claim", record):
+            raise Conflict(f"{record.name} is there already in {self.places.folder} on {self.line.address.shown}")
+
+    def rewrite(self, record: Record) -> Record:
+        """Replace a thing's record."""
+        self._write("rewrite", record)
+        return record
+
+    def _write(self, script: str, record: Record) -> bool:
+        path = self.places.record(record.kind, record.name)
+        with translated(f"writing down {record.name}"):
+            told = self.line.run(script, Path=path, Text=record.text(), Token=record.token)
+        return bool(told and told[-1])
+
+    def vms(self, name: str) -> list[Vm]:
+        """Virtual machines of that name in golden's own folder for it; more than one only after a lost answer."""
+        told = self.line.run("machine_state", Name=checked(name), Place=self.places.machine(name))
+        found = []
+        for one in told:
+            if one["Kind"] != "machine":
+                continue
+            of_it = [other for other in told if str(other["Id"]) == str(one["Id"])]
+            found.append(
+                Vm(
+                    str(one["Id"]),
+                    str(one["State"]),
+                    marking.noted(one.get("Notes")),
+                    str(one.get("Checkpoint") or ""),
+                    tuple(str(other.get("Path") or "") for other in of_it if other["Kind"] == "disk"),
+                    tuple(str(other.get("Switch") or "") for other in of_it if other["Kind"] == "adapter"),
+                )
+            )
+        return found
+
+    def find(self, name: str) -> Held | None:
+        """A machine of golden's; None where neither a record nor a virtual machine of it is there."""
+        return self._held(name, self.record(MACHINE, name))
+
+    def _held(self, name: str, record: Record | None) -> Held | None:
+        if record is not None and not record.vm and record.state is State.FROZEN:
+            return Held(name, record, None)
+        with translated(f"looking for {name}"):
+            vms = self.vms(name)
+        if record is None:
+            return next((Held(name, None, vm) for vm in vms if vm.note is not None), None)
+        chosen = next((vm for vm in vms if vm.id == record.vm), vms[0] if vms else None)
+        if chosen is None and record.vm and record.state is State.READY:
+            self._must_be_here(record)
+        return Held(name, record, chosen)
+
+    def _must_be_here(self, record: Record) -> None:
+        """Its folder may lie on a cluster's volume while the machine itself is another node's."""
+        owner = self.owner(record.name)
+        node = owner or record.node
+        if node and node.casefold() != self.node.casefold():
+            raise elsewhere(record.name, node, self.node)
+
+    def owner(self, name: str) -> str:
+        """The node of a cluster that a machine runs on; empty where none is told."""
+        told = self.line.run("cluster_owner", Name=name)
+        return next((str(one["Node"]) for one in told if str(one["Name"]).casefold() == name.casefold()), "")
+
+    def same(self, machine: Machine) -> Held | None:
+        """The very machine that was shown once; None where it is gone."""
+        held = self.find(machine.name)
+        return held if held is not None and held.token == machine.id else None
+
+    def get(self, machine: Machine) -> Held:
+        """As ``same``; NotFound where it is gone."""
+        held = self.same(machine)
+        if held is None:
+            raise NotFound(f"there is no machine of golden's named {machine.name} on {self.line.address.shown}")
+        return held
+
+    def frozen(self, name: str, point: str) -> Record:
+        """A machine with that frozen point. NotFound where there is none."""
+        record = self.record(MACHINE, name)
+        if record is None or point not in record.points:
+            raise NotFound(f"the frozen point {point} of {name} is not there", hint="golden doctor")
+        return record
+
+
+def elsewhere(name: str, node: str, here: str) -> Conflict:
+    """What to say of a machine that another node of the cluster owns."""
+    return Conflict(
+        f"the machine {name} belongs to the cluster node {node}, and this endpoint is {here}",
+        hint=f'an endpoint with url = "hyperv://{node}"; or move the machine to {here} in the Failover Cluster Manager',
+    )

@@ -1,0 +1,186 @@
+"""Looking at a user's machine, without touching it: what it is, and what forbids or complicates adopting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from golden.errors import Conflict, NotAble, NotFound
+from golden.model import Candidate, Finding, Origin, Power, Severity
+from golden_hyperv.disks import Disks, Shape
+from golden_hyperv.faults import translated
+from golden_hyperv.machines import OFF, Machines, elsewhere
+from golden_hyperv.making import GUEST_SERVICE
+from golden_hyperv.marking import Hardware
+from golden_hyperv.places import plain
+from golden_hyperv.remoting import RemoteError
+
+HEARTBEAT = "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47"
+SERVICES = {
+    HEARTBEAT: "golden knows by it that a guest has booted",
+    GUEST_SERVICE: "files go through it quickly; golden turns it on in its clones",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A user's machine as it is now."""
+
+    machine: Any
+    drives: tuple[Any, ...]
+    checkpoints: tuple[str, ...]
+    services: dict[str, bool]
+    """By id, in capitals."""
+    shapes: dict[str, Shape]
+    """Of the disks that could be looked at, by path."""
+    unreadable: dict[str, str]
+    """The host's words about the others."""
+
+    @property
+    def disks(self) -> tuple[str, ...]:
+        """Paths, the system's first: the lowest place on the first controller, IDE before SCSI."""
+        return tuple(str(drive["Path"]) for drive in self.drives if drive.get("Path"))
+
+    @property
+    def hardware(self) -> Hardware:
+        """What a clone needs to know of it."""
+        told = self.machine
+        return Hardware(
+            int(told["Generation"]),
+            int(told["Memory"]),
+            int(told["Processors"]),
+            str(told.get("SecureBoot") or "") == "On",
+            str(told.get("SecureBootTemplate") or ""),
+            bool(told["Tpm"]),
+        )
+
+    def candidate(self) -> Candidate:
+        """What core is told."""
+        shapes = [self.shapes[path] for path in self.disks if path in self.shapes]
+        return Candidate(
+            str(self.machine["Name"]),
+            Power.OFF if str(self.machine["State"]) == OFF else Power.ON,
+            self.disks,
+            sum(shape.size for shape in shapes),
+            sum(shape.allocated for shape in shapes),
+            tuple(problems(self)),
+        )
+
+
+def look(machines: Machines, disks: Disks, origin: Origin) -> Found:
+    """NotFound; Conflict for a name that several have or another node's machine; NotAble for what is no machine."""
+    if origin.kind != "machine":
+        raise NotAble(
+            "Hyper-V adopts machines of the host's only, no disks and no definitions",
+            hint="make a machine of it first (New-VM -VHDPath), then adopt that",
+        )
+    name = plain(origin.where, "the machine")
+    with translated(f"looking at the machine {name}"):
+        told = machines.line.run("origin", Name=name)
+        found = [one for one in told if one["Kind"] == "machine"]
+        if not found:
+            owner = machines.owner(name)
+            if owner and owner.casefold() != machines.node.casefold():
+                raise elsewhere(name, owner, machines.node)
+            raise NotFound(f"there is no machine {name} on {machines.line.address.shown}")
+        if len(found) > 1:
+            raise Conflict(
+                f"{len(found)} machines on {machines.line.address.shown} are called {name}",
+                hint="rename all but one of them in the Hyper-V Manager",
+            )
+        drives = sorted((one for one in told if one["Kind"] == "drive"), key=_place)
+        shapes, unreadable = _shapes(disks, drives)
+    services = {
+        str(one["Service"]).rpartition("\\")[2].upper(): bool(one["On"]) for one in told if one["Kind"] == "service"
+    }
+    checkpoints = tuple(str(one["Name"]) for one in told if one["Kind"] == "checkpoint")
+    return Found(found[0], tuple(drives), checkpoints, services, shapes, unreadable)
+
+
+def _place(drive: Any) -> tuple[bool, int, int]:
+    return str(drive["Controller"]) != "IDE", int(drive["Number"]), int(drive["Location"])
+
+
+def _shapes(disks: Disks, drives: list[Any]) -> tuple[dict[str, Shape], dict[str, str]]:
+    shapes, unreadable = {}, {}
+    for drive in drives:
+        path = str(drive.get("Path") or "")
+        if not path or int(drive["Physical"]) >= 0:
+            continue
+        try:
+            shapes[path] = disks.shape(path)
+        except RemoteError as error:
+            unreadable[path] = " ".join(error.message.split())
+    return shapes, unreadable
+
+
+def problems(found: Found) -> Iterator[Finding]:
+    """Errors forbid adopting it."""
+    yield from _state(found)
+    for drive in found.drives:
+        yield from _drive(found, drive)
+    if not found.drives:
+        yield _error("no-disk", "the machine has no disk")
+    if len(found.drives) > 1:
+        sentence = f"the machine has {len(found.drives)} disks; versions keep all of them, an image holds the first"
+        yield Finding("several-disks", Severity.WARNING, sentence, ", ".join(found.disks))
+    yield from _services(found)
+
+
+def _state(found: Found) -> Iterator[Finding]:
+    told = found.machine
+    if str(told["State"]) != OFF:
+        sentence = "the machine is not off, so its disks cannot be copied in one piece"
+        yield _error("machine-running", sentence, str(told["State"]), "shut its guest down first")
+    if told["Shielded"]:
+        sentence = "the machine is shielded: its disks open on guarded hosts only, and golden could not get into it"
+        yield _error("machine-shielded", sentence, fix="adopt one that is not shielded, and shield what is deployed")
+    if found.checkpoints:
+        sentence = "the machine has checkpoints, so its disks change whenever one is deleted or merged"
+        fix = "delete them in the Hyper-V Manager and wait until they are merged, or export and import the machine"
+        yield _error("has-checkpoints", sentence, ", ".join(found.checkpoints), fix)
+    if told["Clustered"]:
+        sentence = "the machine is a role of a cluster; golden's copy is none and stays on this node"
+        yield Finding("clustered", Severity.INFO, sentence)
+    if told["Tpm"]:
+        sentence = "the machine has a virtual TPM; each clone gets a new one, so nothing sealed to it opens there"
+        yield Finding("virtual-tpm", Severity.WARNING, sentence, fix="decrypt BitLocker volumes before adopting")
+
+
+def _drive(found: Found, drive: Any) -> Iterator[Finding]:
+    path = str(drive.get("Path") or "")
+    if int(drive["Physical"]) >= 0 or not path:
+        yield _error("raw-disk", "a physical disk is passed through, which nothing holds", path, "copy it to a VHDX")
+        return
+    if any(one in path for one in "[]*?`"):
+        yield _error("bad-path", f"the path of {path} has characters that Hyper-V's commands take for a pattern")
+    if drive["Shared"] or path.lower().endswith(".vhds"):
+        yield _error("shared-disk", f"{path} may be written by several machines", fix="take the sharing away")
+    if path in found.unreadable:
+        fix = "" if not path.startswith("\\\\") else (
+            "a session carries no network credential to a share: move the disk to the host, or allow delegation"
+        )  # fmt: skip
+        yield _error("disk-unreadable", f"golden's session cannot open {path}", found.unreadable[path], fix)
+        return
+    shape = found.shapes[path]
+    if shape.format.upper() == "VHD":
+        sentence = f"{path} is a VHD; golden's copy of it is a VHDX, and so is every image"
+        yield Finding("old-format", Severity.WARNING, sentence, shape.format)
+    if path.lower().endswith((".avhdx", ".avhd")) and not found.checkpoints:
+        sentence = f"{path} is the disk of a checkpoint that is not merged yet"
+        yield _error("unmerged", sentence, fix="wait for the merge, or restart the host's management service")
+    elif shape.parent:
+        sentence = f"{path} is a differencing disk; golden copies it with all its parents into one file"
+        yield Finding("has-parents", Severity.INFO, sentence, shape.parent)
+
+
+def _services(found: Found) -> Iterator[Finding]:
+    for service, why in SERVICES.items():
+        if service == HEARTBEAT and found.services.get(service) is False:
+            fix = "Enable-VMIntegrationService; by its name in the host's language"
+            yield Finding("heartbeat-off", Severity.WARNING, f"its heartbeat service is off; {why}", service, fix)
+
+
+def _error(name: str, sentence: str, evidence: str = "", fix: str = "") -> Finding:
+    return Finding(name, Severity.ERROR, sentence, evidence, fix)
