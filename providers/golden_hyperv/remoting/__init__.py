@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from golden_hyperv.remoting.command import Command
 from golden_hyperv.remoting.events import Debug, Event, Information, Progress, Verbose, Warned, Watch
-from golden_hyperv.remoting.losses import LinkLost, RemoteError
 from golden_hyperv.remoting.login import Login, SshLogin, WsmanLogin
+from golden_hyperv.remoting.losses import LinkLost, RemoteError
 from golden_hyperv.remoting.session import HostTable, Session, open_session
 from golden_hyperv.remoting.values import Credential, Secret, Thing, UInt64
 

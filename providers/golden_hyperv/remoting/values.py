@@ -64,7 +64,7 @@ class Thing(dict[str, Any]):
     first, without ``Deserialized.``. A property that the host did not send is None by ``get`` and KeyError by index.
     """
 
-    __slots__ = ("text", "types", "_names")
+    __slots__ = ("_names", "text", "types")
 
     def __init__(self, properties: Mapping[str, Any], text: str = "", types: Iterable[str] = ()) -> None:
         super().__init__(properties)
