@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import uuid
 from typing import Any
 
@@ -32,10 +33,7 @@ def outgoing(value: Any, depth: int = 1) -> Any:
     if isinstance(value, Thing):
         return _object(value, depth) if depth > 0 else str(value)
     if isinstance(value, Member):
-        made = ps.PSInt(value.value)
-        made.PSObject.type_names = [value.type, "System.Enum", "System.ValueType", "System.Object"]
-        made.PSObject.to_string = value.name
-        return made
+        return _member(value.type, value.name, int(value.value))
     if isinstance(value, Sized):
         return WIDTHS[value.width](int(value))
     if isinstance(value, bool) or value is None:
@@ -54,6 +52,17 @@ def outgoing(value: Any, depth: int = 1) -> Any:
     if isinstance(value, str | float | uuid.UUID | datetime.datetime | datetime.timedelta):
         return value
     return str(value)
+
+
+@functools.cache
+def _member(kind: str, name: str, value: int) -> Any:
+    """A member of an enumeration with its text, which psrpcore writes for classes of enumerations only."""
+    meta, bases = type(ps.PSEnumBase), (ps.PSEnumBase,)
+    space = meta.__prepare__(kind, bases)
+    space[name] = value
+    made: Any = meta(kind, bases, space)(value)
+    made.PSObject.type_names = [kind, "System.Enum", "System.ValueType", "System.Object"]
+    return made
 
 
 def _object(value: Thing, depth: int) -> Any:
