@@ -256,3 +256,24 @@ def test_places_are_added_to_any_way_of_writing_them(lab: Lab, golden: Golden, t
     left = (lab.path / "golden.toml").read_text()
     assert ("# kept" in left) is ("# kept" in text)
     assert "rack" not in left
+
+
+def test_a_moved_project_goes_on(lab: Lab, golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was published beside golden.toml, jobs and their logs are found where the folder is now."""
+    elsewhere = lab.path.parent / "elsewhere"  # The machines are on another host, so to say.
+    elsewhere.mkdir()
+    (lab.path / "world").rename(elsewhere / "world")
+    lab.write("golden.toml", (lab.path / "golden.toml").read_text().replace(f"{lab.path}/", f"{elsewhere}/"))
+    for typed in (("adopt", "ref", "--from", "base", "--os", "memory"), ("capture", "--to", "shelf")):
+        assert golden(*typed).code == 0
+    moved = lab.path.parent / "moved"
+    lab.path.rename(moved)
+    monkeypatch.chdir(moved)
+    (publication,) = golden("show", "ref@i1", "-o", "json").data["publications"]
+    assert publication["where"] == str(moved / "shelf/ref-i1.qcow2")
+    assert golden("verify", "--deep").code == 0
+    assert golden("doctor").out == "nothing is wrong\n"
+    assert golden("logs").code == 0
+    assert golden("update", "--add", "b.inf").code == 0
+    assert golden("capture", "--to", "shelf").code == 0
+    assert str(lab.path) not in golden("log", "-o", "json").out

@@ -42,7 +42,8 @@ class Project:
     def database(self) -> Database:
         """Opened at first use; for writing it is made and brought up to date."""
         if self._database is None:
-            self._database = Database(self.settings.state, write=self.write, checkpoint=self.checkpoint)
+            state, base = self.settings.state, self.settings.base
+            self._database = Database(state, write=self.write, base=base, checkpoint=self.checkpoint)
         return self._database
 
     @property
@@ -76,7 +77,7 @@ class Project:
         from golden import plugins
         from golden.provider import Scope
 
-        found = self._with_guest(self.settings.endpoint(endpoint), reference)
+        found = self.with_guest(self.settings.endpoint(endpoint), reference)
         hypervisor = plugins.open_hypervisor(found, Scope(job, self.settings.state, watcher))
         try:
             yield hypervisor
@@ -129,7 +130,7 @@ class Project:
 
         return way_in
 
-    def _with_guest(self, endpoint: Endpoint, reference: str) -> Endpoint:
+    def with_guest(self, endpoint: Endpoint, reference: str) -> Endpoint:
         """Where the account of a reference's guests is written, as options a provider may know; no secret."""
         guest = self.settings.guests.get(reference, {})
         if "account" not in guest:

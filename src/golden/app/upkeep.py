@@ -81,6 +81,8 @@ class Verified:
     """So many of the files were read whole and hashed."""
     read_back: tuple[str, ...] = ()
     """The libraries whose publications of it were read back."""
+    taken_up: bool = False
+    """Its files were copied or restored; every byte is what it was, so their new identity was kept."""
 
 
 def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) -> list[Verified]:
@@ -94,30 +96,32 @@ def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) ->
         done: list[Verified] = []
         for version in _versions(project, target):
             watcher.doing(f"verifying {version.reference}@v{version.number}")
-            files = deep_check(shop, version) if deep else version.disks
+            files, taken_up = deep_check(shop, version) if deep else (version.disks, False)
+            version = catalog.version(version.reference, version.number)
             check_frozen(shop, version)
             name = f"{version.reference}@v{version.number}"
-            done.append(Verified(name, files, deep, len(files) if deep else 0))
+            done.append(Verified(name, files, deep, len(files) if deep else 0, taken_up=taken_up))
         for image in _images(project, target):
             name = f"{image.reference}@i{image.number}"
+            anew = f"golden capture {image.reference}@v{image.version} makes one anew"
             watcher.doing(f"verifying {name}")
             artifact = shop.hypervisor.find_image(image.artifact.name)
             if artifact is None:
                 raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint="golden doctor")
             if artifact.forms != image.artifact.forms:
-                raise Tampered(f"{name} was changed after it was captured")
+                raise Tampered(f"{name} was changed after it was captured", hint=anew)
             read_back = []
             for publication in catalog.publications(image.reference, image.number):
                 if deep and not publication.retired:
                     shop.libraries(publication.library).verify(publication)
                     read_back.append(publication.library)
-            hashed = _hash(name, artifact) if deep else 0
+            hashed = _hash(name, artifact, anew) if deep else 0
             files = tuple(DiskFile(f.path or f.url or "", "disk", f.format, f.size, f.sha256) for f in artifact.forms)
             done.append(Verified(name, files, deep, hashed, tuple(read_back)))
     return done
 
 
-def _hash(name: str, artifact: Artifact) -> int:
+def _hash(name: str, artifact: Artifact, hint: str) -> int:
     """Hash every form that lies on this computer; how many. Tampered names those that differ or cannot be read."""
     bad = []
     here = [form for form in artifact.forms if form.path is not None]
@@ -130,7 +134,7 @@ def _hash(name: str, artifact: Artifact) -> int:
         if met != form.sha256:
             bad.append(f"{form.path}\n  was {form.sha256}\n  is  {met}")
     if bad:
-        raise Tampered(f"{name} has other bytes than when it was captured", details="\n".join(bad))
+        raise Tampered(f"{name} has other bytes than when it was captured", details="\n".join(bad), hint=hint)
     return len(here)
 
 

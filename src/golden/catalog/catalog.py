@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from typing import Any
 
 from golden.codec import decode, encode
@@ -83,7 +83,7 @@ class Catalog:
             row = (*key, version.parent, version.snapshot.machine, version.facts.state.value, version.created)
             added = execute(
                 "INSERT OR IGNORE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, version.message, size, json.dumps(encode(version))),
+                (*row, version.message, size, self._db.places.text(encode(version))),
             ).rowcount
             if added:
                 newest = (version.number, version.number, version.reference)
@@ -92,6 +92,14 @@ class Catalog:
         if there.snapshot != version.snapshot:
             raise Conflict(f"{version.reference}@v{version.number} exists already, made by another job")
         return there
+
+    def restamp(self, version: Version) -> Version:
+        """Keep the version's ``stamps``: its files were moved or copied, and every byte of them was just compared."""
+        key = (version.reference, version.number)
+        with self._db.writing(f"stamps {version.reference}@v{version.number}") as execute:
+            whole = self._db.places.text(encode(replace(self.version(*key), stamps=version.stamps)))
+            execute("UPDATE version SET record = ? WHERE reference = ? AND number = ?", (whole, *key))
+        return self.version(*key)
 
     def remove_version(self, reference: str, number: int) -> None:
         """Forget it. Conflict where a version, an image or the head refers to it."""
@@ -144,7 +152,7 @@ class Catalog:
         with self._db.writing(f"image {image.reference}@i{image.number}") as execute:
             execute(
                 "INSERT OR IGNORE INTO image VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (*row, json.dumps(encode(image))),
+                (*row, self._db.places.text(encode(image))),
             )
             values = (image.number, image.reference)
             execute("UPDATE reference SET last_image = max(last_image, ?) WHERE name = ?", values)
@@ -179,7 +187,7 @@ class Catalog:
     def put_publication(self, publication: Publication) -> Publication:
         """Record it, or what has become of it."""
         fields = (publication.key, publication.reference, publication.image, publication.library)
-        row = (*fields, int(publication.retired), json.dumps(encode(publication)))
+        row = (*fields, int(publication.retired), self._db.places.text(encode(publication)))
         with self._db.writing(f"publication {publication.key}") as execute:
             execute(
                 "INSERT INTO publication VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) "
@@ -212,7 +220,7 @@ class Catalog:
                 return before
             history = (before.history[:-1] if back else (*before.history, before.image)) if before else ()
             channel = Channel(reference, name, image, now(), history)
-            row = (reference, name, image, json.dumps(encode(channel)))
+            row = (reference, name, image, self._db.places.text(encode(channel)))
             execute("REPLACE INTO channel VALUES (?, ?, ?, ?)", row)
         return channel
 
@@ -223,4 +231,4 @@ class Catalog:
         return bool(self._db.rows(sql, name, name, name))
 
     def _records(self, sql: str, *values: Any) -> list[Any]:
-        return [decode(json.loads(text)) for (text,) in self._db.rows(sql, *values)]
+        return [decode(self._db.places.value(text)) for (text,) in self._db.rows(sql, *values)]

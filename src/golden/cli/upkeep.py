@@ -43,6 +43,7 @@ def _how(one: dict[str, Any]) -> str:
     said = "every byte hashed" if hashed == whole else f"{hashed} of {whole} hashed" if hashed else "by identity"
     if hashed < whole:
         said += ": its bytes lie on the endpoint, which shows golden none"
+    said += "; its files were copied, and are taken up again" if one["taken_up"] else ""
     return said + (f"; read back from {', '.join(one['read_back'])}" if one["read_back"] else "")
 
 

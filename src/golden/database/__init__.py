@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from golden import stopping
+from golden.database.places import Places
 from golden.errors import GoldenError, NewerSchema, NotFound, StateUnusable, TimedOut
 
 FILE = "golden.db"
@@ -32,11 +33,15 @@ class Database:
 
     Opening for writing makes the folder and brings the schema up to date; opening for reading never writes.
     Raises StateUnusable (cannot be read, written, is damaged, disk full), NewerSchema, NotFound (reading, none there).
-    ``checkpoint`` is called before and after every commit; crash tests die there.
+    ``checkpoint`` is called before and after every commit; crash tests die there. ``base`` is the project's folder:
+    values are written through ``places``, so that both folders may be moved.
     """
 
-    def __init__(self, state: Path, *, write: bool = False, checkpoint: Checkpoint = lambda _: None) -> None:
+    def __init__(
+        self, state: Path, *, write: bool = False, base: Path | None = None, checkpoint: Checkpoint = lambda _: None
+    ) -> None:
         self.path = state / FILE
+        self.places = Places.of(state, base)
         self._checkpoint = checkpoint
         with self.translated():
             if write:

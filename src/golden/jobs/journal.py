@@ -56,7 +56,7 @@ class Journal:
 
     def append(self, entry: Entry) -> None:
         """Write one line. Raises LeaseLost where somebody else has taken the reference over: nothing is written."""
-        text = json.dumps(encode(entry.value))
+        text = self._database.places.text(encode(entry.value))
         with stopping.held():  # A signal may come just after the commit.
             with self._database.writing(f"journal {entry.kind} {entry.name}") as execute:
                 self._lease.assert_held(execute)
@@ -89,7 +89,8 @@ def told(problem: GoldenError | None) -> str | None:
 def entries(database: Database, job: str) -> list[Entry]:
     """Every line of a job, oldest first."""
     sql = "SELECT attempt, kind, name, value, at FROM entry WHERE job = ? ORDER BY serial"
-    return [Entry(a, k, n, decode(json.loads(v)), at) for a, k, n, v, at in database.rows(sql, job)]
+    value = database.places.value
+    return [Entry(a, k, n, decode(value(v)), at) for a, k, n, v, at in database.rows(sql, job)]
 
 
 def new_id() -> str:
@@ -103,7 +104,7 @@ _COLUMNS = "id, procedure, revision, reference, instructions, state, created, en
 def create(database: Database, procedure: str, revision: int, order: Any, *, job: str | None = None) -> JobRecord:
     """Write down a new job before anything of it happens."""
     job = job or new_id()
-    row = (job, procedure, revision, order.reference, json.dumps(encode(order)), OPEN, now(), None, None)
+    row = (job, procedure, revision, order.reference, database.places.text(encode(order)), OPEN, now(), None, None)
     with database.writing(f"job {procedure}") as execute:
         execute(f"INSERT INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
     return record(database, job)
@@ -114,18 +115,18 @@ def record(database: Database, job: str) -> JobRecord:
     rows = database.rows(f"SELECT {_COLUMNS} FROM job WHERE id = ?", job)  # noqa: S608
     if not rows:
         raise NotFound(f"there is no job {job!r}", hint="golden jobs")
-    return _record(rows[0])
+    return _record(database, rows[0])
 
 
 def records(database: Database, *, only_open: bool = False) -> list[JobRecord]:
     """Every job, oldest first."""
     where = "WHERE state = 'open'" if only_open else ""
     rows = database.rows(f"SELECT {_COLUMNS} FROM job {where} ORDER BY created, rowid")  # noqa: S608
-    return [_record(row) for row in rows]
+    return [_record(database, row) for row in rows]
 
 
-def _record(row: tuple[Any, ...]) -> JobRecord:
+def _record(database: Database, row: tuple[Any, ...]) -> JobRecord:
     id_, procedure, revision, reference, order, state, created, ended, problem = row
     problem = json.loads(problem) if problem else None
-    order = decode(json.loads(order))
+    order = decode(database.places.value(order))
     return JobRecord(id_, procedure, revision, reference, order, state, created, ended, problem)

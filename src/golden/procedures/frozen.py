@@ -38,22 +38,41 @@ def check_frozen(shop: Shop, version: Version) -> None:
             raise Tampered(
                 f"{name} was changed after it was frozen; golden will not build on it",
                 details=_difference(one.stamps, stamps),
-                hint=f"golden verify {name} --deep tells whether its content changed; golden rollback leaves it aside",
+                hint=f"golden verify {name} --deep hashes it and takes it up again where its files were only copied or "
+                "restored; golden rollback leaves it aside",
             )
 
 
-def deep_check(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
-    """Hash every frozen file of one version. Tampered names those that differ."""
-    name = f"{version.reference}@v{version.number}"
+def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool]:
+    """
+    Every frozen file of one version, hashed, and whether it was taken up again. Tampered names those that differ.
+
+    Where every byte is what it was and only the identity is another, the files were copied, moved to another disk or
+    restored from a backup: the new identity is kept. Only for files of this computer, and only where the identity was
+    the same before the hashing and after it.
+    """
     try:
-        found = shop.hypervisor.digest(version.snapshot)
+        stamps = shop.hypervisor.identity(version.snapshot)
+        files = _same_bytes(shop, version)
+        is_calm = stamps == shop.hypervisor.identity(version.snapshot)
     except NotFound as error:
-        raise _gone(name, error) from error
+        raise _gone(f"{version.reference}@v{version.number}", error) from error
+    all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files if file.local}
+    if stamps == version.stamps or not (is_calm and all_hashed):
+        return files, False
+    shop.catalog.restamp(replace(version, stamps=stamps))
+    return files, True
+
+
+def _same_bytes(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
+    found = shop.hypervisor.digest(version.snapshot)
     was = {file.path: file.sha256 for file in version.disks}
     bad = [file.path for file in found if was.get(file.path) != file.sha256]
     bad += [path for path in was if path not in {file.path for file in found}]
     if bad:
-        raise Tampered(f"{name} has other bytes than when it was frozen", details="\n".join(bad))
+        name = f"{version.reference}@v{version.number}"
+        hint = f"put its files back from a backup; golden rollback {version.reference} leaves it aside"
+        raise Tampered(f"{name} has other bytes than when it was frozen", details="\n".join(bad), hint=hint)
     return found
 
 

@@ -1,0 +1,2 @@
+-- From here on paths below the state folder and the project's folder are written without them (database/places.py).
+-- Records written before keep their absolute paths. An older golden could not read the new ones, and refuses.

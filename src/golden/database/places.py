@@ -1,0 +1,58 @@
+"""
+How values are written down: JSON in which a path below the project's own folders is written without them.
+
+So a state folder or a whole project can be moved, or be reached by another name (a link, another mount), and every
+path in it still leads to where the thing is. Only a value that is such a path as a whole is written so; text that
+mentions one stays text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ANCHOR = "$in"
+"""Key that tells a path below one of the folders from a text: ``{"$in": "state", "path": "libvirt/store/x"}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The folders that paths are written without, innermost first."""
+
+    folders: tuple[tuple[str, str], ...]
+    """(name, absolute path)"""
+
+    @classmethod
+    def of(cls, state: Path, base: Path | None) -> Places:
+        """The state folder, and the folder of golden.toml where there is one."""
+        return cls((("state", str(state)), *((("project", str(base)),) if base is not None else ())))
+
+    def text(self, value: Any) -> str:
+        """A JSON value as it is written down."""
+        return json.dumps(self._without(value))
+
+    def value(self, text: str) -> Any:
+        """What was written, with the paths as they are now."""
+        return json.loads(text, object_hook=self._within)
+
+    def _without(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._without(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._without(item) for item in value]
+        if isinstance(value, str):
+            for name, folder in self.folders:
+                if value.startswith(folder + os.sep):
+                    return {ANCHOR: name, "path": value[len(folder) + 1 :]}
+        return value
+
+    def _within(self, value: dict[str, Any]) -> Any:
+        if ANCHOR not in value:
+            return value
+        folders = dict(self.folders)
+        # Opened without the project's folder (it never is by golden's commands): the path stays a relative one.
+        folder = folders.get(value[ANCHOR])
+        return value["path"] if folder is None else folder + os.sep + value["path"]
