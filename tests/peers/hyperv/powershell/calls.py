@@ -10,7 +10,7 @@ from tests.peers.hyperv.failures import Failure
 from tests.peers.hyperv.powershell.general import GENERAL
 from tests.peers.hyperv.powershell.scopes import Arguments, Block, Context, Returning, Scope
 from tests.peers.hyperv.powershell.statements import Statements
-from tests.peers.hyperv.powershell.syntax import child, children, line, refused, text
+from tests.peers.hyperv.powershell.syntax import child, children, line, plain, refused, text
 from tests.peers.hyperv.powershell.values import is_array, literal, text_of
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class Calls(Statements):
         if function is not None:
             yield from self._function(function, self._arguments(node, frozenset(), scope), piped, scope)
             return
-        command = self.commands(text(name)) or GENERAL.get(text(name).lower())
+        general = GENERAL.get(text(name).lower())
+        command = self.commands(text(name)) or general
+        if command is not general and general is not None and _has_block(node, scope):
+            command = general  # only the language runs blocks
         if command is None:
             raise refused(node, "a command that is not known here")
         yield from self._ran(command, node, piped, scope)
@@ -99,7 +102,8 @@ class Calls(Statements):
         made = Arguments()
         waiting: str | None = None
         joined = False
-        for each in parts:
+        for part in parts:
+            each = plain(part)
             if each.type == "command_argument_sep":
                 joined = text(each).strip() == ":"
                 continue
@@ -139,6 +143,16 @@ class Calls(Statements):
             made.positional += list(found)
         else:
             raise refused(node, "this cannot be splatted")
+
+
+def _has_block(node: Node, scope: Scope) -> bool:
+    """Whether a script block is among the arguments, written there or in a variable."""
+    elements = child(node, "command_elements")
+    return any(
+        plain(each).type == "script_block_expression"
+        or (each.type != "command_parameter" and isinstance(scope.find(text(each).strip().removeprefix("$")), Block))
+        for each in (children(elements) if elements is not None else [])
+    )
 
 
 def registered(scope: registry.Scope) -> Callable[[str], Command | None]:

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _CONSTANTS = {"true": True, "false": False, "null": None}
-_AUTOMATIC = (
-    "error host myinvocation psscriptroot pscommandpath pwd home profile lastexitcode ofs pid executioncontext "
-    "psculture psuiculture stacktrace nestedpromptlevel input this event sender foreach switch shellid".split()
-)
+_AUTOMATIC = frozenset({
+    "error", "host", "myinvocation", "psscriptroot", "pscommandpath", "pwd", "home", "profile", "lastexitcode", "ofs",
+    "pid", "executioncontext", "psculture", "psuiculture", "stacktrace", "nestedpromptlevel", "input", "this", "event",
+    "sender", "foreach", "switch", "shellid",
+})  # fmt: skip
 """Variables that PowerShell sets and this interpreter does not."""
 
 
@@ -122,7 +123,7 @@ class Expressions:
             return _CONSTANTS[name.lower()]
         space, _, rest = name.partition(":")
         if rest and space.lower() == "env":
-            return self.runner.environment.get(rest)
+            return self.runner.environment.get(rest.lower())
         if rest and space.lower() == "using":
             found = self.runner.using.find(rest) if self.runner.using is not None else NOTHING
         elif rest and space.lower() == "script":
