@@ -7,7 +7,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,7 +18,22 @@ from golden_libvirt import connection
 
 SOCKET = Path("/run/libvirt/libvirt-sock")
 KVM = Path("/dev/kvm")
-HIDDEN = ("unshare", "--mount", "--propagation", "private", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"')
+WITHOUT_KVM = """\
+set -e
+fresh=$(mktemp -d)
+mount -t tmpfs -o mode=755 golden "$fresh"
+cd /dev
+cp -a null zero full random urandom tty ptmx fd stdin stdout stderr "$fresh"
+for place in pts shm; do
+    mkdir "$fresh/$place"
+    mount --move "$place" "$fresh/$place"
+    while umount "$place" 2>/dev/null; do :; done
+done
+mount --move "$fresh" /dev
+rmdir "$fresh"
+exec "$0"
+"""
+"""A /dev of the daemon's own. Hiding one device alone is not enough: libvirt moves what is mounted below /dev."""
 
 
 def begun(program: str) -> subprocess.Popen[bytes]:
@@ -30,11 +44,9 @@ def begun(program: str) -> subprocess.Popen[bytes]:
     what it can, libvirt would find that its QEMU may not use it, and ask QEMU anew at every call, for seconds each.
     """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("LIBVIRT_")}
-    argv = (program,)
+    argv: tuple[str, ...] = (program,)
     if KVM.exists() and not KVM.stat().st_mode & 0o066:
-        nothing = Path(tempfile.gettempdir()) / "golden-no-kvm"
-        nothing.touch(mode=0o600)
-        argv = (*HIDDEN, str(nothing), str(KVM), program)
+        argv = ("unshare", "--mount", "--propagation", "private", "sh", "-c", WITHOUT_KVM, program)
     return subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=clean)
 
 
