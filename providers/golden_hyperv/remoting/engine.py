@@ -58,8 +58,11 @@ class Engine:
     def close(self) -> None:
         """Does not raise."""
         with self._turn:
-            self.lost = self.lost or "the session was closed"
-            self.transport.close()
+            if self.lost:
+                self.transport.abandon()
+            else:
+                self.lost = "the session was closed"
+                self.transport.close()
 
     def _pipeline(self, calls: Sequence[Call], watch: Watch | None, deadline: Deadline | None) -> list[Any]:
         if not self._has_key and any(is_secret(value) for call in calls for value in call.parameters.values()):

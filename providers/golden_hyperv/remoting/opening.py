@@ -187,7 +187,7 @@ def _untrusted(login: WsmanLogin, error: requests.exceptions.SSLError) -> NoRetu
     raise Refused(
         f"the certificate of {_shown(login)} is not trusted",
         details=f"{error}\nits SHA-256 is {shown}",
-        hint="ca_file names the authority that signed it; for a self-signed one compare it on the host, then "
+        hint="ca_file names the authority that signed it; a self-signed one is compared on the host, then "
         f'thumbprint = "{shown}"',
     ) from error
 

@@ -91,6 +91,10 @@ class SshTransport:
         with suppress(LinkLost):
             if not self._channel.closed:
                 self._packet("Close", ZERO)
+        self.abandon()
+
+    def abandon(self) -> None:
+        """The process on the host ends when its channel does."""
         self._channel.close()
         self._client.close()
 

@@ -48,6 +48,9 @@ class Transport(Protocol):
     def close(self) -> None:
         """Close the pool and the line. Does not raise."""
 
+    def abandon(self) -> None:
+        """Close the line only: the host does not answer any more. Does not raise."""
+
 
 def socket_options() -> list[tuple[int, int, int]]:
     """For sockets of either transport: a dead network is noticed within half a minute, without traffic of ours."""

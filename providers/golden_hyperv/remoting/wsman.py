@@ -19,6 +19,7 @@ from pypsrp.wsman import OptionSet, WSMan
 
 from golden_hyperv.remoting.login import WsmanLogin
 from golden_hyperv.remoting.losses import Failure, LinkLost, RemoteError
+from golden_hyperv.remoting.shells import give_up
 from golden_hyperv.remoting.transport import ANSWER, PATIENCE
 from golden_hyperv.remoting.trust import lock
 
@@ -185,14 +186,21 @@ class WsmanTransport:
                 raise
 
     def close(self) -> None:
-        """Delete the shell; where that fails the host does so when it is idle."""
+        """Delete the shell; where that fails the next sweep does, or the host when it is idle."""
         try:
             if self._shell is not None:
                 self._shell.close()
+                self._shell = None
         except (WinRMError, requests.RequestException, spnego.exceptions.SpnegoError, OSError):
             pass
         finally:
-            self.line.close()
+            self.abandon()
+
+    def abandon(self) -> None:
+        """The shell stays; the next session that is opened sweeps it."""
+        if self._shell is not None and self._shell.id:
+            give_up(self._shell.id)
+        self.line.close()
 
     def _ask(self, request: Callable[[], T]) -> T:
         try:
