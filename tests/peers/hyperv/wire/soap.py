@@ -25,8 +25,8 @@ XMLNS = " ".join(f'xmlns:{key}="{value}"' for key, value in NS.items())
 DONE = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Done"
 RUNNING = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/Running"
 
-NO_SUCH_SHELL, NO_DATA, TOO_MANY_SHELLS = 2150858843, 2150858793, 2150859174
-NOT_DISCONNECTED, UNSUPPORTED, DENIED, NO_SUCH_CONFIGURATION = 2150858999, 2150858778, 5, 2150859163
+NO_SUCH_SHELL, NO_DATA, TOO_MANY_SHELLS = 2150858843, 2150858793, 2150859173  # wsmerror.h
+NOT_DISCONNECTED, UNSUPPORTED, DENIED, NO_SUCH_CONFIGURATION = 2150858999, 2150858778, 5, 2150858811
 
 
 class Fault(Exception):
