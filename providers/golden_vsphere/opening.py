@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from golden.model import Finding
 from golden.plugins import unusable
 from golden.provider import Endpoint, Hypervisor, Scope
@@ -31,6 +33,14 @@ class VsphereProvider:
         except ImportError as error:
             raise unusable(error, "vsphere") from error
         return diagnose(address, scope)
+
+    def scratch(self, endpoint: Endpoint, scope: Scope) -> AbstractContextManager[Endpoint]:
+        """The endpoint with a folder of its own for a trial, which is taken away again."""
+        try:
+            from golden_vsphere.scratch import scratch
+        except ImportError as error:
+            raise unusable(error, "vsphere") from error
+        return scratch(endpoint, scope)
 
 
 PROVIDER = VsphereProvider()

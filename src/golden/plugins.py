@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -28,6 +29,16 @@ def provider(endpoint: Endpoint) -> Provider:
 def open_hypervisor(endpoint: Endpoint, scope: Scope) -> Hypervisor:
     """Connect to an endpoint."""
     return provider(endpoint).open(endpoint, scope)
+
+
+def scratch(endpoint: Endpoint, scope: Scope) -> AbstractContextManager[Endpoint]:
+    """
+    The endpoint as it is tried out on, for the length of a block: a place of its own there, where its provider offers
+    one by a ``scratch`` of the same arguments.
+    """
+    own = getattr(provider(endpoint), "scratch", None)
+    found: AbstractContextManager[Endpoint] = nullcontext(endpoint) if own is None else own(endpoint, scope)
+    return found
 
 
 def open_library(endpoint: Endpoint, scope: Scope, base: Path) -> Library:

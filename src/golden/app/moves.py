@@ -167,11 +167,30 @@ def assert_opens(noun: str, name: str, url: str) -> None:
         plugins.library_factory(place)
 
 
-def selftest(project: Project, endpoint: str, where: str, os_name: str, watcher: Watcher) -> tuple[Any, ...]:
-    """Every promise of the provider contract, tried on an endpoint with a small machine of the user's."""
+def selftest(
+    project: Project, endpoint: str, where: str, os_name: str, watcher: Watcher, guest: str = ""
+) -> tuple[Any, ...]:
+    """
+    Every promise of the provider contract, tried on an endpoint with a small machine of the user's.
+
+    ``guest`` names the reference whose account logs into that machine; else that of the only one in golden.toml. Where
+    the provider has a place of its own for a trial, it is tried there.
+    """
+    from golden import plugins
     from golden.app.orders import origin_of
+    from golden.provider import Scope
     from golden.testing.contract import run_contract
     from golden.testing.endpoint_bench import EndpointBench
 
-    place = project.settings.endpoint(endpoint)
-    return run_contract(EndpointBench(place, project.settings.state, origin_of(where, os=os_name), os_name), watcher)
+    guests = project.settings.guests
+    if guest and guest not in guests:
+        known = f"there are {', '.join(guests)}" if guests else "there are none"
+        hint = "account and password_file of the machine's guest, in such a section"
+        raise NotFound(f"golden.toml has no [references.{guest}.guest]", details=known, hint=hint)
+    with_account = [name for name, one in guests.items() if "account" in one]
+    wanted = guest or (with_account[0] if len(with_account) == 1 else "")
+    place = project.with_guest(project.settings.endpoint(endpoint), wanted)
+    scope = Scope("selftest", project.settings.state, watcher)
+    with plugins.scratch(place, scope) as found:
+        bench = EndpointBench(found, project.settings.state, origin_of(where, os=os_name), os_name)
+        return run_contract(bench, watcher)

@@ -47,10 +47,12 @@ def selftest(
     endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT")],
     where: Annotated[str, typer.Option("--from", metavar="DISK|XML|MACHINE", help="Small, off, with an agent in it.")],
     os: Annotated[str, typer.Option("--os", metavar="windows|linux", help="Of its guest.")] = "linux",
+    guest: Annotated[str, typer.Option("--guest", metavar="REF", help="Its account: that of this reference.")] = "",
 ) -> None:
     """
     Try everything that golden needs of a hypervisor on an endpoint of yours, with a small machine of yours, and leave
-    nothing there. Exit code 4 where a promise is broken.
+    nothing there. Exit code 4 where a promise is broken. Where the way in logs in, the account is read from
+    [references.REF.guest] of golden.toml.
 
     Example: golden selftest rack1 --from tiny-debian
     """
@@ -58,7 +60,7 @@ def selftest(
         from golden.app import moves
 
         with shown(talk) as steps:
-            results = moves.selftest(project, endpoint, where, os, steps)
+            results = moves.selftest(project, endpoint, where, os, steps, guest)
     told = [{"name": r.name, "sentence": r.sentence, "kept": r.kept, "words": r.words} for r in results]
     talk.tell("selftest", {"endpoint": endpoint, "promises": told}, _lines(talk, results))
     if not all(one.kept for one in results):

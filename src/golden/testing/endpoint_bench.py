@@ -58,7 +58,7 @@ class EndpointBench:
     def exits(self, code: int) -> tuple[str, ...]:
         """A program of the family that ends with the code."""
         if self.os == "windows":
-            return ("cmd.exe", "/c", f"exit {code}")
+            return ("cmd.exe", "/c", "exit", str(code))
         if self.os == "linux":
             return ("/bin/sh", "-c", f"exit {code}")
         return ("exit", str(code))
