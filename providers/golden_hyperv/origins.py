@@ -165,8 +165,8 @@ def _drive(found: Found, drive: Any) -> Iterator[Finding]:
         return
     shape = found.shapes[path]
     if shape.format.upper() == "VHD":
-        sentence = f"{path} is a VHD; golden's copy of it is a VHDX, and so is every image"
-        yield Finding("old-format", Severity.WARNING, sentence, shape.format)
+        fix = "Convert-VHD it to a .vhdx beside it, attach that instead, then adopt"
+        yield _error("old-format", f"{path} is a VHD: golden's versions are VHDX files", shape.format, fix)
     if path.lower().endswith((".avhdx", ".avhd")) and not found.checkpoints:
         sentence = f"{path} is the disk of a checkpoint that is not merged yet"
         yield _error("unmerged", sentence, fix="wait for the merge, or restart the host's management service")

@@ -16,7 +16,7 @@ from golden.errors import Conflict, EndpointError, NotAble
 from golden.waiting import Watcher
 
 REFERENCE = "win2022"
-PEER = "tests.peers.vsphere"
+PEERS = {"vsphere": "tests.peers.vsphere", "hyperv": "tests.peers.hyperv"}
 
 ABOUT = {
     "libvirt": (
@@ -26,6 +26,10 @@ ABOUT = {
     "vsphere": (
         "Starting a simulated vCenter: govmomi's simulator, and behind its machines real processes: the stand-ins for",
         "sysprep.exe and the few other Windows programs that golden calls. No VMware or Microsoft code is in it.",
+    ),
+    "hyperv": (
+        "Starting a simulated Hyper-V host: real PowerShell remoting, real VHDX files, and behind its machines real",
+        "processes: stand-ins for sysprep.exe and the few other programs golden calls. No Microsoft code is in it.",
     ),
 }
 
@@ -59,6 +63,23 @@ account = "Administrator"
 password_file = "vcenter/guest-password"
 """
 
+_HYPERV = """\
+# Made by `golden demo --provider hyperv`. The host is a simulator that ends with the demo; a real one is reached by the
+# same keys.
+[endpoints.hv]
+url = "{url}"
+user = "{user}"
+password_file = "host/password"
+ca_file = "host/ca.pem"
+
+[libraries.vmm]
+url = "scvmm://localhost/MSSCVMMLibrary?endpoint=hv"
+
+[references.{reference}.guest]
+account = "Administrator"
+password_file = "host/guest-password"
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class World:
@@ -81,8 +102,11 @@ def world(provider: str, folder: Path, watcher: Watcher) -> Iterator[World]:
     if provider == "libvirt":
         yield World(_LIBVIRT, _boot(watcher), "images")
     elif provider == "vsphere":
-        with _vcenter(folder) as found:
-            yield found
+        with _peer(provider, "vcenter", folder) as told:
+            yield _vcenter(told)
+    elif provider == "hyperv":
+        with _peer(provider, "host", folder) as told:
+            yield _host(told)
     else:
         raise NotAble(f"there is no demo for the provider {provider!r}", hint="golden demo --provider libvirt")
 
@@ -99,50 +123,67 @@ def _boot(watcher: Watcher) -> tuple[str, ...]:
     return ("--from", str(guest.disk), "--os", "windows", *boot, *size)
 
 
+def _vcenter(told: dict[str, str]) -> World:
+    """govmomi's simulator behind the proxy of golden's own tests."""
+    settings = _VSPHERE.format(address=told["url"].removeprefix("https://"), user=told["user"], reference=REFERENCE)
+    adopt = ("--from", REFERENCE, "--os", "windows")
+    return World(settings, adopt, "templates", _parting("vCenter was govmomi's simulator", "vsphere"), stays=False)
+
+
+def _host(told: dict[str, str]) -> World:
+    """The Hyper-V host of golden's own tests."""
+    settings = _HYPERV.format(url=told["url"], user=told["user"], reference=REFERENCE)
+    adopt = ("--from", REFERENCE, "--os", "windows")
+    return World(settings, adopt, "vmm", _parting("Hyper-V host was a simulator", "hyperv"), stays=False)
+
+
+def _parting(what: str, provider: str) -> tuple[str, ...]:
+    return (
+        f"The {what}, and has ended with the demo. One that stays, in a checkout:",
+        f"   {os.path.relpath(sys.executable)} -m {PEERS[provider]} FOLDER --seed {REFERENCE}",
+    )
+
+
 @contextmanager
-def _vcenter(folder: Path) -> Iterator[World]:
-    """govmomi's simulator behind the proxy of golden's own tests, which lie in a checkout only."""
+def _peer(provider: str, name: str, folder: Path) -> Iterator[dict[str, str]]:
+    """The peer of golden's own tests, which lie in a checkout only; what it tells of itself."""
+    module = PEERS[provider]
     checkout = Path(golden.__file__).parents[2]
-    if not (checkout / PEER.replace(".", "/")).is_dir():
+    if not (checkout / module.replace(".", "/")).is_dir():
         raise NotAble(
-            "the demo on vSphere runs against the simulated vCenter of golden's tests, which lies in a checkout only",
-            hint="in a checkout: tools/install.sh test, then .venv/bin/golden demo --provider vsphere",
+            f"the demo on {provider} runs against the simulator of golden's tests, which lies in a checkout only",
+            hint=f"in a checkout: tools/install.sh test, then .venv/bin/golden demo --provider {provider}",
         )
     if (folder / "golden.toml").exists():
         raise Conflict(
-            f"the vCenter that {folder} was made with ended with its demo",
-            hint="golden demo --provider vsphere NEW-FOLDER",
+            f"the simulator that {folder} was made with ended with its demo",
+            hint=f"golden demo --provider {provider} NEW-FOLDER",
         )
-    place = folder.absolute() / "vcenter"
-    place.mkdir(parents=True)
-    argv = [sys.executable, "-m", PEER, str(place), "--seed", REFERENCE]
-    with (folder / "vcenter.log").open("w") as log:
+    place = folder.absolute() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    argv = [sys.executable, "-m", module, str(place), "--seed", REFERENCE]
+    with (folder / f"{name}.log").open("w") as log:
         peer = subprocess.Popen(argv, cwd=checkout, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
-        told = _told(peer, folder)
-        settings = _VSPHERE.format(
-            address=told["https"].removeprefix("https://"), user=told["user"].rstrip(","), reference=REFERENCE
-        )
-        parting = (
-            "The vCenter was govmomi's simulator, and has ended with the demo. One that stays, in a checkout:",
-            f"   {os.path.relpath(sys.executable)} -m {PEER} FOLDER --seed {REFERENCE}",
-        )
-        yield World(settings, ("--from", REFERENCE, "--os", "windows"), "templates", parting, stays=False)
+        yield _told(peer, folder / f"{name}.log")
     finally:
         peer.terminate()
         peer.wait(30)
 
 
-def _told(peer: subprocess.Popen[str], folder: Path) -> dict[str, str]:
-    """Address and user, from what it says once it is there; building it takes minutes the first time."""
+def _told(peer: subprocess.Popen[str], log: Path) -> dict[str, str]:
+    """URL and user, from what it says once it is there; building it takes minutes the first time."""
     told: dict[str, str] = {}
     for line in peer.stdout or ():
         first, _, rest = line.strip().partition(" ")
-        told["https" if first.startswith("https:") else first] = first if not rest else rest.split()[0]
+        if "://" in first:
+            told["url"] = first
+        elif rest:
+            told[first] = rest.split()[0].rstrip(",")
         if first == "machine":
             return told
     raise EndpointError(
-        "the simulated vCenter did not start",
-        details=(folder / "vcenter.log").read_text(encoding="utf-8").strip()[-2000:] or None,
+        "the simulator did not start",
+        details=log.read_text(encoding="utf-8").strip()[-2000:] or None,
         hint="tools/install.sh test installs what it needs",
     )

@@ -1,0 +1,327 @@
+"""What people give that cannot be: each ends in one sentence with what to do, and leaves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from golden.errors import BadConfig, BadName, Conflict, GuestSilent, NotAble, NotFound, Refused, Unreachable
+from golden.model import CloneOptions, Machine, Mark, Origin, Role, Severity, Snapshot
+from golden.provider import Hypervisor, Scope
+from golden.waiting import Deadline
+from golden_hyperv import PROVIDER
+from tests.e2e.hyperv_bench import endpoint
+from tests.peers.hyperv.peer import Peer
+from tests.unit.hyperv.conftest import Opening
+
+MARK = Mark(Role.VERSION, "job-1", "win2022", "here")
+
+
+def adopted(hypervisor: Hypervisor, name: str, where: str) -> Machine:
+    """A machine of golden's."""
+    return hypervisor.adopt(name, Origin("machine", where), MARK, in_place=False)
+
+
+def ids(hypervisor: Hypervisor, where: str, severity: Severity = Severity.ERROR) -> list[str]:
+    """What examining it finds."""
+    found = hypervisor.examine(Origin("machine", where)).problems
+    return [finding.id for finding in found if finding.severity is severity]
+
+
+@contextmanager
+def refused_to_adopt(hypervisor: Hypervisor, name: str) -> Iterator[None]:
+    """A Conflict, and nothing is left of it."""
+    with pytest.raises(Conflict, match="cannot be adopted"):
+        yield
+    assert hypervisor.find(name) is None
+    assert not [one for one in hypervisor.list_marked() if one.name == name]
+
+
+def test_a_wrong_password_is_refused(opening: Opening, tmp_path: Path) -> None:
+    """Without the password in the sentence."""
+    (tmp_path / "wrong").write_text("hunter2")
+    with pytest.raises(Refused) as caught:
+        opening(password_file=str(tmp_path / "wrong"))
+    assert caught.value.hint
+    assert "hunter2" not in f"{caught.value.brief}{caught.value.details}{caught.value.hint}"
+
+
+def test_a_certificate_that_nobody_signed_is_refused(peer: Peer, tmp_path: Path) -> None:
+    """What to put into golden.toml is said."""
+    reached = endpoint(peer, tmp_path / "secrets")
+    del reached.options["ca_file"]
+    with pytest.raises(Refused, match="certificate") as caught:
+        PROVIDER.open(reached, Scope("look", tmp_path))
+    assert "ca_file" in f"{caught.value.hint}"
+
+
+def test_no_winrm_is_unreachable(opening: Opening, peer: Peer, tmp_path: Path) -> None:
+    """Nobody listens there."""
+    reached = endpoint(peer, tmp_path / "secrets")
+    gone = type(reached)(reached.name, "hyperv://127.0.0.1:1", reached.options)
+    with pytest.raises(Unreachable) as caught:
+        PROVIDER.open(gone, Scope("look", tmp_path))
+    assert caught.value.hint or caught.value.details
+
+
+def test_a_host_without_hyper_v_is_told(opening: Opening, tmp_path: Path) -> None:
+    """By the missing command, with where to look."""
+    with Peer(tmp_path / "bare", hyper_v=False) as bare, pytest.raises(NotAble, match="no command") as caught:
+        opening(bare)
+    assert "Hyper-V role" in f"{caught.value.hint}"
+
+
+def test_an_account_without_rights_is_refused(opening: Opening, tmp_path: Path) -> None:
+    """The group it has to be in is named."""
+    with Peer(tmp_path / "poor", rights=("files",)) as poor, pytest.raises(Refused) as caught:
+        opening(poor)
+    assert "Hyper-V Administrators" in f"{caught.value.hint}"
+
+
+def test_names_that_are_patterns_are_refused(opening: Opening) -> None:
+    """Before the host is asked; anything else is just a name."""
+    hypervisor = opening()
+    for name in ("web[1]", "web*", "we?b"):
+        with pytest.raises(BadName, match="pattern"):
+            hypervisor.examine(Origin("machine", name))
+    with pytest.raises(NotFound):
+        hypervisor.examine(Origin("machine", "v1'; Remove-Item C:\\ -Recurse # $(calc) \"\u00e9\u2019"))
+
+
+def test_hostile_names_go_and_come_unchanged(opening: Opening, peer: Peer) -> None:
+    """A user's machine may be called anything that is no pattern."""
+    name = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"\u00e9\u2019"
+    peer.seed(name, state=None, folder="C:\\VMs\\hostile")
+    assert opening().examine(Origin("machine", name)).name == name
+
+
+def test_disks_and_definitions_are_not_adopted(opening: Opening) -> None:
+    """A machine has to be made of them first."""
+    with pytest.raises(NotAble, match="machines of the host's only"):
+        opening().examine(Origin("disk", "C:\\a.vhdx"))
+
+
+@pytest.mark.parametrize(
+    ("odd", "finding"), [("shielded", "machine-shielded"), ("checkpoint", "has-checkpoints"), ("shared", "shared-disk")]
+)
+def test_odd_machines_are_not_adopted(opening: Opening, peer: Peer, odd: str, finding: str) -> None:
+    """Each with its own reason and a way to mend it."""
+    disks = 2 if odd == "shared" else 1
+    where = peer.seed(f"odd-{odd}", state=None, odd=(odd,), disks=disks).name
+    hypervisor = opening()
+    assert finding in ids(hypervisor, where)
+    with refused_to_adopt(hypervisor, "odd"):
+        adopted(hypervisor, "odd", where)
+
+
+def test_a_vhd_is_not_adopted(opening: Opening, peer: Peer) -> None:
+    """golden's versions are VHDX files."""
+    where = peer.seed("old", state=None, kind="vhd", generation=1).name
+    hypervisor = opening()
+    assert set(ids(hypervisor, where)) & {"old-format", "disk-unreadable"}
+    with refused_to_adopt(hypervisor, "old"):
+        adopted(hypervisor, "old", where)
+
+
+def test_a_running_machine_is_not_adopted(opening: Opening, peer: Peer) -> None:
+    """Its disks change while they are copied."""
+    seeded = peer.seed("busy", state=None)
+    peer.world.start(seeded.id)
+    hypervisor = opening()
+    assert "machine-running" in ids(hypervisor, seeded.name)
+    with refused_to_adopt(hypervisor, "busy-copy"):
+        adopted(hypervisor, "busy-copy", seeded.name)
+
+
+def test_a_chain_is_flattened(opening: Opening, peer: Peer) -> None:
+    """Differencing disks of the user's become one file of golden's, with the same size."""
+    where = peer.seed("chained", state=None, chain=2).name
+    hypervisor = opening()
+    assert "has-parents" in ids(hypervisor, where, Severity.INFO)
+    machine = adopted(hypervisor, "flat", where)
+    point = hypervisor.freeze(machine, "v1")
+    assert next(stamp.path for stamp in hypervisor.identity(point)).endswith("flat-0.vhdx")
+    hypervisor.drop_snapshot(point)
+    hypervisor.destroy(machine)
+
+
+def test_a_machine_on_another_node_names_the_node(opening: Opening, tmp_path: Path) -> None:
+    """With the endpoint that reaches it."""
+    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2")) as cluster:
+        cluster.seed("theirs", state=None, node="HV2")
+        with pytest.raises(Conflict, match="belongs to the cluster node HV2") as caught:
+            opening(cluster).examine(Origin("machine", "theirs"))
+    assert "hyperv://HV2" in f"{caught.value.hint}"
+
+
+def test_a_disk_on_a_share_out_of_reach_is_told(opening: Opening, peer: Peer) -> None:
+    """The second hop: the session has no credential for the share."""
+    peer.seed("far", state=None, folder="\\\\files\\library\\VMs")
+    hypervisor = opening()
+    found = hypervisor.examine(Origin("machine", "far")).problems
+    (problem,) = (one for one in found if one.id == "disk-unreadable")
+    assert "credential" in problem.fix
+
+
+def test_no_room_is_told_before_anything_is_copied(opening: Opening, tmp_path: Path) -> None:
+    """Nothing is begun."""
+    with Peer(tmp_path / "full", free=1 << 20) as full:
+        full.seed("big", state=None)
+        hypervisor = opening(full)
+        with pytest.raises(Refused, match="no room"):
+            adopted(hypervisor, "big-copy", "big")
+        assert hypervisor.list_marked() == ()
+
+
+def test_a_network_that_nobody_allowed_is_refused(opening: Opening, peer: Peer) -> None:
+    """Without a word in golden.toml clones see private switches only."""
+    hypervisor = opening()
+    assert hypervisor.abilities.networks == ("Isolated",)
+    assert opening(networks="External, gone").abilities.networks == ("External",)
+    where = peer.seed("plain", state=None).name
+    point = hypervisor.freeze(adopted(hypervisor, "base", where), "v1")
+    with pytest.raises(NotFound, match="may not connect"):
+        hypervisor.clone("netted", point, MARK, CloneOptions(network="External"))
+    assert hypervisor.find("netted") is None
+
+
+def test_a_guest_that_refuses_its_account_is_asked_twice(opening: Opening, peer: Peer, tmp_path: Path) -> None:
+    """And never again by the same connection: the guest would lock the account."""
+    hypervisor, machine = running(opening, peer, tmp_path, "locked")
+    line = hypervisor.communicator(machine)
+    before = len(peer.requests("Invoke-Command"))
+    for _ in range(3):
+        with pytest.raises(Refused, match="refuses the account") as caught:
+            line.ready(Deadline(30))
+    assert len(peer.requests("Invoke-Command")) - before == 2
+    assert "wrong-one" not in f"{caught.value.brief}{caught.value.details}{caught.value.hint}"
+    hypervisor.destroy(machine)
+
+
+def running(opening: Opening, peer: Peer, tmp_path: Path, name: str) -> tuple[Hypervisor, Machine]:
+    """A guest that is on, and an account with a wrong password for it."""
+    (tmp_path / "guest-wrong").write_text("wrong-one")
+    hypervisor = opening(guest_password_file=str(tmp_path / "guest-wrong"))
+    machine = adopted(hypervisor, name, peer.seed(f"{name}-origin").name)
+    return hypervisor, hypervisor.start(machine)
+
+
+def test_a_guest_without_an_account_is_told(opening: Opening, peer: Peer, tmp_path: Path) -> None:
+    """What to write into golden.toml."""
+    hypervisor = opening(guest_account="")
+    machine = hypervisor.start(adopted(hypervisor, "nobody", peer.seed("nobody-origin", state=None).name))
+    with pytest.raises(BadConfig, match="needs an account"):
+        hypervisor.communicator(machine)
+    hypervisor.destroy(machine)
+
+
+def test_a_guest_that_is_off_is_silent(opening: Opening, peer: Peer) -> None:
+    """At once, not at the deadline."""
+    hypervisor = opening()
+    machine = adopted(hypervisor, "asleep", peer.seed("asleep-origin", state=None).name)
+    with pytest.raises(GuestSilent, match="is off"):
+        hypervisor.communicator(machine).ready(Deadline(30))
+    hypervisor.destroy(machine)
+
+
+def test_a_checkpoint_made_by_somebody_is_met(opening: Opening, peer: Peer) -> None:
+    """A machine that runs on a checkpoint's disk is neither started, frozen nor captured; it is taken away."""
+    hypervisor = opening()
+    machine = adopted(hypervisor, "touched", peer.seed("touched-origin", state=None).name)
+    (vm,) = (one for one in peer.world.machines() if one["name"] == "touched")
+    peer.world.change(vm["id"], checkpoint_type="Standard")
+    peer.world.checkpoint(vm["id"], "somebody's")
+    for act in (
+        lambda: hypervisor.start(machine),
+        lambda: hypervisor.freeze(machine, "v1"),
+        lambda: hypervisor.capture("image", machine, MARK),
+    ):
+        with pytest.raises(Conflict, match="golden's own disks"):
+            act()
+    assert hypervisor.find_image("image") is None
+    hypervisor.destroy(machine)
+    assert hypervisor.find("touched") is None
+
+
+def test_frozen_disks_are_read_only_and_alone(opening: Opening, peer: Peer) -> None:
+    """No virtual machine can write to them any more, and none is registered with them."""
+    hypervisor = opening()
+    point = hypervisor.freeze(adopted(hypervisor, "still", peer.seed("still-origin", state=None).name), "v1")
+    path = peer.drive("C:\\golden\\machines\\still\\still-0.vhdx")
+    assert path.is_file() and not path.stat().st_mode & 0o222
+    assert "still" not in [one["name"] for one in peer.world.machines()]
+    clone = hypervisor.clone("moving", point, MARK, CloneOptions(linked=True))
+    hypervisor.start(clone)
+    before = path.read_bytes()
+    hypervisor.stop(clone)
+    assert path.read_bytes() == before
+    hypervisor.destroy(clone)
+    hypervisor.drop_snapshot(point)
+    hypervisor.destroy(hypervisor.find("still") or clone)
+
+
+def test_a_parent_that_was_written_to_is_met(opening: Opening, peer: Peer) -> None:
+    """Its clones are refused, and its identity is another one."""
+    hypervisor = opening()
+    point = hypervisor.freeze(adopted(hypervisor, "wronged", peer.seed("wronged-origin", state=None).name), "v1")
+    clone = hypervisor.clone("child", point, MARK, CloneOptions(linked=True))
+    before = hypervisor.identity(point)
+    path = peer.drive("C:\\golden\\machines\\wronged\\wronged-0.vhdx")
+    path.chmod(0o644)
+    peer.world.optimize(str(path), "Quick")
+    assert hypervisor.identity(point) != before
+    with pytest.raises(Conflict, match="chain of disks"):
+        hypervisor.start(clone)
+    hypervisor.destroy(clone)
+
+
+def test_firmware_and_tpm_go_from_the_users_machine_to_each_clone(opening: Opening, peer: Peer) -> None:
+    """Generation, Secure Boot with its template, processors and memory; the TPM is a new one."""
+    where = peer.seed("secure", state=None, odd=("tpm",), secure_boot_template="MicrosoftUEFICertificateAuthority").name
+    plain = peer.seed("ancient", state=None, generation=1).name
+    hypervisor = opening()
+    for origin, name in ((where, "secured"), (plain, "aged")):
+        point = hypervisor.freeze(adopted(hypervisor, name, origin), "v1")
+        hypervisor.clone(f"{name}-clone", point, MARK, CloneOptions(linked=True))
+    met = {one["name"]: one for one in peer.world.machines()}
+    one = met["secured-clone"]
+    assert (one["generation"], one["secure_boot"], one["tpm"], one["key_protector"]) == (2, True, True, "local")
+    assert one["secure_boot_template"] == "MicrosoftUEFICertificateAuthority"
+    assert (one["memory"], one["processors"], one["checkpoint_type"]) == (2 << 30, 2, "Disabled")
+    assert (met["aged-clone"]["generation"], met["aged-clone"]["tpm"]) == (1, False)
+
+
+def test_automatic_checkpoints_are_turned_off_where_there_are_any(opening: Opening, tmp_path: Path) -> None:
+    """On Windows 11 they are on by default."""
+    with Peer(tmp_path / "client", client=True) as client:
+        client.seed("desk", state=None)
+        hypervisor = opening(client)
+        machine = hypervisor.start(adopted(hypervisor, "desk-copy", "desk"))
+        (met,) = (one for one in client.world.machines() if one["name"] == "desk-copy")
+        assert (met["automatic_checkpoints"], met["checkpoints"]) == (False, [])
+        hypervisor.destroy(machine)
+
+
+def test_the_note_says_whose_it_is(opening: Opening, peer: Peer) -> None:
+    """And a machine whose record somebody took away is found and taken away by it."""
+    hypervisor = opening()
+    machine = adopted(hypervisor, "noted", peer.seed("noted-origin", state=None).name)
+    (met,) = (one for one in peer.world.machines() if one["name"] == "noted")
+    assert "Made by golden for win2022" in met["notes"]
+    peer.drive("C:\\golden\\machines\\noted.golden.json").unlink()
+    found = hypervisor.find("noted")
+    assert found is not None and not found.settled and found.mark == MARK
+    assert [one.mark for one in hypervisor.list_marked() if one.name == "noted"] == [MARK]
+    assert found.id == machine.id
+    assert hypervisor.settle(found) is None
+    assert hypervisor.find("noted") is None
+    assert not peer.drive("C:\\golden\\machines\\noted").exists()
+
+
+def test_a_snapshot_that_is_not_there_is_not_found(opening: Opening) -> None:
+    """Neither cloned nor looked at."""
+    with pytest.raises(NotFound, match="frozen point v1 of never"):
+        opening().identity(Snapshot("never", "v1"))

@@ -1,0 +1,123 @@
+"""Sessions that break in the middle of anything: what was asked for is done once, and nothing is left over."""
+
+from __future__ import annotations
+
+import pytest
+
+from golden.errors import GoldenError
+from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
+from golden.provider import Hypervisor
+from tests.peers.hyperv.peer import Peer
+from tests.unit.hyperv.conftest import Opening
+
+MARK = Mark(Role.CLONE, "job-1", "win2022", "here")
+BASE = Snapshot("base", "v1")
+CHANGING = (
+    "New-VHD", "New-VM", "Set-VM", "Set-VMFirmware", "Enable-VMIntegrationService", "Start-VM", "Stop-VM", "Remove-VM",
+    "Remove-Item", "Invoke-CimMethod",
+)  # fmt: skip
+"""Every command with which golden changes a host."""
+
+
+@pytest.fixture(scope="module")
+def based(shared: Peer) -> Peer:
+    """The module's host with a user's machine."""
+    shared.seed("origin", state=None)
+    return shared
+
+
+def base(hypervisor: Hypervisor) -> Snapshot:
+    """A frozen machine; made once."""
+    if hypervisor.find(BASE.machine) is None:
+        machine = hypervisor.adopt(BASE.machine, Origin("machine", "origin"), MARK, in_place=False)
+        hypervisor.freeze(machine, BASE.name)
+    return BASE
+
+
+def whole_life(hypervisor: Hypervisor, name: str) -> Machine:
+    """A linked clone that is started, captured and taken away, and a full one."""
+    machine = hypervisor.clone(name, base(hypervisor), MARK, CloneOptions(linked=True))
+    assert hypervisor.start(machine).power is Power.ON
+    machine = hypervisor.stop(machine)
+    image = hypervisor.capture(f"{name}-image", machine, MARK)
+    assert image.forms
+    hypervisor.discard_image(image)
+    hypervisor.destroy(machine)
+    full = hypervisor.clone(f"{name}-full", BASE, MARK, CloneOptions(linked=False))
+    hypervisor.destroy(full)
+    return machine
+
+
+def nothing_left(peer: Peer, hypervisor: Hypervisor) -> None:
+    """But the base, as golden sees it and as it lies there."""
+    assert [one.name for one in hypervisor.list_marked()] == ["base"]
+    assert not [one for one in peer.world.machines() if one["name"] != "origin"]
+    machines = peer.drive("C:\\golden\\machines")
+    assert sorted(path.name for path in machines.iterdir()) == ["base", "base.golden.json"]
+    images = peer.drive("C:\\golden\\images")
+    assert not images.exists() or not list(images.iterdir())
+
+
+@pytest.mark.parametrize("call", CHANGING)
+@pytest.mark.parametrize("do", ["drop-before", "drop-after"])
+def test_a_session_that_breaks_is_made_good(based: Peer, peer: Peer, opening: Opening, call: str, do: str) -> None:
+    """Whether the work was done or not is looked for, not guessed."""
+    hypervisor = opening()
+    before = hypervisor.identity(base(hypervisor))
+    peer.rule(call, do)
+    whole_life(hypervisor, f"c-{call.lower()}-{do}")
+    assert not peer.unmet()
+    assert hypervisor.identity(BASE) == before
+    nothing_left(peer, hypervisor)
+
+
+@pytest.mark.parametrize("call", ["New-VM", "Start-VM"])
+def test_a_server_that_is_killed_and_comes_back(based: Peer, peer: Peer, opening: Opening, call: str) -> None:
+    """The host's process of PowerShell remoting goes with every session; the machines stay."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule(call, "kill-after")
+    with pytest.raises(GoldenError):
+        opening_while_it_is_away(peer, hypervisor, f"k-{call.lower()}")
+    peer.start_server()
+    other = opening()
+    for one in other.list_marked():
+        found = other.find(one.name)
+        if one.name != "base" and found is not None:
+            settled = other.settle(found) if not found.settled else found
+            if settled is not None:
+                other.destroy(settled)
+    nothing_left(peer, other)
+
+
+def opening_while_it_is_away(peer: Peer, hypervisor: Hypervisor, name: str) -> None:
+    """The call during which the server goes."""
+    whole_life(hypervisor, name)
+
+
+def test_a_full_disk_leaves_nothing(based: Peer, peer: Peer, opening: Opening) -> None:
+    """The copy's own error is told, and its half is taken away."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule("Job.convert", "disk-full")
+    with pytest.raises(GoldenError) as caught:
+        hypervisor.clone("fat", BASE, MARK, CloneOptions(linked=False))
+    assert caught.value.details
+    nothing_left(peer, hypervisor)
+
+
+def test_a_copy_that_takes_long_is_waited_for_by_whoever_comes_next(based: Peer, peer: Peer, opening: Opening) -> None:
+    """The host goes on with it; settle waits and clears it away."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule("Job.convert", "delay", seconds=2)
+    peer.rule("Select-Object", "kill-before", nth=3)
+    with pytest.raises(GoldenError):
+        hypervisor.clone("slow", BASE, MARK, CloneOptions(linked=False))
+    peer.clear_rules()
+    peer.start_server()
+    other = opening()
+    found = other.find("slow")
+    assert found is not None and not found.settled
+    assert other.settle(found) is None
+    nothing_left(peer, other)
