@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from golden.errors import GuestError, GuestSilent
+from golden.errors import GuestError, GuestSilent, TimedOut
 from golden.guest.communicator import Communicator, Exit, LineLost
 from golden.guest.following import Begun
 from golden.waiting import Deadline, Waiting, Watcher
@@ -15,6 +15,8 @@ from golden.waiting import Deadline, Waiting, Watcher
 T = TypeVar("T")
 
 TRIES = 3
+LAST_QUESTION = 10.0
+"""Seconds a guest is given to say that it is still there when a wait in it was in vain."""
 TICK, RAREST = 0.1, 1.0
 """Seconds between two looks at a program: soon after its start, and once it has run for long. A look is one call."""
 
@@ -88,8 +90,21 @@ class Line:
         return _parsed(piece or b"") or _parsed((piece and self.get(path, deadline)) or b"")
 
     def until(self, what: str, condition: Callable[[], T | None], deadline: Deadline) -> T:
-        """Wait for a condition that looks at the guest."""
-        return Waiting(deadline, TICK, self.watcher, RAREST).until(what, condition)
+        """
+        Wait for a condition that looks at the guest.
+
+        TimedOut where the guest answers and what was waited for did not come; GuestSilent where it answers no more,
+        however late in the wait it fell silent.
+        """
+        try:
+            return Waiting(deadline, TICK, self.watcher, RAREST).until(what, condition)
+        except TimedOut as late:
+            try:
+                self.communicator.ready(Deadline(LAST_QUESTION))
+            except GuestSilent as silent:
+                brief = f"{late.brief}, and its guest does not answer"
+                raise GuestSilent(brief, details=silent.brief, hint=silent.hint) from late
+            raise
 
     def _retry(self, act: Callable[[], T], deadline: Deadline) -> T:
         for _ in range(TRIES):

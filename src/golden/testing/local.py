@@ -69,6 +69,8 @@ class LocalCommunicator:
     """How often each verb was called, ``ready`` included."""
     started: list[tuple[str, ...]] = field(default_factory=list)
     """Every argument list that was really started."""
+    mute: bool = False
+    """It answers no greeting any more; what is under way goes on."""
     _processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
     _forgotten: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _lost: bool = False
@@ -96,8 +98,10 @@ class LocalCommunicator:
         )
 
     def ready(self, deadline: Deadline) -> None:  # noqa: ARG002 - answers at once or never
-        """Answer, unless switched off."""
+        """Answer, unless switched off or mute."""
         self.calls["ready"] += 1
+        if self.mute:
+            raise GuestSilent("the local guest says nothing")
         if self._off:
             raise GuestSilent("the local guest is switched off")
         self._lost = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -216,6 +217,15 @@ def test_a_run_that_takes_too_long_names_what_was_waited_for(session: Open) -> N
     """The limit is kept, and the error says what did not end."""
     with pytest.raises(TimedOut, match="counting sheep"):
         session().run(sh("sleep 60"), "counting sheep", Deadline(1))
+
+
+def test_a_guest_that_fell_silent_during_a_wait_is_told_from_a_slow_one(session: Open) -> None:
+    """Where it does not answer at the limit either it is GuestSilent, and what was waited for is named all the same."""
+    opened = session()
+    threading.Timer(0.5, lambda: setattr(local(opened), "mute", True)).start()
+    with pytest.raises(GuestSilent, match=r"counting sheep.*does not answer") as caught:
+        opened.run(sh("sleep 60"), "counting sheep", Deadline(1.5))
+    assert caught.value.exit_code == 5
 
 
 def test_a_restart_is_proved_by_the_boot_mark(session: Open) -> None:
