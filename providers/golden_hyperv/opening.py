@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from golden.model import Finding
 from golden.plugins import unusable
 from golden.provider import Endpoint, Hypervisor, Scope
@@ -22,6 +24,14 @@ class HyperVProvider:
         except ImportError as error:
             raise unusable(error, "hyperv") from error
         return HyperV.connect(address, scope)
+
+    def scratch(self, endpoint: Endpoint, scope: Scope) -> AbstractContextManager[Endpoint]:
+        """The endpoint with a folder of its own for a trial, which is taken away again."""
+        try:
+            from golden_hyperv.scratch import scratch
+        except ImportError as error:
+            raise unusable(error, "hyperv") from error
+        return scratch(endpoint, scope)
 
     def diagnose(self, endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
         """Transport, login, versions, module, rights, quotas, OpenSSH, PowerShell Direct and the second hop."""
