@@ -114,7 +114,7 @@ def test_a_machine_of_the_daemons_is_adopted_and_left_as_it_was(place: str, tmp_
         found = opened.examine(Origin("machine", name))
         assert (found.disks, found.problems, found.virtual_size) == ((str(disk),), (), 16 << 20)
         assert opened.find(name) is None
-        machine = opened.adopt("v1", Origin("machine", name), MARK, in_place=False)
+        machine = opened.adopt(f"{place}-v1", Origin("machine", name), MARK, in_place=False)
         with opened.open_disk(machine) as source:
             assert source.size == 16 << 20
         native.create()
