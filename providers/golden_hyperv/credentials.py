@@ -80,6 +80,11 @@ def guest_account(options: dict[str, str]) -> Credential | None:
     return Credential(user, _password(options, "guest_", user, f"the guest account {user}"))
 
 
+def password(options: dict[str, str], user: str, what: str) -> Secret:
+    """Of an account that is named apart from the endpoint's, as a library's. BadConfig where there is not one way."""
+    return _password(options, "", user, what)
+
+
 def _ways(options: dict[str, str]) -> list[str]:
     return [key for key in PASSWORDS if key in options]
 

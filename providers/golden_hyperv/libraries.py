@@ -1,0 +1,138 @@
+"""
+Opens the places to publish to that a Hyper-V host reaches. Nothing here imports psrpcore or pypsrp before it is needed.
+
+``scvmm://VMMSERVER[:8100]/SHARE[/FOLDER]?endpoint=NAME``: a library share of System Center Virtual Machine Manager,
+through the VMM console on the endpoint's host. The endpoint's table in golden.toml says how to log in to that host, the
+library's own table who to be on the VMM server where that is somebody else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from golden.errors import BadConfig, NotAble
+from golden.library import Library
+from golden.plugins import unusable
+from golden.provider import Endpoint, Scope
+from golden_hyperv.address import SSH, Address, parse
+
+YES = {"yes": True, "no": False}
+GENERATIONS = ("1", "2")
+SCVMM = "scvmm://VMMSERVER/SHARE?endpoint=NAME"
+PORT = 8100
+_LOGIN = ("user", "password_env", "password_file", "keyring", "role")
+_TEMPLATE = ("template", "hardware_profile", "guest_os_profile", "operating_system", "generation")
+OPTIONS = ("endpoint", "library_server", "unencrypted", *_TEMPLATE, *_LOGIN)
+_BAD = re.compile(r"[\\/:*?\"<>|\x00-\x1f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A library share of a VMM server, as its URL and table say it."""
+
+    library: str
+    """The library's name in golden.toml."""
+    server: str
+    """The VMM server."""
+    port: int
+    share: str
+    folder: str
+    """Below the share, with backslashes; empty for the share itself."""
+    address: Address
+    """Of the host whose VMM console is used."""
+    options: dict[str, str]
+
+    @property
+    def shown(self) -> str:
+        """For messages."""
+        return f"scvmm://{self.server}/{'/'.join(filter(None, (self.share, *self.folder.split(chr(92)))))}"
+
+    def is_yes(self, option: str, default: str) -> bool:
+        """A switch."""
+        return YES[self.options.get(option, default)]
+
+
+def understand(endpoint: Endpoint, scope: Scope, base: Path) -> Place:
+    """BadConfig for a URL or option that cannot be, NotFound for an unknown endpoint, NotAble for one of SSH."""
+    try:
+        parts = urlsplit(endpoint.url)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+        port = parts.port or PORT
+    except ValueError as error:
+        raise _bad(endpoint, str(error)) from error
+    below = [unquote(part) for part in parts.path.strip("/").split("/")]
+    if parts.username is not None or parts.password is not None:
+        raise _bad(endpoint, "accounts do not belong into it", 'user = "DOMAIN\\\\golden" in its table')
+    if not parts.hostname or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
+        raise _bad(endpoint, "it names no VMM server")
+    if not below[0] or any(_BAD.search(part) or part != part.strip(" .") or not part for part in below):
+        raise _bad(endpoint, "it names no library share")
+    options = {**query, **endpoint.options}
+    _check(endpoint.name, options)
+    if path := options.get("password_file"):
+        options["password_file"] = str(base / Path(path).expanduser())
+    host = host_of(endpoint, scope, options.pop("endpoint", ""), SCVMM)
+    return Place(endpoint.name, parts.hostname, port, below[0], "\\".join(below[1:]), host, options)
+
+
+def host_of(library: Endpoint, scope: Scope, name: str, example: str) -> Address:
+    """The endpoint a library names; NotAble where it is one of SSH, as the modules of libraries need WSMan."""
+    if not name:
+        raise BadConfig(f"library {library.name} does not say which endpoint it is reached by", hint=f"like {example}")
+    if scope.endpoint is None:
+        raise BadConfig(f"library {library.name} lies behind endpoint {name}, and there is no golden.toml that has it")
+    found = scope.endpoint(name)
+    if not found.url.startswith(("hyperv:", "hyperv+ssh:")):
+        raise BadConfig(
+            f"library {library.name} is reached by the endpoint {name}, which is no Hyper-V host: {found.url}"
+        )
+    address = parse(found)
+    if address.transport == SSH:
+        raise NotAble(
+            f"library {library.name} needs Windows PowerShell 5.1, and endpoint {name} reaches PowerShell 7 by SSH",
+            hint=f'an endpoint with url = "hyperv://{address.host}" (WinRM over HTTPS), and endpoint=ITS-NAME here',
+        )
+    return address
+
+
+def _check(library: str, options: dict[str, str]) -> None:
+    for key in options:
+        if key not in OPTIONS:
+            close = get_close_matches(key, OPTIONS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
+            raise BadConfig(f"library {library} has an option golden does not know: {key}", hint=hint)
+    for key in ("template", "unencrypted"):
+        if options.get(key, "no") not in YES:
+            raise BadConfig(f"library {library}: {key} is yes or no, not {options[key]!r}")
+    if options.get("generation", "2") not in GENERATIONS:
+        raise BadConfig(f"library {library}: generation is 1 or 2, not {options['generation']!r}")
+    if "user" not in options and any(key in options for key in ("password_env", "password_file", "keyring")):
+        raise BadConfig(f"library {library} names a password and no user", hint='user = "DOMAIN\\\\golden"')
+
+
+def _bad(endpoint: Endpoint, why: str, hint: str = "") -> BadConfig:
+    shown = re.sub(r"//[^/?#]*@", "//***@", endpoint.url)
+    return BadConfig(f"the URL {shown!r} cannot be opened: {why}", hint=hint or f"like {SCVMM}")
+
+
+class ScvmmFactory:
+    """Opens a library share of VMM; the share has to be there, the folder below it is made by the first publish."""
+
+    name = "scvmm"
+    schemes: tuple[str, ...] = ("scvmm",)
+
+    def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
+        """BadConfig, NotFound, NotAble without WSMan or the VMM console; Unreachable or Refused with VMM's words."""
+        place = understand(endpoint, scope, base)
+        try:
+            from golden_hyperv.scvmm import opened
+        except ImportError as error:
+            raise unusable(error, "hyperv") from error
+        return opened(place, scope)
+
+
+SCVMM_LIBRARY = ScvmmFactory()

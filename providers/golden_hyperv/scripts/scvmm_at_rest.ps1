@@ -1,0 +1,16 @@
+# Whether nobody holds the lock of an import any more: $true where there is none.
+param(
+    [Parameter(Mandatory)] [string] $Lock
+)
+$ErrorActionPreference = 'Stop'
+if ([System.IO.File]::Exists($Lock)) {
+    try {
+        $held = [System.IO.File]::Open($Lock, 'Open', 'ReadWrite', 'None')
+        $held.Dispose()
+        $true
+    } catch {
+        $false
+    }
+} else {
+    $true
+}

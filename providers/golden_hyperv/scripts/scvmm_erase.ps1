@@ -1,0 +1,20 @@
+# Take away a half-copied file that VMM does not know, through the share itself, with a credential that comes along.
+param(
+    [Parameter(Mandatory)] [string] $Path,
+    [Parameter(Mandatory)] [string] $Share,
+    [pscredential] $Credential
+)
+$ErrorActionPreference = 'Stop'
+$drive = $null
+if ($null -ne $Credential) {
+    $drive = New-PSDrive -Name 'GoldenLibrary' -PSProvider 'FileSystem' -Root $Share -Credential $Credential
+}
+try {
+    if (Test-Path -LiteralPath $Path) {
+        Remove-Item -LiteralPath $Path -Force
+    }
+} finally {
+    if ($null -ne $drive) {
+        Remove-PSDrive -Name 'GoldenLibrary' -Force
+    }
+}

@@ -1,0 +1,234 @@
+"""
+How an image's file gets into the share: VMM's own copy, from the host whose console is used.
+
+Before anything is asked of VMM the intent is written down on the host, with the path in the share: what a cut-off
+publish has left there bears no sign of golden's yet. An import holds a lock file on the host for as long as it works,
+because it goes on when golden is gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import ntpath
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from typing import BinaryIO, cast
+
+from golden.errors import Conflict, EndpointError, NotFound, ProofFailed
+from golden.model import Form, Image
+from golden.waiting import Deadline, Waiting, Watcher
+from golden_hyperv import marking, scvmm_note
+from golden_hyperv.disks import COPYING
+from golden_hyperv.images import path_of
+from golden_hyperv.line import insisted
+from golden_hyperv.marking import Hardware, State
+from golden_hyperv.places import checked
+from golden_hyperv.remoting import RemoteError
+from golden_hyperv.scvmm_note import Note
+from golden_hyperv.scvmm_shelf import Disk, Shelf
+
+FOLDER = "publishing"
+RECORD = ".golden.json"
+LOCK = ".lock"
+FINAL = ".vhdx"
+TICK = 0.2
+RAREST = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What is about to be published."""
+
+    key: str
+    token: str
+    target: str
+    """Path in the share."""
+    staged: str
+    """Path of the copy that golden brought to the host; empty where the image lies there anyway."""
+
+    def text(self) -> str:
+        """As it is written."""
+        return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The file that VMM is to copy, on the host."""
+
+    path: str
+    staged: bool
+    hardware: Hardware | None
+
+
+class Sending:
+    """Sources, intents and imports of one library."""
+
+    def __init__(self, shelf: Shelf, watcher: Watcher) -> None:
+        """For one connection."""
+        self.shelf = shelf
+        self.vmm = shelf.vmm
+        self.watcher = watcher
+        self.host = self.vmm.place.address.folder
+        self.folder = ntpath.join(self.host, FOLDER)
+
+    def source(self, image: Image, form: Form, key: str) -> Source:
+        """Where the file is, or will be. NotFound, or ProofFailed for an image on the host that is not as recorded."""
+        path = path_of(form)
+        if not path:
+            return Source(ntpath.join(self.folder, scvmm_note.name_of(image, key) + FINAL), staged=True, hardware=None)
+        name = f"{image.reference}@i{image.number}"
+        for found in self.vmm.line.run("records", Folder=self.host, Name=checked(image.artifact.name)):
+            record = marking.parsed(str(found["Text"]))
+            if record is None or (record.kind, record.token) != (marking.IMAGE, image.artifact.id):
+                continue
+            told = (record.state, record.disks[:1], record.size, record.sha256)
+            if told != (State.READY, (path,), form.size, form.sha256):
+                raise ProofFailed(
+                    f"{name} is not what was captured",
+                    details=f"recorded {form.size} bytes, sha256 {form.sha256}, at {path}; the host says {record.size} "
+                    f"bytes, sha256 {record.sha256}, at {', '.join(record.disks)} ({record.state})",
+                )
+            return Source(path, staged=False, hardware=record.hardware)
+        raise NotFound(
+            f"{name} is not on {self.vmm.place.address.shown}",
+            details=f"no image of golden's there has the id {image.artifact.id}",
+            hint=f"endpoint = the host it was captured on, in [libraries.{self.vmm.place.library}]; golden doctor",
+        )
+
+    def begin(self, note: Note, source: Source) -> Intent:
+        """Write it down. Conflict where the share has a file of that name already."""
+        target = note.publication.where
+        if self.shelf.at(target) is not None:
+            raise Conflict(
+                f"{target} is there already, and it is not this publication",
+                hint=f"another folder: scvmm://{self.vmm.place.server}/{self.vmm.place.share}/FOLDER?endpoint=…",
+            )
+        intent = Intent(note.publication.key, note.token, target, source.path if source.staged else "")
+        record = self._record(intent.key)
+        if not self.vmm.run("claim", Path=record, Text=intent.text(), Token=intent.token)[-1]:
+            raise Conflict(f"another publish of {note.publication.name} has begun", hint="golden jobs; golden resume")
+        return intent
+
+    def _record(self, key: str) -> str:
+        return ntpath.join(self.folder, scvmm_note.short(key) + RECORD)
+
+    def _lock(self, key: str) -> str:
+        return ntpath.join(self.folder, scvmm_note.short(key) + LOCK)
+
+    def intent(self, key: str) -> Intent | None:
+        """What was written down under a key; None where nothing was."""
+        for found in self.vmm.run("scvmm_intents", Folder=self.folder):
+            try:
+                intent = Intent(**json.loads(str(found["Text"])))
+            except (ValueError, TypeError):
+                continue
+            if intent.key == key:
+                return intent
+        return None
+
+    def bring(self, source: Source, form: Form, content: AbstractContextManager[BinaryIO]) -> None:
+        """Send the bytes to the host, where golden has them. ProofFailed where they are not the recorded ones."""
+        if not source.staged:
+            return
+        with content as stream:
+            counted = _Counted(stream)
+            sending = cast("BinaryIO", counted)
+            self.watcher.doing(f"sending the image to {self.vmm.place.address.shown}")
+            self.vmm.line.once(lambda session: session.put(sending, source.path, deadline=Deadline(COPYING)))
+        met = (counted.size, counted.hash.hexdigest())
+        if met != (form.size, form.sha256):
+            raise ProofFailed(
+                "the image's file is not what was recorded",
+                details=f"recorded {form.size} bytes, sha256 {form.sha256}; read {met[0]} bytes, sha256 {met[1]}",
+                hint="golden verify",
+            )
+
+    def send(self, source: Source, intent: Intent, form: Form) -> Disk:
+        """Have VMM copy it; the disk it made of it. EndpointError with the words of VMM's job where it did not."""
+        file = ntpath.basename(intent.target)
+        if ntpath.basename(source.path).casefold() != file.casefold():
+            raise Conflict(f"VMM would name the file {ntpath.basename(source.path)}, not {file}")
+
+        def sent() -> None:
+            self.rest(intent)
+            there = self.shelf.at(intent.target)
+            if there is not None:  # Only after a lost answer: it may be whole.
+                if self._is_whole(there, form):
+                    return
+                self.shelf.remove([there.id], [])
+            self.watcher.doing(f"VMM copies {source.path} to {self.shelf.folder}")
+            self.vmm.run_once(
+                "scvmm_import",
+                Source=source.path,
+                Folder=self.shelf.folder,
+                Lock=self._lock(intent.key),
+                Unencrypted=self.vmm.place.is_yes("unencrypted", "no"),
+                deadline=Deadline(COPYING),
+            )
+
+        try:
+            insisted(sent)
+        except RemoteError as error:
+            if told := self.shelf.failed(file):
+                error.message = f"{error.message} {told}"
+            raise
+        made = self.shelf.refreshed(intent.target)
+        if made is None:
+            raise EndpointError(
+                f"VMM copied {file}, and does not know it in {self.shelf.share.path}",
+                details=self.shelf.failed(file) or None,
+                hint="look at the jobs in the VMM console; then golden publish again",
+            )
+        return made
+
+    def _is_whole(self, disk: Disk, form: Form) -> bool:
+        try:
+            return self.shelf.compare(disk, form.sha256, form.size, ntpath.basename(disk.path))
+        except ProofFailed:
+            return False
+
+    def rest(self, intent: Intent) -> None:
+        """Wait until no import of that key works any more, whoever began it."""
+        file, lock = ntpath.basename(intent.target), self._lock(intent.key)
+
+        def over() -> bool:
+            return bool(self.vmm.run("scvmm_at_rest", Lock=lock)[-1]) and not self.shelf.is_worked_on(file)
+
+        Waiting(Deadline(COPYING), TICK, self.watcher, RAREST).until(f"VMM to end its copy of {file}", over)
+
+    def clear(self, intent: Intent) -> None:
+        """Take away what lies in the share at the intent's path and is not finished, and then the intent."""
+        self.rest(intent)
+        found = self.shelf.refreshed(intent.target)
+        seen = self.shelf.seen(intent.target)
+        if found is None:
+            self.shelf.erase(intent.target)
+        elif all(disk.id != found.id for disk, _ in seen.finished()):
+            self.shelf.remove([found.id], [one.id for one in seen.templates if one.note.token == intent.token])
+        self.forget(intent)
+
+    def forget(self, intent: Intent) -> None:
+        """It is finished, or nothing is left of it: the brought copy goes, and the intent last."""
+        self.vmm.run("scvmm_forget", Record=self._record(intent.key), Lock=self._lock(intent.key), Staged=intent.staged)
+
+
+class _Counted:
+    """A stream that counts and hashes what is read of it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.size = 0
+        self.hash = hashlib.sha256()
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.size += len(data)
+        self.hash.update(data)
+        return data

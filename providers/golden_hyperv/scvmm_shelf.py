@@ -1,0 +1,205 @@
+"""What of golden's lies in a library share, and how it is looked at, described, switched and taken away."""
+
+from __future__ import annotations
+
+import ntpath
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from golden.errors import EndpointError, ProofFailed
+from golden.waiting import Deadline, Watcher
+from golden_hyperv import scvmm_note
+from golden_hyperv.disks import COPYING
+from golden_hyperv.remoting import RemoteError
+from golden_hyperv.scvmm_note import MARK, Note
+from golden_hyperv.scvmm_server import Share, Vmm
+
+MISSING = "Missing"
+"""State of a library object whose file the refresher did not find."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """A virtual hard disk in the library."""
+
+    id: str
+    path: str
+    enabled: bool
+    state: str
+    size: int
+    modified: int
+    """Ticks."""
+    note: Note | None
+
+    @property
+    def proof(self) -> str:
+        """What VMM tells of its file without reading it."""
+        return f"{self.size},{self.modified}"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A template with a note of golden's."""
+
+    id: str
+    enabled: bool
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The share as it was at one moment."""
+
+    disks: tuple[Disk, ...]
+    templates: tuple[Template, ...]
+
+    def finished(self) -> list[tuple[Disk, Note]]:
+        """Disks whose note is their own and says that they are done, with their template there where they have one."""
+        there = {one.id for one in self.templates}
+        return [
+            (disk, disk.note)
+            for disk in self.disks
+            if disk.note is not None
+            and disk.note.disk == disk.id
+            and (not disk.note.template or disk.note.template in there)
+        ]
+
+    def template_of(self, token: str) -> Template | None:
+        """The template that an attempt has made."""
+        return next((one for one in self.templates if one.note.token == token), None)
+
+
+class Shelf:
+    """One folder of one library share."""
+
+    def __init__(self, vmm: Vmm, share: Share, watcher: Watcher) -> None:
+        """For one connection."""
+        self.vmm = vmm
+        self.share = share
+        self.watcher = watcher
+        self.folder = ntpath.join(share.path, vmm.place.folder) if vmm.place.folder else share.path
+
+    def path(self, file: str) -> str:
+        """Where a file of that name lies in the share."""
+        return ntpath.join(self.folder, file)
+
+    def seen(self, prefix: str = "") -> Seen:
+        """Everything below the folder, or below a path; one call."""
+        told = self.vmm.run("scvmm_published", Prefix=prefix or self.folder.rstrip("\\") + "\\", Mark=MARK)
+        disks = [one for one in told if one["Kind"] == "disk"]
+        templates = [(one, scvmm_note.read(str(one["Description"]))) for one in told if one["Kind"] == "template"]
+        return Seen(
+            tuple(_disk(one) for one in disks),
+            tuple(Template(str(one["Id"]), bool(one["Enabled"]), note) for one, note in templates if note is not None),
+        )
+
+    def at(self, path: str) -> Disk | None:
+        """The disk whose file lies there, as far as VMM knows."""
+        return next((one for one in self.seen(path).disks if one.path.casefold() == path.casefold()), None)
+
+    def refreshed(self, path: str) -> Disk | None:
+        """The same; VMM looks into the folder first where it knows nothing of it."""
+        found = self.at(path)
+        if found is None:
+            self.refresh()
+            found = self.at(path)
+        return found
+
+    def refresh(self) -> None:
+        """Have VMM look into the folder."""
+        self.vmm.run("scvmm_refresh", Share=self.share.id, Below=self.vmm.place.folder, deadline=Deadline(COPYING))
+
+    def remove(self, disks: list[str], templates: list[str]) -> None:
+        """By ids; the templates first."""
+        if disks or templates:
+            self.vmm.run("scvmm_remove", Disk=disks, Template=templates, deadline=Deadline(COPYING))
+
+    def erase(self, path: str) -> None:
+        """A file that VMM does not know, half copied; where the share does not open to golden it is told, and stays."""
+        try:
+            self.vmm.run("scvmm_erase", Path=path, Share=self.share.path, Credential=self.vmm.account)
+        except RemoteError as error:
+            self.watcher.doing(f"warning: whether half a file lies at {path} cannot be seen: {error.message}")
+
+    def enable(self, disk: str, template: str, *, enabled: bool) -> None:
+        """Both, or neither."""
+        self.vmm.run("scvmm_enable", Disk=disk, Template=template, Enabled=enabled)
+
+    def describe(self, disk: str, wanted: dict[str, Any]) -> None:
+        """What it is. EndpointError where VMM keeps less of the note than it was given: it could not be found again."""
+        (kept,) = self.vmm.run("scvmm_describe", Disk=disk, **wanted)
+        for name, given in (("Description", wanted["Description"]), ("Family", wanted["Family"])):
+            if str(kept[name]).replace("\r\n", "\n") != given:
+                raise EndpointError(
+                    f"VMM does not keep the {name.lower()} of a disk as it was given",
+                    details=f"given {len(given)} characters, kept {len(str(kept[name]))}",
+                    hint="a shorter name for the reference",
+                )
+
+    def compare(self, disk: Disk, sha256: str, size: int, name: str) -> bool:
+        """
+        Read the file back through the share and compare it. ProofFailed where it is another; False where this account
+        cannot read the share at all.
+        """
+        self.watcher.doing(f"reading {name} back from {self.share.path}")
+        try:
+            (told,) = self.vmm.run(
+                "scvmm_hash",
+                Path=disk.path,
+                Share=self.share.path,
+                Credential=self.vmm.account,
+                deadline=Deadline(COPYING),
+            )
+        except RemoteError as error:
+            self.watcher.doing(f"warning: {self.share.path} cannot be read by golden's account: {error.message}")
+            return False
+        met = (int(told["Length"]), str(told["Hash"]).lower())
+        if met != (size, sha256):
+            raise ProofFailed(
+                f"{name} in {self.vmm.place.shown} is not what was published",
+                details=f"recorded {size} bytes, sha256 {sha256}; there {met[0]} bytes, sha256 {met[1]}",
+                hint="golden publish puts it there again once this one is withdrawn: golden prune",
+            )
+        return True
+
+    def failed(self, file: str) -> str:
+        """What VMM's own jobs say of a file that did not get there; empty where none says anything."""
+        jobs = [one for one in self._jobs(file) if one["Status"] == "Failed"]
+        return "\n".join(
+            " ".join(filter(None, (f"job {one['Name']}:", str(one["Problem"]), str(one["Action"]), f"({one['Code']})")))
+            for one in jobs
+        )
+
+    def is_worked_on(self, file: str) -> bool:
+        """Whether a job of VMM's is still at work on a file of that name."""
+        return any(one["Status"] == "Running" for one in self._jobs(file))
+
+    def _jobs(self, file: str) -> list[Any]:
+        try:
+            told = self.vmm.run("scvmm_jobs")
+        except RemoteError:  # A role that may publish need not see jobs.
+            return []
+        return [one for one in told if str(one["Result"]).casefold() == file.casefold()]
+
+
+def _disk(one: Any) -> Disk:
+    return Disk(
+        id=str(one["Id"]),
+        path=str(one["Path"]),
+        enabled=bool(one["Enabled"]),
+        state=str(one["State"]),
+        size=int(one["Size"] or 0),
+        modified=int(one["Modified"] or 0),
+        note=scvmm_note.read(str(one["Description"])),
+    )
+
+
+def quietly(act: Callable[[], None], error: BaseException) -> None:
+    """Clear up after an error without replacing it; what could not be cleared is noted on it."""
+    from golden.errors import GoldenError
+
+    try:
+        act()
+    except GoldenError as other:
+        error.add_note(f"what was begun is still there: {other.brief}")
