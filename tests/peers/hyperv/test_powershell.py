@@ -149,7 +149,8 @@ def test_a_script_writes_what_powershell_writes(world: World, text: str, expecte
 
 
 PARAMETERS = """param([Parameter(Mandatory)] [string] $Path, [long] $Size = 5, [uint64] $Big, [guid] $Id,
-    [switch] $Force, [string[]] $Names, [byte[]] $Data, [bool] $On, [hashtable] $Table, [pscredential] $Who, [securestring] $Hidden)
+    [switch] $Force, [string[]] $Names, [byte[]] $Data, [bool] $On,
+    [hashtable] $Table, [pscredential] $Who, [securestring] $Hidden)
 [pscustomobject]@{ Path = $Path; Size = $Size; Big = $Big; Id = $Id; Force = $Force; Names = $Names; Data = $Data
     On = $On; Table = $Table; Who = $Who; Hidden = $Hidden }"""
 
@@ -159,7 +160,8 @@ def test_parameters_are_converted_to_their_types(world: World) -> None:
     who = credential("administrator", Secret("hunter2"))
     hostile = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é’"  # noqa: RUF001
     made = world.run(PARAMETERS, Path=hostile, size="7", Big=1 << 63, Id="A1B2C3D4-0000-0000-0000-000000000001",
-                     Force=True, Names="one", Data=b"ab", On=1, Table={"A": 1}, Who=who, Hidden=Secret("x"))[0]  # fmt: skip
+                     Force=True,
+                     Names="one", Data=b"ab", On=1, Table={"A": 1}, Who=who, Hidden=Secret("x"))[0]  # fmt: skip
     assert made["Path"] == hostile
     assert (made["Size"], made["Big"], made["Force"], made["On"]) == (7, 1 << 63, True, True)
     assert made["Id"] == uuid.UUID("a1b2c3d4-0000-0000-0000-000000000001")
@@ -322,3 +324,13 @@ def test_what_leaves_a_script_is_nobodys_any_more(world: World) -> None:
     assert made["Size"].width == "Int64"
     assert isinstance(made["When"], datetime.datetime)
     assert isinstance(world.run("{ 1 }")[0], Block)
+
+
+def test_a_file_that_is_not_shared_is_nobody_elses(world: World) -> None:
+    """FileShare.None keeps others out until it is disposed of, from another runner as well; the error has its HRESULT."""
+    take = "$one = [System.IO.File]::Open('C:\\l', 'OpenOrCreate', 'ReadWrite', 'None')"
+    again = (
+        "try { $two = [System.IO.File]::Open('C:\\l', 'Open', 'Read', 'ReadWrite'); $two.Dispose(); 'free' }"
+        " catch { $_.Exception.InnerException.HResult }"
+    )
+    assert world.run(f"{take}; {again}; $one.Dispose(); {again}") == [-2147024864, "free"]

@@ -2,7 +2,8 @@
 A VMM server beside the Hyper-V host: its library shares, what it knows of the files in them, templates, profiles, jobs.
 
 It lives in ``vmm.json`` of the host's folder, which every process of the peer reads and writes under a lock.
-``Vmm.install`` puts one there; a host without it reaches no VMM server. Files of the shares are below ``shares/SERVER/SHARE``.
+``Vmm.install`` puts one there; a host without it reaches no VMM server. Files of the shares are below
+``shares/SERVER/SHARE``.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Statics:
         full = full_name(name)
         if full == "system.io.filestream":
             mapped = [text_of(each) for each in given]
-            return open_stream(self.path(mapped[0]), mapped[0], mapped[1], *mapped[2:3], count=len(given))
+            return open_stream(self.path(mapped[0]), mapped[0], mapped[1], *mapped[2:4], count=len(given))
         if full.endswith("[]") and len(given) == 1:
             count = int(number_of(given[0], "Int32"))
             return bytearray(count) if full in ("byte[]", "system.byte[]") else [None] * count
@@ -172,8 +172,9 @@ class _Files:
             "openread": lambda name: open_stream(self.path(name), name, "Open", "Read"),
             "openwrite": lambda name: open_stream(self.path(name), name, "OpenOrCreate", "Write"),
             "create": lambda name: open_stream(self.path(name), name, "Create"),
-            "open": lambda name, mode, access="", _share="": open_stream(
-                self.path(name), name, text_of(mode), text_of(access), count=2 + bool(access) + bool(_share)),
+            "open": lambda name, mode, access="", share="": open_stream(
+                self.path(name), name, text_of(mode), text_of(access), text_of(share),
+                count=2 + bool(access) + bool(share)),
             "readallbytes": lambda name: self._read(name, "ReadAllBytes"),
             "readalltext": lambda name, *_: self._read(name, "ReadAllText").decode("utf-8-sig"),
             "writeallbytes": lambda name, data: self._write(name, bytes(data), "WriteAllBytes"),

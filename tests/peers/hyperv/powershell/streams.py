@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import io
 import os
@@ -23,6 +24,8 @@ _ERRORS = {
     errno.EISDIR: ("System.UnauthorizedAccessException", "Access to the path '{}' is denied.", -2147024891),
     errno.ENOTDIR: ("System.IO.DirectoryNotFoundException", "Could not find a part of the path '{}'.", -2147024893),
     errno.ENOTEMPTY: ("System.IO.IOException", "The directory is not empty.", -2147024751),
+    errno.EAGAIN: ("System.IO.IOException", "The process cannot access the file '{}' because it is being used by "
+                   "another process.", -2147024864),
     errno.ENOSPC: ("System.IO.IOException", "There is not enough space on the disk.", -2147024784),
 }
 
@@ -149,8 +152,13 @@ class Stream(Named):
     do_close = do_dispose
 
 
-def open_stream(path: Path, name: str, mode: str, access: str = "", count: int = 1) -> Stream:
-    """new FileStream(name, mode, access); what FileMode and FileAccess say in the .NET reference."""
+def open_stream(path: Path, name: str, mode: str, access: str = "", share: str = "", count: int = 1) -> Stream:
+    """
+    new FileStream(name, mode, access, share); what FileMode and FileAccess say in the .NET reference.
+
+    FileShare.None keeps everybody else out as long as the file is open, in whatever process; the other kinds are not
+    told apart.
+    """
     mode, access = mode.lower(), access.lower() or ("write" if mode.lower() == "append" else "readwrite")
     writes = access != "read"
     with called("Open" if count > 1 else "OpenRead", count, name):
@@ -168,6 +176,11 @@ def open_stream(path: Path, name: str, mode: str, access: str = "", count: int =
         if mode in ("create", "createnew", "truncate") or not there:
             path.write_bytes(b"")
         stream = Stream(path.open("r+b" if writes else "rb"), name)
+        try:
+            fcntl.flock(stream.file, (fcntl.LOCK_EX if share.lower() == "none" else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except OSError:
+            stream.file.close()
+            raise
         if mode == "append":
             stream.file.seek(0, os.SEEK_END)
         return stream
