@@ -64,7 +64,7 @@ def _object(kind: str, value: Any) -> Any:
         "SecureString": isinstance(value, Secret),
         "Hashtable": isinstance(value, dict),
         "IDictionary": isinstance(value, dict),
-        "ScriptBlock": callable(value),
+        "ScriptBlock": hasattr(value, "node"),  # powershell.Block; text over the wire is none
     }.get(kind)
     if fits is None and kind in OBJECTS:
         live = isinstance(value, Thing) and not any(each.startswith("Deserialized.") for each in value.types)

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from tests.peers.hyperv.host.rpc import Remote
+from tests.peers.hyperv.host.seeding import Seeded
 from tests.peers.hyperv.journal import Request, read
 from tests.peers.hyperv.life import Child
 from tests.peers.hyperv.rules import Rule
@@ -121,6 +122,16 @@ class Peer:
     def url(self) -> str:
         """Where golden finds it."""
         return f"hyperv://{self.host}:{self.port}"
+
+    def seed(self, name: str, **shape: Any) -> Seeded:
+        """Put a user's own machine there, powered off; what it is made of: ``host/seeding.py``."""
+        made = self.world.seed(name, **shape)
+        assert isinstance(made, Seeded)
+        return made
+
+    def guest(self, vm: str) -> Path:
+        """The tree of C: of a machine that runs."""
+        return self.folder / "guests" / vm / "c"
 
     def rule(self, call: str, do: str, **more: Any) -> Rule:
         """Let something go wrong; see ``rules.Rule``."""

@@ -45,13 +45,8 @@ def _recorded(
 def _script(
     scope: Scope, text: str, named: list[tuple[str, Any]], positional: list[Any], piped: Iterable[Any] | None
 ) -> Iterator[Any]:
-    try:
-        from tests.peers.hyperv.powershell import run_script
-    except ImportError:
-        raise Failure(
-            "The peer has no interpreter for scripts yet.", "ParseException", "ParserError", None,
-            "System.Management.Automation.ParseException", terminating=True,
-        ) from None  # fmt: skip
+    from tests.peers.hyperv.scripts import run_script  # noqa: PLC0415
+
     if piped is not None:
         raise Failure("The peer pipes nothing into scripts.", "NotModelled", "NotImplemented", terminating=True)
     yield from run_script(scope, text, dict(named), positional)

@@ -215,8 +215,7 @@ def _run(command: Command, call: Call) -> Iterator[Any]:
         yield from flattened(command.body(call) or ())
         _after(rules)
     except Failure as wrong:
-        if "," not in wrong.fqid and wrong.fqid not in BARE:
-            wrong.fqid = f"{wrong.fqid},{command.table.type}"
+        named(wrong, command.table.type)
         fault = wrong.fqid
         if wrong.terminating:
             raise
@@ -262,8 +261,15 @@ def wait(call: Call, seconds: float) -> None:
         time.sleep(min(0.02, seconds))
 
 
+def named(wrong: Failure, kind: str) -> None:
+    """Put the command's class behind the comma of the id."""
+    if "," not in wrong.fqid and wrong.fqid not in BARE:
+        wrong.fqid = f"{wrong.fqid},{kind}"
+
+
 def raise_or_write(call: Call, wrong: Failure) -> None:
     """An error that ends one input, as ``-ErrorAction`` (or the runspace's preference) has it."""
+    named(wrong, _COMMANDS[call.command.lower()].table.type)
     action = call.common.get("ErrorAction") or str(call.scope.session.get("ErrorActionPreference", "continue")).lower()
     if action == "stop":
         wrong.terminating = True

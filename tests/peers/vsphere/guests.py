@@ -52,7 +52,7 @@ class Guests:
     """The folders of a peer, by moid of machine or snapshot, and the processes that run in them."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._lock = threading.RLock()
 

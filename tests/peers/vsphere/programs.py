@@ -37,7 +37,7 @@ class Programs:
     """All programs of a peer by machine; Tools forgets them ``memory`` seconds after their end."""
 
     def __init__(self, guests: Guests, folder: Path, memory: float = 300) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._guests, self._folder, self.memory = guests, folder, memory
         self._lock = threading.Lock()
         self._next = 2000

@@ -1,0 +1,85 @@
+"""A user's own machine: powered off, a disk with a stand-in Windows on it, one network adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.peers.hyperv.host import store, trees, vhdx
+from tests.peers.hyperv.host.disks import Disks
+from tests.peers.hyperv.host.store import Store
+from tests.peers.hyperv.shape import Shape
+from tests.peers.vsphere.guests import Guests, seeded
+from tests.peers.vsphere.seeding import Shape as Standin
+
+SIZE = 64 << 20
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A machine that is there: name, id, and the Windows paths of its disks."""
+
+    name: str
+    id: str
+    disks: tuple[str, ...]
+
+    @property
+    def disk(self) -> str:
+        """The first disk."""
+        return self.disks[0]
+
+
+class Seeding:
+    """Makes machines that golden did not make."""
+
+    def __init__(self, shape: Shape, known: Store, disks: Disks, locate: Callable[[str], Path], guests: Guests) -> None:
+        self._shape, self._store, self._disks, self._locate, self._guests = shape, known, disks, locate, guests
+
+    def seed(
+        self, name: str, *, state: str | None = "VIRGIN", faults: tuple[tuple[str, object], ...] = (),
+        folder: str = "C:\\VMs", generation: int = 2, disks: int = 1, kind: str = "vhdx", chain: int = 0,
+        size: int = SIZE, switch: str | None = None, odd: tuple[str, ...] = (), **fields: Any,
+    ) -> Seeded:  # fmt: skip
+        """
+        A machine; ``state`` and ``faults`` are the stand-in's (None: an empty disk). ``chain``: so many differencing
+        disks on top. ``odd``: of ``shielded``, ``tpm``, ``clustered``, ``checkpoint``, ``shared``. ``fields``: any of
+        the store's, ``node`` for one.
+        """
+        place = f"{folder}\\{name}"
+        self._locate(place).mkdir(parents=True, exist_ok=True)
+        paths = []
+        for number in range(disks):
+            stem = f"{place}\\disk{number or ''}"
+            paths.append(self._disk(stem, kind, size, chain, state if number == 0 else None, faults))
+        network = self._shape.switches[0][0] if switch is None and self._shape.switches else switch or ""
+        made = store.new_machine(
+            name, generation=generation, path=place, memory=2 << 30, processors=2,
+            automatic_checkpoints=self._shape.client,
+            disks=[{"type": "SCSI" if generation == 2 else "IDE", "number": 0, "location": at, "path": path,
+                    "shared": "shared" in odd and at > 0} for at, path in enumerate(paths)],
+            adapters=[store.adapter("Network Adapter", network)], shielded="shielded" in odd,
+            tpm="tpm" in odd or "shielded" in odd, key_protector="local" if {"tpm", "shielded"} & set(odd) else False,
+            clustered="clustered" in odd or bool(fields.get("node")), **fields,
+        )  # fmt: skip
+        self._store.put(made)
+        return Seeded(name, made["id"], tuple(paths))
+
+    def _disk(
+        self, stem: str, kind: str, size: int, chain: int, state: str | None, faults: tuple[tuple[str, object], ...]
+    ) -> str:
+        path = f"{stem}.{kind}"
+        real = self._locate(path)
+        if kind != "vhdx":
+            real.write_bytes(b"conectix".ljust(1 << 20, b"\0"))  # a VHD is only ever refused
+            return path
+        vhdx.create(real, size, block=2 << 20)
+        if state is not None:
+            with self._disks.open(real, write=True) as disk:
+                trees.store(disk, seeded(Standin(state=state, faults=faults)) / "c")
+        for number in range(chain):
+            above = f"{stem}-{number + 1}.{kind}"
+            self._disks.child(self._locate(above), self._locate(path), path)
+            path = above
+        return path

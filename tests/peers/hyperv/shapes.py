@@ -1,0 +1,135 @@
+"""The objects that Hyper-V's cmdlets write, from what the host's process knows; only properties of the docs."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+from tests.peers.hyperv import objects as o
+from tests.peers.hyperv.host.store import HEARTBEAT, SERVICES
+from tests.peers.hyperv.objects import Sized, Thing
+from tests.peers.hyperv.shape import Shape
+
+NS = "Microsoft.HyperV.PowerShell"
+
+
+def machine(shape: Shape, about: dict[str, Any]) -> Thing:
+    """A VirtualMachine; ``keep`` is its id."""
+    vm = uuid.UUID(about["id"])
+    running = about["state"] == "Running"
+    return Thing(
+        f"{NS}.VirtualMachine", f"{NS}.VirtualMachineBase", text=f"VirtualMachine (Name = '{about['name']}') "
+        f"[Id = '{vm}']", keep=about["id"],
+        Name=about["name"], VMName=about["name"], Id=vm, VMId=vm, State=o.VM_STATE[about["state"]],
+        Status=about["status"], Generation=about["generation"], Version="10.0", Notes=about["notes"],
+        Uptime=datetime.timedelta(seconds=about["uptime"]), ProcessorCount=Sized("Int64", about["processors"]),
+        MemoryStartup=Sized("Int64", about["memory"]), MemoryAssigned=Sized("Int64", about["memory"] if running else 0),
+        DynamicMemoryEnabled=about["dynamic_memory"], Path=about["path"], ConfigurationLocation=about["path"],
+        SnapshotFileLocation=about["path"], CheckpointType=o.CHECKPOINT_TYPE[about["checkpoint_type"]],
+        ParentCheckpointId=uuid.UUID(about["current"]) if about["current"] else None,
+        ParentCheckpointName=next((each["name"] for each in about["checkpoints"] if each["id"] == about["current"]), None),
+        AutomaticCheckpointsEnabled=about["automatic_checkpoints"],
+        AutomaticStartAction=o.START_ACTION[about["automatic_start"]],
+        AutomaticStopAction=o.STOP_ACTION[about["automatic_stop"]], Heartbeat=heartbeat(about),
+        IsClustered=about["clustered"], ComputerName=shape.name, OperationalStatus=[o.STATUS.Ok],
+        NetworkAdapters=[adapter(about, each) for each in about["adapters"]],
+        HardDrives=[drive(about, each) for each in about["disks"]],
+    )  # fmt: skip
+
+
+def heartbeat(about: dict[str, Any]) -> o.Member | None:
+    """What the heartbeat service says; nothing while the machine is off."""
+    if about["state"] != "Running":
+        return None
+    if not about["services"][HEARTBEAT]:
+        return o.HEARTBEAT.Disabled
+    return o.HEARTBEAT.OkApplicationsUnknown if about["ready"] else o.HEARTBEAT.NoContact
+
+
+def _of(about: dict[str, Any]) -> dict[str, Any]:
+    vm = uuid.UUID(about["id"])
+    return {"VMId": vm, "VMName": about["name"]}
+
+
+def drive(about: dict[str, Any], disk: dict[str, Any]) -> Thing:
+    """A HardDiskDrive."""
+    where = f"{disk['type']} controller number {disk['number']} at location {disk['location']}"
+    return Thing(
+        f"{NS}.HardDiskDrive", f"{NS}.Drive", f"{NS}.VMComponentObject", text=f"Hard Drive on {where}",
+        keep={"vm": about["id"], "disk": disk}, Name=f"Hard Drive on {where}", Path=disk["path"],
+        ControllerType=o.CONTROLLER[disk["type"]], ControllerNumber=disk["number"],
+        ControllerLocation=disk["location"], DiskNumber=None, SupportPersistentReservations=bool(disk.get("shared")),
+        PoolName="Primordial", Id=f"Microsoft:{about['id'].upper()}\\{disk['number']}\\{disk['location']}", **_of(about),
+    )  # fmt: skip
+
+
+def adapter(about: dict[str, Any], card: dict[str, Any]) -> Thing:
+    """A VMNetworkAdapter."""
+    up = about["state"] == "Running" and about.get("ready", False) and card["switch"]
+    return Thing(
+        f"{NS}.VMNetworkAdapter", f"{NS}.VMNetworkAdapterBase", f"{NS}.VMComponentObject", text=card["name"],
+        keep={"vm": about["id"], "card": card["id"]}, Name=card["name"],
+        Id=f"Microsoft:{about['id'].upper()}\\{card['id'].upper()}", SwitchName=card["switch"] or None,
+        MacAddress=card["mac"], DynamicMacAddressEnabled=card["dynamic"], Connected=bool(card["switch"]),
+        IPAddresses=[f"10.9.{int(card['mac'][-4:-2], 16)}.{int(card['mac'][-2:], 16)}"] if up else [],
+        Status=["Ok"] if up else [], IsLegacy=False, IsManagementOs=False, **_of(about),
+    )  # fmt: skip
+
+
+def checkpoint(about: dict[str, Any], kept: dict[str, Any]) -> Thing:
+    """A VMSnapshot."""
+    return Thing(
+        f"{NS}.VMSnapshot", f"{NS}.VirtualMachineBase", text=f"VMSnapshot (Name = '{kept['name']}')",
+        keep={"vm": about["id"], "checkpoint": kept["id"]}, Name=kept["name"], Id=uuid.UUID(kept["id"]),
+        SnapshotType=o.SNAPSHOT_TYPE.Standard, CreationTime=datetime.datetime.fromisoformat(kept["created"]),
+        ParentSnapshotId=uuid.UUID(kept["parent"]) if kept["parent"] else None, IsAutomaticCheckpoint=kept["automatic"],
+        **_of(about),
+    )  # fmt: skip
+
+
+def firmware(about: dict[str, Any]) -> Thing:
+    """A VMFirmware."""
+    order = about["boot_order"] or [f"disk {each['number']}:{each['location']}" for each in about["disks"]]
+    return Thing(
+        f"{NS}.VMFirmware", f"{NS}.VMComponentObject", keep=about["id"],
+        SecureBoot=o.ON_OFF.On if about["secure_boot"] else o.ON_OFF.Off,
+        SecureBootTemplate=about["secure_boot_template"] if about["secure_boot"] else "", BootOrder=list(order),
+        PreferredNetworkBootProtocol="IPv4", ConsoleMode="Default", PauseAfterBootFailure=o.ON_OFF.Off, **_of(about),
+    )  # fmt: skip
+
+
+def security(about: dict[str, Any]) -> Thing:
+    """A VMSecurity."""
+    return Thing(
+        f"{NS}.VMSecurity", f"{NS}.VMComponentObject", keep=about["id"], TpmEnabled=about["tpm"],
+        KsdEnabled=False, Shielded=about["shielded"], EncryptStateAndVmMigrationTraffic=about["shielded"],
+        VirtualizationBasedSecurityOptOut=False, BindToHostTpm=False, **_of(about),
+    )  # fmt: skip
+
+
+def service(shape: Shape, about: dict[str, Any], key: str) -> Thing:
+    """A VMIntegrationComponent; the name is in the host's language, the id is not."""
+    english, german, _ = SERVICES[key]
+    name = german if shape.language.startswith("de") else english
+    on, up = about["services"][key], about["state"] == "Running"
+    contact = "OK" if about.get("ready") else "No Contact"
+    return Thing(
+        f"{NS}.VMIntegrationComponent", f"{NS}.VMComponentObject", text=name, keep={"vm": about["id"], "key": key},
+        Name=name, Enabled=on, Id=f"Microsoft:{about['id'].upper()}\\{key.upper()}",
+        PrimaryStatusDescription=contact if up and on else "", SecondaryStatusDescription="",
+        OperationalStatus=[o.STATUS.Ok if about.get("ready") else o.STATUS.NoContact] if up and on else [], **_of(about),
+    )  # fmt: skip
+
+
+def vhd(windows: str, about: dict[str, Any]) -> Thing:
+    """A VirtualHardDisk."""
+    return Thing(
+        "Microsoft.Vhd.PowerShell.VirtualHardDisk", "Microsoft.Vhd.PowerShell.VHD", keep=windows,
+        ComputerName="", Path=windows, VhdFormat=o.VHD_FORMAT[about["format"]], VhdType=o.VHD_TYPE[about["type"]],
+        FileSize=Sized("UInt64", about["file"]), Size=Sized("UInt64", about["size"]), MinimumSize=None,
+        LogicalSectorSize=Sized("UInt32", about["logical"]), PhysicalSectorSize=Sized("UInt32", about["physical"]),
+        BlockSize=Sized("UInt32", about["block"]), ParentPath=about["parent"],
+        DiskIdentifier=str(about["id"]).upper(), FragmentationPercentage=0, Alignment=1, Attached=bool(about["attached"]),
+        DiskNumber=about["number"], Number=about["number"],
+    )  # fmt: skip
