@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import uuid
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,7 @@ class Embedded:
             adopt_in_place=True,
             forms=("qcow2",),
             networks=("user",),
+            keeps_forms=True,
         )
 
     def examine(self, origin: Origin) -> Candidate:
@@ -327,6 +329,10 @@ class Embedded:
         folder = self.store.folder(entry.name)
         disks = tuple((folder / disk.file, disk.format) for disk in entry.disks)
         return self.images.make(checked(name), disks, mark)
+
+    def add_form(self, artifact: Artifact, form: str, make: Callable[[Path], Path]) -> Artifact:
+        """A file more in the image's folder."""
+        return self.images.add(checked(artifact.name), form, make)
 
     def find_image(self, name: str) -> Artifact | None:
         """Read from the store."""

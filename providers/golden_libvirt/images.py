@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from golden.errors import Conflict, StateUnusable
+from golden.errors import Conflict, NotFound, StateUnusable
 from golden.model import Artifact, Form, Mark
 from golden_libvirt.faults import translated
 from golden_libvirt.record import Maker, mark_of, sync_folder, write_json
 from golden_libvirt.store import clear_unclaimed, sha256
 from golden_libvirt.tools import convert
+
+_SCRATCH = ".making"
+"""Folder in an image's own that a further form is made in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class Images:
             return None
         data = self._read(folder)
         forms = data.get("forms", ())
-        met = ((folder / form["file"], form["sha256"]) for form in forms)
-        return Artifact(str(folder), name, tuple(Form("qcow2", str(path), _length(path), sha) for path, sha in met))
+        met = ((form.get("format", "qcow2"), folder / form["file"], form["sha256"]) for form in forms)
+        return Artifact(str(folder), name, tuple(Form(kind, str(path), _length(path), sha) for kind, path, sha in met))
 
     def marked(self) -> Iterator[tuple[str, Mark]]:
         """Every image with its mark."""
@@ -62,6 +65,34 @@ class Images:
         assert found is not None
         return found
 
+    def add(self, name: str, kind: str, make: Callable[[Path], Path]) -> Artifact:
+        """Another form of a finished image, which ``make`` writes into an empty folder; one that is there stays."""
+        folder = self.path / name
+        data = self._read(folder)
+        if not data.get("forms"):
+            raise NotFound(f"there is no finished image {name}")
+        found = self.find(name)
+        assert found is not None
+        if any(form.format == kind for form in found.forms):
+            return found
+        scratch, target = folder / _SCRATCH, folder / f"{name}.{kind}"
+        with translated(f"making the {kind} of {name}"):
+            shutil.rmtree(scratch, ignore_errors=True)  # a make that was cut off
+            scratch.mkdir()
+            try:
+                made = make(scratch)
+                with made.open("rb") as file:
+                    os.fsync(file.fileno())
+                form = {"format": kind, "file": target.name, "size": made.stat().st_size, "sha256": sha256(made)}
+                made.chmod(0o444)
+                made.rename(target)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+            write_json(folder / "image.json", {**data, "forms": [*data["forms"], form]})
+        whole = self.find(name)
+        assert whole is not None
+        return whole
+
     def _claim(self, folder: Path, mark: Mark) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         fresh = self.path / f".{folder.name}.{os.getpid()}"
@@ -88,6 +119,7 @@ class Images:
                 if not data["forms"] and (maker := Maker(**data["maker"])).is_another():
                     raise Conflict(f"{name} is being made by process {maker.pid}", hint="golden jobs")
                 write_json(folder / "image.json", {**data, "forms": [], "maker": asdict(Maker.this())})
+            shutil.rmtree(folder / _SCRATCH, ignore_errors=True)
             for path in sorted(folder.iterdir(), key=lambda path: path.name == "image.json"):
                 path.unlink(missing_ok=True)
             folder.rmdir()

@@ -54,6 +54,8 @@ class Abilities:
     """Formats ``capture`` can make, best first."""
     networks: tuple[str, ...] = ()
     """Names a clone can be connected to."""
+    keeps_forms: bool = False
+    """Images are files on this computer, and further forms are kept with them: it is a ``FormKeeper`` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,16 @@ class Hypervisor(Protocol):
 
     def close(self) -> None:
         """Let go of the connection. Machines go on."""
+
+
+class FormKeeper(Protocol):
+    """What a hypervisor whose abilities say ``keeps_forms`` promises beside."""
+
+    def add_form(self, artifact: Artifact, form: str, make: Callable[[Path], Path]) -> Artifact:
+        """
+        Have ``make`` write a form of a finished image into an empty folder (it says which file), and keep it with the
+        image: its last form from then on, never a half one, and taken away with it. One that is there stays as it is.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from golden.model import (
     UpdateOrder,
     Version,
 )
+from golden.procedures.forms import must_keep
 from golden.provider import Abilities, Hypervisor
 from golden.settings import check_name
 from golden.waiting import Watcher
@@ -78,6 +79,8 @@ class CaptureWish:
     """``/mode:vm``; an image for the same hypervisor and machine type only."""
     fix: bool = False
     """Make the fixes marked safe in the clone that is captured."""
+    forms: tuple[str, ...] = ()
+    """Formats to make beside what the endpoint keeps."""
 
 
 def adopt_order(project: Project, reference: str, origin: Origin, **options: object) -> AdoptOrder:
@@ -182,21 +185,35 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
         raise UsageError(f"--mode-vm belongs to sysprep, and this image is sealed with {seal!r}")
     for name in wish.libraries:
         project.settings.library(name)
+    for form in wish.forms:
+        guests.form_maker(form)
     answers = answer_payload(wish.answer_file, seal)
     findings = answer_findings(guests, wish.answer_file, version.facts) if wish.answer_file else ()
     with project.hypervisor(catalog.reference(version.reference).endpoint, "look", watcher) as hypervisor:
-        space = sum(disk.size for disk in _below(project, version)) + (256 << 20)
+        space = sum(disk.size for disk in _below(project, version)) * (1 + 2 * len(wish.forms)) + (256 << 20)
+        if wish.forms:
+            must_keep(hypervisor.abilities)
         free = hypervisor.free_space()
         _assert_room(space, free)
         kind = "linked" if hypervisor.abilities.linked_clone else "full"
     number = catalog.next_image(version.reference)
     digest = answers[0].sha256 if answers else ""
     order = CaptureOrder(
-        version.reference, version.number, number, seal, digest, wish.libraries, wish.timeout, wish.mode_vm, wish.fix
+        version.reference,
+        version.number,
+        number,
+        seal,
+        digest,
+        wish.libraries,
+        wish.timeout,
+        wish.mode_vm,
+        wish.fix,
+        wish.forms,
     )
     fixing = ("fix what is safe",) if wish.fix else ()
     sealing = () if seal == "none" else ("check", *fixing, "generalize", "shut down")
-    steps = ("clone", *sealing, "prove from outside", "image", "prove the image", "record")
+    steps = ("clone", *sealing, "prove from outside", "image", "prove the image")
+    steps += (*(f"make its {form}" for form in wish.forms), "record")
     steps += tuple(f"publish to {name}" for name in wish.libraries)
     names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")
     sources = (answers,) if answers else ()

@@ -25,6 +25,7 @@ def capture(
         bool, typer.Option("--mode-vm", help="sysprep /mode:vm: for the same hypervisor and machine type only.")
     ] = False,
     fix: Annotated[bool, typer.Option("--fix", help="Make the safe fixes of golden check in the clone.")] = False,
+    form: Annotated[list[str] | None, typer.Option("--form", metavar="wim", help="Make this form too.")] = None,
     to: Libraries = None,
     dry_run: DryRun = False,
     timeout: Timeout = None,
@@ -42,7 +43,8 @@ def capture(
 
         target = moves.at_version(open_project.target(project, reference), version)
         libraries = tuple(dict.fromkeys(to or ()))
-        wish = orders.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix)
+        forms = tuple(dict.fromkeys(form or ()))
+        wish = orders.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix, forms)
         with shown(talk) as steps:
             order, plan = orders.capture_order(project, target, wish, steps)
         work.show_plan(talk, plan, data=dry_run)

@@ -90,6 +90,7 @@ class Ntfs:
     def __init__(self, disk: BlockSource, volume: Volume) -> None:
         """Open the volume; a cache is put between it and the disk unless there is one already."""
         source = disk if isinstance(disk, Cached) else Cached(disk)
+        self.volume = volume
         self._stream = Stream(source, volume.offset, volume.size)
         self._volume = pyfsntfs.volume()
         with reading(f"the NTFS volume {volume.number}", self._stream):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -91,6 +91,13 @@ class SealOrder:
     """Skip what is for other hardware; deployable on the same hypervisor and machine type only."""
 
 
+FormMaker = Callable[[BlockSource, Path, str], Path]
+"""
+``maker(disk, folder, title)`` makes a form of a powered-off disk in an empty folder, reads it back, and says which file
+it is. Refused where there is no room, ProofFailed where it does not say what the disk says.
+"""
+
+
 class Family(Protocol):
     """One family of guests."""
 
@@ -163,3 +170,6 @@ class Family(Protocol):
         ``answer_file`` is the SHA-256 of the one that was meant, or empty. ProofFailed with every input printed
         where a signal is missing, or something was left that must not be in an image.
         """
+
+    def form_maker(self, form: str) -> FormMaker:
+        """UsageError where it makes no such form, NotAble where this computer lacks what that takes."""

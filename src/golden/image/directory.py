@@ -42,8 +42,14 @@ SPARE = 1 << 16
 class DirectoryLibrary:
     """One folder. Errors of the file system come out as Refused or Unreachable with its own words."""
 
-    def __init__(self, name: str, folder: Path, watcher: Watcher | None = None) -> None:
-        """``folder`` is absolute; it is made by the first publish, its parent has to be there."""
+    def __init__(
+        self, name: str, folder: Path, watcher: Watcher | None = None, forms: tuple[str, ...] = ABILITIES.forms
+    ) -> None:
+        """
+        ``folder`` is absolute; it is made by the first publish, its parent has to be there. ``forms`` are taken, the
+        best first.
+        """
+        self._abilities = replace(ABILITIES, forms=forms)
         self._name = name
         self._folder = folder
         self._shelf = Shelf(folder)
@@ -52,7 +58,7 @@ class DirectoryLibrary:
     @property
     def abilities(self) -> LibraryAbilities:
         """Every form that is a file, every seal."""
-        return ABILITIES
+        return self._abilities
 
     def find(self, key: str) -> Publication | None:
         """None also where the file is gone or has another size, so that publishing again mends it."""
@@ -128,8 +134,8 @@ class DirectoryLibrary:
         """Nothing is held."""
 
     def _check(self, image: Image, form: Form) -> None:
-        if form.format not in ABILITIES.forms:
-            raise PolicyRefused(f"library {self._name} takes {', '.join(ABILITIES.forms)}, not {form.format!r}")
+        if form.format not in self._abilities.forms:
+            raise PolicyRefused(f"library {self._name} takes {', '.join(self._abilities.forms)}, not {form.format!r}")
         if image.seal not in ABILITIES.seals:
             raise PolicyRefused(f"library {self._name} takes the seals {', '.join(ABILITIES.seals)}")
         if not REFERENCE.fullmatch(image.reference):
@@ -216,14 +222,18 @@ class DirectoryLibrary:
 
 @dataclass(slots=True)
 class DirectoryFactory:
-    """Opens ``dir:./images``, ``dir:/srv/images``, ``dir:C:/images`` and ``file:///srv/images``."""
+    """
+    Opens ``dir:./images``, ``dir:/srv/images``, ``dir:C:/images`` and ``file:///srv/images``.
+
+    ``form = "wim"`` in its table: of an image that exists in several forms, that one.
+    """
 
     name: str = "directory"
     schemes: tuple[str, ...] = ("dir", "file")
 
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
         """BadConfig where the URL is none of these, Unreachable where not even the parent folder is there."""
-        folder = _folder(endpoint, base)
+        folder, forms = _folder(endpoint, base), _forms(endpoint)
         with translated(folder):
             if folder.exists() and not folder.is_dir():
                 raise BadConfig(f"library {endpoint.name}: {folder} is a file, not a folder")
@@ -232,10 +242,17 @@ class DirectoryFactory:
                     f"library {endpoint.name}: there is no folder {folder.parent}",
                     hint="make it, or mount what should be there",
                 )
-        return DirectoryLibrary(endpoint.name, folder, scope.watcher)
+        return DirectoryLibrary(endpoint.name, folder, scope.watcher, forms)
 
 
 FACTORY = DirectoryFactory()
+
+
+def _forms(endpoint: Endpoint) -> tuple[str, ...]:
+    wanted = endpoint.options.get("form")
+    if wanted is not None and wanted not in ABILITIES.forms:
+        raise BadConfig(f"library {endpoint.name}: form is one of {', '.join(ABILITIES.forms)}, not {wanted!r}")
+    return ABILITIES.forms if wanted is None else (wanted,)
 
 
 def _folder(endpoint: Endpoint, base: Path) -> Path:

@@ -10,7 +10,7 @@ from golden.disk.source import BlockSource
 from golden.errors import GeneralizeFailed, GuestError, GuestUnfit, ProofFailed, UsageError
 from golden.guest.changes import apply_file, apply_script, destinations, prepare_file, prepare_script
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Pending, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, FormMaker, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.linux.checks import inspect
@@ -161,6 +161,10 @@ class LinuxFamily:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         way = "guest" if isinstance(disk, Running) else "disk"
         return SealProof(seal, way, facts, tuple((name, told[name]) for name in required), now)
+
+    def form_maker(self, form: str) -> FormMaker:
+        """None: a Linux guest is deployed from its disk."""
+        raise UsageError(f"of a Linux guest golden makes no {form!r}", hint="leave --form out")
 
 
 FAMILY = LinuxFamily()

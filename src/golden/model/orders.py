@@ -55,6 +55,8 @@ class CaptureOrder:
     """``/mode:vm``: an image for the same hypervisor and machine type only."""
     fix: bool = False
     """Make the fixes marked safe in the clone that is captured."""
+    forms: tuple[str, ...] = ()
+    """Formats that are made of the image beside what the endpoint keeps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from golden.model import (
     Version,
 )
 from golden.procedures.checking import ask, look, preflight, refuse_errors
+from golden.procedures.forms import further_forms
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
 from golden.procedures.publish import publish_all
@@ -46,8 +47,9 @@ def make(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     with job.owning(shop.machines, "clone", clone, shop, version) as machine:
         sealing = job.once("generalize", generalize, shop, machine, order, version)
         job.step("proof", prove, shop, machine, order, sealing)
-        with job.owning(shop.images, "image", capture_image, shop, machine, order) as artifact:
-            proof = job.step("proof of the image", prove, shop, artifact, order, sealing)
+        with job.owning(shop.images, "image", capture_image, shop, machine, order) as captured:
+            proof = job.step("proof of the image", prove, shop, captured, order, sealing)
+            artifact = job.step("further forms", further_forms, shop, captured, order)
             image = job.step("record", record, shop, order, artifact, proof, sealing)
             job.keep("image")
     check_frozen(shop, version)

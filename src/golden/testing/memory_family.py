@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from golden.disk.source import BlockSource
 from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed, UsageError
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Family, Pending, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, Family, FormMaker, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import (
@@ -218,6 +218,12 @@ class MemoryFamily:
         way = "guest" if isinstance(disk, Running) else "disk"
         return SealProof(seal, way, facts, signals, datetime.now(UTC).isoformat(timespec="seconds"))
 
+    def form_maker(self, form: str) -> FormMaker:
+        """What its disk holds, as a text file: the least that is a form."""
+        if form != "text":
+            raise UsageError(f"of an in-memory guest golden makes no {form!r}", hint="--form text")
+        return _as_text
+
 
 def _shown(text: str, way: str) -> Checked:
     """``[{"id", "severity", "fix", "way", "fixed"}]``; without a way it is shown both ways, fixed no more."""
@@ -228,6 +234,12 @@ def _shown(text: str, way: str) -> Checked:
         if not one.get("fixed")
     )
     return Checked(findings, tuple(dict.fromkeys(str(one["id"]) for one in known)))
+
+
+def _as_text(disk: BlockSource, folder: Path, title: str) -> Path:
+    target = folder / "image.text"
+    target.write_text(json.dumps({"title": title, "files": files_of(disk)}), "utf-8")
+    return target
 
 
 def files_of(disk: Seen) -> dict[str, str]:

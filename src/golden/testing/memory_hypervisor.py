@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from golden.disk.source import BlockSource
@@ -32,7 +33,7 @@ from golden.model import (
     Severity,
     Snapshot,
 )
-from golden.provider import Abilities, Hypervisor, Marked
+from golden.provider import Abilities, FormKeeper, Hypervisor, Marked
 from golden.testing import records
 from golden.testing.memory_guest import MemoryCommunicator
 from golden.testing.world import Raw, World
@@ -277,8 +278,27 @@ class MemoryHypervisor:
             if raw is None or raw["id"] != artifact.id:
                 return
             self._image_path(artifact.name).unlink(missing_ok=True)
+            for form in raw["forms"][1:]:
+                Path(form["path"]).unlink(missing_ok=True)
             with self._world.change(f"discard image {artifact.name}") as world:
                 world["images"].pop(artifact.name, None)
+
+    def add_form(self, artifact: Artifact, form: str, make: Callable[[Path], Path]) -> Artifact:
+        """A file beside the image's."""
+        with self._world.faulty("add_form", artifact.name):
+            self._image_content(artifact)  # it is there and whole
+            met = self.find_image(artifact.name)
+            assert met is not None
+            if any(one.format == form for one in met.forms):
+                return met
+            path = self._image_path(f"{artifact.name}.{form}")
+            with TemporaryDirectory() as folder:
+                content = make(Path(folder)).read_bytes()
+            path.write_bytes(content)
+            made = Form(form, str(path), len(content), hashlib.sha256(content).hexdigest())
+            with self._world.change(f"add the {form} of {artifact.name}") as world:
+                world["images"][artifact.name]["forms"].append(asdict(made))
+            return Artifact(met.id, met.name, (*met.forms, made))
 
     def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
         """One file: the frozen disk."""
@@ -356,3 +376,4 @@ class MemoryHypervisor:
 
 if TYPE_CHECKING:
     _hypervisor: Hypervisor = MemoryHypervisor(World(Path()))
+    _keeper: FormKeeper = MemoryHypervisor(World(Path()))

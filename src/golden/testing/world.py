@@ -41,6 +41,7 @@ ABLE = Abilities(
     adopt_in_place=True,
     forms=("qcow2",),
     networks=("lab",),
+    keeps_forms=True,
 )
 """What a world can do unless it is told otherwise."""
 

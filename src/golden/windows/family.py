@@ -10,12 +10,12 @@ from golden.disk.damage import Damaged
 from golden.disk.source import BlockSource, Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest.dialect import Dialect
-from golden.guest.family import Applied, Pending, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, FormMaker, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
-from golden.windows import sysprep
+from golden.windows import sysprep, wim
 from golden.windows.answers.findings import for_capture
 from golden.windows.changes.kinds import ASKED, kind_of
 from golden.windows.checks import offline, online
@@ -116,6 +116,13 @@ class WindowsFamily:
         told = identity(hives["SOFTWARE"], facts.machine_sid)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return SealProof(seal, "guest" if running else "disk", facts, signals(seen), now, left, told)
+
+    def form_maker(self, form: str) -> FormMaker:
+        """A WIM, by wimlib's tools."""
+        if form != wim.FORM:
+            raise UsageError(f"of a Windows guest golden makes no {form!r}", hint=f"--form {wim.FORM}")
+        wim.must_be_able()
+        return wim.make
 
 
 def _windows(disk: Seen) -> Files:

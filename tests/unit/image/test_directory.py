@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from golden.errors import BadConfig, BadName, Conflict, ProofFailed, Refused, Unreachable
+from golden.errors import BadConfig, BadName, Conflict, PolicyRefused, ProofFailed, Refused, Unreachable
 from golden.image.directory import FACTORY, DirectoryLibrary
 from golden.image.shelf import Shelf
 from golden.library import Library
@@ -224,3 +224,17 @@ def test_a_file_in_place_of_the_folder_is_bad_configuration(tmp_path: Path) -> N
     (tmp_path / "images").write_text("")
     with pytest.raises(BadConfig, match="is a file"):
         opened("dir:./images", tmp_path)
+
+
+def test_a_library_for_one_form_takes_that_form_alone(tmp_path: Path) -> None:
+    """``form = "wim"`` in its table; a form that is none is bad configuration."""
+    scope = Scope("look", tmp_path)
+    library = FACTORY.open(Endpoint("wims", "dir:wims", {"form": "wim"}), scope, tmp_path)
+    assert library.abilities.forms == ("wim",)
+    image = image_of(format="wim")
+    assert library.publish(image, image.artifact.forms[0], bytes_of(image), "k").name.endswith("-i1.wim")
+    other = image_of(2)
+    with pytest.raises(PolicyRefused, match="takes wim"):
+        library.publish(other, other.artifact.forms[0], bytes_of(other), "k2")
+    with pytest.raises(BadConfig, match="punched"):
+        FACTORY.open(Endpoint("wims", "dir:wims", {"form": "punched"}), scope, tmp_path)

@@ -107,3 +107,65 @@ def test_an_image_in_a_pool_that_was_half_taken_away_is_taken_away() -> None:
     assert half.forms != whole.forms
     images.discard("i1")
     assert shelf.volumes == {}
+
+
+def test_a_further_form_is_kept_with_its_image_and_goes_with_it(images: Images) -> None:
+    """It is the image's last form, read-only, and asked for again it is not made again."""
+    calls: list[Path] = []
+
+    def make(folder: Path) -> Path:
+        calls.append(folder)
+        assert list(folder.iterdir()) == []
+        (folder / "made").write_bytes(b"form")
+        (folder / "left over").write_bytes(b"")
+        return folder / "made"
+
+    whole = images.add("i1", "wim", make)
+    assert [form.format for form in whole.forms] == ["qcow2", "wim"]
+    path = Path(whole.forms[1].path or "")
+    assert (path.name, path.read_bytes(), path.stat().st_mode & 0o777) == ("i1.wim", b"form", 0o444)
+    assert images.add("i1", "wim", make) == whole == images.find("i1")
+    assert len(calls) == 1
+    assert sorted(each.name for each in (images.path / "i1").iterdir()) == ["i1.qcow2", "i1.wim", "image.json"]
+    images.discard("i1")
+    assert list(images.path.iterdir()) == []
+
+
+def test_a_further_form_that_fails_leaves_the_image_as_it_was(images: Images) -> None:
+    """Nothing half-made is ever one of its forms."""
+    before = images.find("i1")
+
+    def make(folder: Path) -> Path:
+        (folder / "half").write_bytes(b"half")
+        raise NotFound("no Windows")
+
+    with pytest.raises(NotFound, match="no Windows"):
+        images.add("i1", "wim", make)
+    assert images.find("i1") == before
+    assert sorted(each.name for each in (images.path / "i1").iterdir()) == ["i1.qcow2", "image.json"]
+    with pytest.raises(NotFound, match="no finished image"):
+        images.add("i2", "wim", make)
+
+
+def test_what_a_kill_left_of_a_further_form_is_cleared_by_the_next(images: Images) -> None:
+    """kill -9 in the middle: the image is whole without it, the next make begins anew, a discard takes all."""
+    program = (
+        "import sys, pathlib, os, signal\nfrom golden_libvirt.images import Images\n"
+        "def make(folder):\n    (folder / 'half').write_bytes(b'half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Images(pathlib.Path(sys.argv[1])).add('i1', 'wim', make)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(images.path)], check=False)
+    assert ended.returncode == -9
+    found = images.find("i1")
+    assert found is not None
+    assert [form.format for form in found.forms] == ["qcow2"]
+
+    def make(folder: Path) -> Path:
+        assert list(folder.iterdir()) == []
+        (folder / "made").write_bytes(b"form")
+        return folder / "made"
+
+    assert len(images.add("i1", "wim", make).forms) == 2
+    subprocess.run([sys.executable, "-c", program.replace("'wim'", "'other'"), str(images.path)], check=False)
+    images.discard("i1")
+    assert list(images.path.iterdir()) == []
