@@ -34,8 +34,8 @@ SMALL = 128 << 10
 ANSWER = 60.0
 """Seconds a guest may take for one small act; one that hangs or installs updates takes longer, and is asked again."""
 TRANSFER = 600.0
-PAUSE = 5.0
-"""Seconds between two log-ins that were refused, or tried without a heartbeat."""
+PAUSE, BLIND = 5.0, 30.0
+"""Seconds between two log-ins when one was refused, and when there is no heartbeat (whose service may be off)."""
 SYSTEM32 = "C:\\Windows\\System32"
 OFF = ("Off", "Saved", "Stopping", "Saving")
 NO_PATH = (9, 8, 21)
@@ -92,7 +92,7 @@ class GuestLine:
         state, heartbeat = self._pulse()
         if state in OFF:
             raise GuestSilent(f"the machine {self._name} is {state.lower()}, so its guest does not answer")
-        if not heartbeat.startswith("Ok") and deadline.elapsed - self._tried < PAUSE:
+        if not heartbeat.startswith("Ok") and deadline.elapsed - max(self._tried, 0.0) < BLIND:
             return False
         if self._attempts.left(self._vm, self._account.user) <= 0:
             raise refused(self._name, self._account.user, "it was refused before")
