@@ -15,6 +15,8 @@ RANGES = {
     "Int32": (-(1 << 31), 1 << 31), "UInt32": (0, 1 << 32), "Int64": (-(1 << 63), 1 << 63), "UInt64": (0, 1 << 64),
 }  # fmt: skip
 
+LIST = "System.Collections.Generic.List`1["
+
 
 class Refused(Exception):
     """It does not convert."""
@@ -27,6 +29,8 @@ def convert(kind: str, value: Any) -> Any:
     Conversions are those of about_Type_Conversion: anything scalar becomes text, text becomes numbers, GUIDs and
     members of enumerations, one value becomes a list of one; nothing becomes a live object, and text no Boolean.
     """
+    if kind.startswith(LIST):
+        kind = kind.removeprefix(LIST).removesuffix("]").removeprefix("System.") + "[]"  # any array becomes a List<T>
     if kind.endswith("[]"):
         if kind == "Byte[]" and isinstance(value, bytes | bytearray):
             return bytes(value)
