@@ -25,7 +25,7 @@ from golden_hyperv.scvmm_note import Note
 from golden_hyperv.scvmm_plan import Plan, plan
 from golden_hyperv.scvmm_sending import Intent, Sending, Source
 from golden_hyperv.scvmm_server import Vmm
-from golden_hyperv.scvmm_shelf import MISSING, Disk, Seen, Shelf, quietly
+from golden_hyperv.scvmm_shelf import MISSING, Disk, Seen, Shelf
 
 
 def opened(place: Place, scope: Scope) -> Library:
@@ -91,23 +91,33 @@ class ScvmmLibrary:
         scvmm_note.must_take(image, form, self._place.shown)
         if (found := self.settle(key)) is not None:
             return found
-        with understood(self._place, f"publishing {image.reference}@i{image.number}"):
+        wish = f"publishing {image.reference}@i{image.number}"
+        with understood(self._place, wish):
             source = self._sending.source(image, form, key)
             wanted = plan(self._vmm, image, source.hardware)
             where = self._shelf.path(ntpath.basename(source.path))
             note = Note(scvmm_note.begun(image, form, self._place.library, key, where), secrets.token_hex(8))
             intent = self._sending.begin(note, source)
-            try:
+        try:
+            with understood(self._place, wish):
                 self._sending.bring(source, form, content)
                 done = self._made(image, form, source, wanted, note, intent)
-            except (Unreachable, TimedOut):
-                raise  # VMM may go on with it: the intent stays, and settling looks.
-            except GoldenError as error:
-                quietly(lambda: self._sending.clear(intent), error)
-                raise
-            self._sending.forget(intent)
+                self._sending.forget(intent)
+        except (Unreachable, TimedOut):
+            raise  # VMM may go on with it: the intent stays, and settling looks.
+        except GoldenError as error:
+            self._clear_quietly(intent, error)
+            raise
         self._warn(image, wanted)
         return self._shown_as(done, retired=False)
+
+    def _clear_quietly(self, intent: Intent, error: GoldenError) -> None:
+        """Clearing up never takes an error's place; what is left stands in its intent, and settling looks."""
+        try:
+            with understood(self._place, "taking away what was begun"):
+                self._sending.clear(intent)
+        except GoldenError as other:
+            error.add_note(f"what was begun is still there: {other.brief}")
 
     def _made(self, image: Image, form: Form, source: Source, wanted: Plan, note: Note, intent: Intent) -> Note:
         """The disk, proved; the template; and last the note that says so."""

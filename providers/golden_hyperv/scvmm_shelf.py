@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ntpath
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -193,13 +192,3 @@ def _disk(one: Any) -> Disk:
         modified=int(one["Modified"] or 0),
         note=scvmm_note.read(str(one["Description"])),
     )
-
-
-def quietly(act: Callable[[], None], error: BaseException) -> None:
-    """Clear up after an error without replacing it; what could not be cleared is noted on it."""
-    from golden.errors import GoldenError
-
-    try:
-        act()
-    except GoldenError as other:
-        error.add_note(f"what was begun is still there: {other.brief}")
