@@ -10,9 +10,10 @@ from golden.app.project import Project
 from golden.app.reading import image_told as _image_told
 from golden.app.reading import version_told as _version_told
 from golden.codec import plain
-from golden.errors import BadConfig, NotFound, UsageError
+from golden.errors import BadConfig, GoldenError, NotFound, UsageError
 from golden.jobs import JobRecord, entries, holder, record, records
 from golden.model import AdoptOrder, Candidate, ChangesDone, Channel, Image, Reference, Version
+from golden.provider import Endpoint
 from golden.settings import PASSWORD_IN_URL
 from golden.waiting import Watcher
 
@@ -155,7 +156,6 @@ def prune_told(reference: str, versions: tuple[Version, ...], images: tuple[Imag
 def assert_opens(noun: str, name: str, url: str) -> None:
     """Somebody opens URLs like this one. BadConfig or NotAble otherwise; nothing is connected to."""
     from golden import plugins
-    from golden.provider import Endpoint
 
     if PASSWORD_IN_URL.match(url):
         hint = f"leave it out; in golden.toml password_file or password_env says where the {noun}'s is read"
@@ -179,18 +179,33 @@ def selftest(
     from golden import plugins
     from golden.app.orders import origin_of
     from golden.provider import Scope
-    from golden.testing.contract import run_contract
+    from golden.testing.contract import Result, run_contract
     from golden.testing.endpoint_bench import EndpointBench
 
+    place = _with_account(project, endpoint, guest)
+    scope = Scope("selftest", project.settings.state, watcher)
+    results: tuple[Result, ...] = ()
+    try:
+        with plugins.scratch(place, scope) as found:
+            bench = EndpointBench(found, project.settings.state, origin_of(where, os=os_name), os_name)
+            results = run_contract(bench, watcher)
+    except GoldenError as error:
+        if not results:
+            raise
+        sentence = "The place of the trial goes with it."
+        results = (*results, Result("the_place_goes", sentence, kept=False, seconds=0.0, words=error.brief))
+    return results
+
+
+def _with_account(project: Project, endpoint: str, guest: str) -> Endpoint:
+    """The endpoint, told whose account logs into guests. NotFound for a section that golden.toml has not."""
     guests = project.settings.guests
     if guest and guest not in guests:
-        known = f"there are {', '.join(guests)}" if guests else "there are none"
-        hint = "account and password_file of the machine's guest, in such a section"
-        raise NotFound(f"golden.toml has no [references.{guest}.guest]", details=known, hint=hint)
+        raise NotFound(
+            f"golden.toml has no [references.{guest}.guest]",
+            details=f"there are {', '.join(guests)}" if guests else "there are none",
+            hint="account and password_file of the machine's guest, in such a section",
+        )
     with_account = [name for name, one in guests.items() if "account" in one]
-    wanted = guest or (with_account[0] if len(with_account) == 1 else "")
-    place = project.with_guest(project.settings.endpoint(endpoint), wanted)
-    scope = Scope("selftest", project.settings.state, watcher)
-    with plugins.scratch(place, scope) as found:
-        bench = EndpointBench(found, project.settings.state, origin_of(where, os=os_name), os_name)
-        return run_contract(bench, watcher)
+    only = with_account[0] if len(with_account) == 1 else ""
+    return project.with_guest(project.settings.endpoint(endpoint), guest or only)

@@ -8,7 +8,7 @@ import time
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.programs import Programs
 from tests.peers.vsphere.seeding import VM, Shape
-from tests.peers.vsphere.upstream import Upset, Upstream, value
+from tests.peers.vsphere.upstream import Upset, Upstream, Vanished, value
 
 RUNNING = {
     "guest.toolsRunningStatus": "guestToolsRunning",
@@ -113,8 +113,8 @@ class Power:
     def obey(self, moid: str, asked: str) -> None:
         """The guest switches itself off or restarts: Tools goes first, then the programs, then the power."""
         off = asked == "off"
-        self.show(moid, running=False)
         try:
+            self.show(moid, running=False)
             self._event(moid, "VmGuestShutdownEvent" if off else "VmGuestRebootEvent")
             if not off:
                 self.restart(moid)
@@ -122,7 +122,7 @@ class Power:
             self._over.wait(min(0.1, self.boot))
             self.off(moid)
             self._up.carry(VM, moid, "PowerOffVM_Task")
-        except Upset:
+        except (Upset, Vanished):
             return  # somebody else was quicker, or destroyed it
 
     def _event(self, moid: str, kind: str) -> None:

@@ -40,6 +40,10 @@ class Upset(Exception):
         self.met = met
 
 
+class Vanished(AssertionError):
+    """What the proxy wanted to change is not there any more: somebody destroyed it meanwhile."""
+
+
 class Upstream:
     """One running simulator, and an administrator's session in it."""
 
@@ -174,7 +178,8 @@ class Upstream:
         with self.calm:
             reply = self.request("POST", "/door", f"<order {spaces}>{inner}</order>".encode(), {"X-Door": self._door})
         if reply.status != 200:
-            raise AssertionError(f"the simulator would not: {reply.body.decode()} ({inner[:300]})")
+            kind = Vanished if reply.body.startswith(b"no ") else AssertionError
+            raise kind(f"the simulator would not: {reply.body.decode()} ({inner[:300]})")
         return reply.body.decode()
 
     def wait(self, task: str, seconds: float = 60) -> dict[str, ET.Element]:
