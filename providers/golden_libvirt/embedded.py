@@ -9,7 +9,6 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import stat
 import tempfile
 import time
@@ -18,9 +17,12 @@ from pathlib import Path
 
 from golden.errors import BadConfig, Conflict, StateUnusable, TimedOut
 from golden.waiting import Deadline, Waiting, Watcher
-from golden_libvirt import connection
+from golden_libvirt import connection, orphans
 from golden_libvirt.faults import is_libvirt, of_libvirt, translated
+from golden_libvirt.processes import cut_power, end, in_use, machines_in, running
 from golden_libvirt.record import sync_folder
+
+__all__ = ["Base", "Root", "clear_left", "cut_power", "end", "in_use", "machines_in", "parent", "root_here", "running"]
 
 PATIENCE = 15
 """Seconds that a dying process is given to let go of its root."""
@@ -59,7 +61,7 @@ class Base:
             try:
                 return cls(Path(note.read_text("utf-8").strip()))._made()
             except (FileNotFoundError, StateUnusable):
-                path = _parent() / f"golden-{os.getuid()}-{secrets.token_hex(3)}"
+                path = parent() / f"golden-{os.getuid()}-{secrets.token_hex(3)}"
                 state.mkdir(parents=True, exist_ok=True)
                 fresh = note.with_name(f".base.{os.getpid()}")
                 fresh.write_text(f"{path}\n", "utf-8")
@@ -101,76 +103,12 @@ class Base:
         return tuple(sorted(found))
 
 
-def _parent() -> Path:
+def parent() -> Path:
+    """Where the bases of all this user's projects lie, unless a URL names another place."""
     given = os.environ.get("XDG_RUNTIME_DIR", "")
     if given.startswith("/") and len(given) < 20 and Path(given).is_dir():
         return Path(given)
     return Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108
-
-
-def running(root: str | Path, name: str) -> int | None:
-    """Number of the QEMU process that runs a machine below a root; None when it is off. Opens no libvirt."""
-    if not str(root):
-        return None
-    try:
-        pid = int((Path(root) / "run/qemu" / f"{name}.pid").read_text("utf-8"))
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-        state = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()[0]
-    except (OSError, ValueError, IndexError):
-        return None
-    is_it = f"guest={name}".encode() in command.replace(b",", b"\0").split(b"\0") and os.fsencode(root) in command
-    return pid if is_it and state not in (b"Z", b"X") else None
-
-
-def end(root: str | Path, name: str) -> None:
-    """Power off: QEMU is asked to end (it closes its disks in order), and killed when it does not within seconds."""
-    try:
-        _signal(root, name, signal.SIGTERM, 10)
-    except TimedOut:
-        cut_power(root, name)
-
-
-def cut_power(root: str | Path, name: str) -> None:
-    """Kill the QEMU process of a machine whose disks are not wanted any more, and see it end."""
-    _signal(root, name, signal.SIGKILL, 20)
-
-
-def _signal(root: str | Path, name: str, number: int, patience: float) -> None:
-    """libvirt, in whichever process has the root, takes QEMU's end for the machine's."""
-    pid = running(root, name)
-    if pid is None:
-        return
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        if running(root, name) == pid:
-            signal.pidfd_send_signal(handle, number)
-    finally:
-        os.close(handle)
-    waiting = Waiting(Deadline(patience), tick=0.02)
-    waiting.until(f"the machine {name} to lose its power", lambda: running(root, name) is None)
-
-
-def in_use(root: Path) -> bool:
-    """
-    Whether a process (this one included) has the root open: libvirt holds a lock on driver.pid.
-
-    Read from /proc/locks (proc(5)): opening and closing the file here would drop this process's own lock.
-    """
-    try:
-        inode = str((root / "run/qemu/driver.pid").stat().st_ino)
-        locks = Path("/proc/locks").read_text("ascii")
-    except OSError:
-        return False
-    return any(line.split()[5].split(":")[-1] == inode for line in locks.splitlines() if "->" not in line)
-
-
-def machines_in(root: Path) -> tuple[str, ...]:
-    """Names of the machines that run below a root."""
-    names = [path.stem for path in (root / "run/qemu").glob("*.pid") if path.name != "driver.pid"]
-    return tuple(name for name in names if running(root, name))
 
 
 class Root:
@@ -215,6 +153,7 @@ class Root:
         with translated("preparing libvirt's folder"):
             (self.path / "etc").mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "a").mkdir(exist_ok=True)
+            orphans.note(self.path)
             user, group = os.geteuid(), os.getegid()
             swtpm = f'swtpm_user = "+{user}"\nswtpm_group = "+{group}"\n' if user == 0 else ""
             text = _CONFIGURATION.format(user=user, group=group, swtpm=swtpm)
@@ -295,3 +234,4 @@ def clear_left(base: Base, job: str) -> None:
                 shutil.rmtree(root, ignore_errors=True)
     with contextlib.suppress(OSError):
         base.path.rmdir()
+    orphans.sweep(parent())

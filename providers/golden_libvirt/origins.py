@@ -55,7 +55,7 @@ def look(origin: Origin) -> Found:
     """Look at a disk or definition of the user's. NotFound, or BadConfig for XML that is no definition."""
     where = Path(origin.where)
     if not where.is_file():
-        raise NotFound(f"there is no file {origin.where}", hint="golden adopt NAME --disk FILE | --definition FILE.xml")
+        raise NotFound(f"there is no file {origin.where}", hint="golden adopt NAME --from FILE")
     if origin.kind == "disk":
         return look_at_disks((where.absolute(),), None)
     try:

@@ -1,13 +1,18 @@
-"""A project that is moved, reached by another name, copied, or restored is the same project, on a real libvirt."""
+"""
+A project that is moved, reached by another name, copied, or restored is the same project, on a real libvirt; of one
+that was removed nothing stays.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.bench import Desk, before, check, desk, ended
+from tests.e2e.bench import Desk, before, check, desk, empty, ended
 
 pytestmark = pytest.mark.slow
 
@@ -48,3 +53,39 @@ def test_a_copied_project_is_taken_up_again(tmp_path: Path) -> None:
         file.write(b"\x55")
     spoiled.fails(9, "verify", "--deep", saying=("other bytes", str(disk)))
     assert spoiled.golden("update", "--add", "drivers/goldennet.inf").code == 9
+
+
+def base(place: Desk) -> Path:
+    """The short folder that this project's roots lie below."""
+    return Path((place.state / "libvirt/base").read_text().strip())
+
+
+@pytest.mark.thorough
+def test_what_a_removed_project_left_running_is_taken_away(tmp_path: Path) -> None:
+    """golden killed, its folder removed: the next golden of this user ends the machine and clears the short folder."""
+    with ended(desk(tmp_path / "gone")) as place, ended(desk(tmp_path / "moved")) as other:
+        bases = {}
+        for one in (place, other):
+            going = one.begin("update", "--add", "drivers/goldennet.inf")
+            going.until(lambda one=one: bool(one.processes()), "its machine runs")  # type: ignore[misc]
+            going.until_said("driver goldennet.inf")
+            going.kill()
+            assert one.processes()
+            bases[one.path.name] = base(one)
+        machine = place.processes()[0]
+        shutil.rmtree(place.path)
+        other.path.rename(tmp_path / "there")
+        another = empty(tmp_path / "another")
+        assert another.golden("doctor").code == 0
+        with suppress(FileNotFoundError):  # One that nobody reaps has no command line.
+            assert Path(f"/proc/{machine}/cmdline").read_bytes() == b""
+        assert not list(bases["gone"].glob("*"))
+        os.utime(bases["gone"], (0, 0))  # An empty one might have been made this moment.
+        another.does("doctor")
+        assert not bases["gone"].exists()
+        moved = Desk(tmp_path / "there")
+        with ended(moved):
+            assert bases["moved"].exists(), "its disks are still there: only the folder was moved"
+            assert moved.processes()
+            moved.does("resume")
+            check(moved, before(moved), versions=2)

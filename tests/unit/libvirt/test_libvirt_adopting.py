@@ -161,7 +161,7 @@ def test_the_embedded_driver_has_no_machines_to_adopt(hypervisor: Hypervisor) ->
     """Asking for a machine by name says what to give instead."""
     with pytest.raises(NotFound) as refused:
         hypervisor.examine(Origin("machine", "theirs"))
-    assert "--disk" in (refused.value.hint or "")
+    assert "--from" in (refused.value.hint or "")
 
 
 def test_a_record_that_is_torn_is_an_error_with_its_path(hypervisor: Hypervisor, tmp_path: Path) -> None:
