@@ -75,7 +75,7 @@ class Embedded:
         if origin.kind == "machine":
             raise NotFound(
                 f"qemu:///embed has no machines of its own, so none named {origin.where}",
-                hint="give its disk (--from FILE.qcow2) or its definition (virsh dumpxml NAME > FILE.xml; --from FILE.xml)",
+                hint="--from FILE: its disk, or its definition (virsh dumpxml NAME > FILE.xml)",
             )
         return origins.look(origin)
 
