@@ -13,7 +13,7 @@ from golden_hyperv.faults import translated
 from golden_hyperv.line import Line
 from golden_hyperv.marking import MACHINE, Note, Record, State
 from golden_hyperv.places import Places, checked
-from golden_hyperv.remoting import Command
+from golden_hyperv.remoting import Command, RemoteError
 
 OFF = "Off"
 NO_CHECKPOINT = ("", "00000000-0000-0000-0000-000000000000")
@@ -184,8 +184,11 @@ class Machines:
             raise elsewhere(record.name, node, self.node)
 
     def owner(self, name: str) -> str:
-        """The node of a cluster that a machine runs on; empty where none is told."""
-        told = self.line.run("cluster_owner", Name=name)
+        """The node of a cluster that a machine runs on; empty where none is told, as without a cluster."""
+        try:
+            told = self.line.run("cluster_owner", Name=name)
+        except RemoteError:
+            return ""
         return next((str(one["Node"]) for one in told if str(one["Name"]).casefold() == name.casefold()), "")
 
     def same(self, machine: Machine) -> Held | None:

@@ -20,7 +20,7 @@ def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     with Peer(folder / "host") as peer:
         seeded = peer.seed("win2022")
         reached = (endpoint if request.param == "wsman" else ssh_endpoint)(peer, folder / "secrets")
-        ground = Ground(HyperVBench(reached, folder / "state", seeded))
+        ground = Ground(HyperVBench(reached, folder / "state", seeded.name))
         yield ground
         assert ground.clear() == ()
 
