@@ -1,0 +1,147 @@
+"""Files to a host and back: whole or not at all, compared by hash, whatever their names."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from golden.errors import TimedOut
+from golden.waiting import Deadline
+from golden_hyperv.remoting import LinkLost, RemoteError, Secret, Session, WsmanLogin, open_session
+from golden_hyperv.remoting.bulk import PIECE
+from tests.peers.hyperv.peer import Peer
+
+DATA = random.Random(7).randbytes(2 * PIECE + 4321)
+NAMES = ["plain.bin", "it's $(odd) é [x] `n ; & %TEMP%.bin"]
+
+
+def opened(peer: Peer) -> Session:
+    return open_session(WsmanLogin(peer.host, peer.port, peer.user, Secret(peer.password), ca_file=str(peer.ca)))
+
+
+@pytest.fixture(scope="module")
+def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    with Peer(tmp_path_factory.mktemp("hyperv") / "hv") as peer:
+        yield peer
+
+
+@pytest.fixture(scope="module")
+def session(peer: Peer) -> Iterator[Session]:
+    session = opened(peer)
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def folder(peer: Peer, request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
+    """An empty folder, as the host names it and as it is."""
+    name = f"C:\\golden\\{abs(hash(request.node.name))}"
+    place = peer.drive(name)
+    place.mkdir()
+    yield name, place
+    assert not [one.name for one in place.iterdir() if ".part" in one.name], "something was left beside a file"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_arrives_and_comes_back_as_it_was(session: Session, folder: tuple[str, Path], name: str) -> None:
+    """In pieces; the hash is of what is there; progress is told to the end."""
+    windows, place = folder
+    seen: list[tuple[int, int]] = []
+    path = f"{windows}\\{name}"
+    digest = session.put(io.BytesIO(DATA), path, told=lambda done, total: seen.append((done, total)))
+    assert digest == hashlib.sha256(DATA).hexdigest()
+    assert [one.read_bytes() for one in place.iterdir()] == [DATA]
+    assert seen[-1] == (len(DATA), len(DATA))
+    assert len(seen) == 3
+    assert session.get(path) == DATA
+    assert b"".join(session.pieces(path, 5, PIECE + 1)) == DATA[5 : PIECE + 6]
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE, PIECE + 1])
+def test_files_of_any_size_arrive(session: Session, folder: tuple[str, Path], size: int) -> None:
+    """Empty ones and those that end where a piece ends."""
+    windows, place = folder
+    session.put(io.BytesIO(DATA[:size]), f"{windows}\\x")
+    assert (place / "x").read_bytes() == DATA[:size]
+    assert session.get(f"{windows}\\x") == DATA[:size]
+    assert session.get(f"{windows}\\x", size, 10) == b""
+    assert session.get(f"{windows}\\x", size + 5) == b""
+    assert session.get(f"{windows}\\x", 0, 0) == b""
+
+
+def test_a_file_that_is_there_is_replaced_whole(session: Session, folder: tuple[str, Path]) -> None:
+    """Nobody sees half of the new one: it is written beside the old one."""
+    windows, place = folder
+    (place / "x").write_bytes(b"old")
+    there: list[bytes] = []
+    session.put(io.BytesIO(DATA), f"{windows}\\x", told=lambda *_: there.append((place / "x").read_bytes()))
+    assert set(there) == {b"old"}
+    assert (place / "x").read_bytes() == DATA
+
+
+def test_a_file_that_changed_on_the_way_is_refused(session: Session, folder: tuple[str, Path]) -> None:
+    """The host compares what lies there with what was sent; the old file stays, the new one goes."""
+    windows, place = folder
+    (place / "x").write_bytes(b"old")
+
+    def spoil(done: int, total: int) -> None:
+        (part,) = place.glob("x.*.part")
+        if done == total:
+            with part.open("r+b") as file:
+                file.write(b"spoiled")
+
+    with pytest.raises(RemoteError) as met:
+        session.put(io.BytesIO(DATA), f"{windows}\\x", told=spoil)
+    assert met.value.is_a("GoldenHashDiffers")
+    assert [one.read_bytes() for one in place.iterdir()] == [b"old"]
+
+
+def test_a_folder_that_is_not_there_is_told(session: Session, folder: tuple[str, Path]) -> None:
+    """For writing and for reading; the session goes on."""
+    windows, _ = folder
+    with pytest.raises(RemoteError) as met:
+        session.put(io.BytesIO(b"x"), f"{windows}\\nowhere\\x")
+    assert "DirectoryNotFoundException" in met.value.fqid
+    with pytest.raises(RemoteError) as met:
+        session.get(f"{windows}\\nothing")
+    assert "FileNotFoundException" in met.value.fqid
+    assert not session.is_lost
+
+
+def test_a_deadline_ends_a_transfer_and_nothing_stays(session: Session, folder: tuple[str, Path]) -> None:
+    """The old file is untouched."""
+    windows, place = folder
+    (place / "x").write_bytes(b"old")
+    with pytest.raises(TimedOut):
+        session.put(io.BytesIO(DATA), f"{windows}\\x", deadline=Deadline(0.01))
+    assert [one.read_bytes() for one in place.iterdir()] == [b"old"]
+    assert not session.is_lost
+
+
+def test_a_line_that_breaks_leaves_the_old_file(tmp_path: Path) -> None:
+    """What was begun lies beside it under a name of its own, and the next attempt does not stumble over it."""
+    with Peer(tmp_path / "hv") as peer:
+        session = opened(peer)
+        place = peer.drive("C:\\golden\\x")
+        place.write_bytes(b"old")
+        with pytest.raises(LinkLost):
+            session.put(io.BytesIO(DATA), "C:\\golden\\x", told=lambda *_: peer.kill_server())
+        assert place.read_bytes() == b"old"
+        session.close()
+        peer.start_server()
+        again = opened(peer)
+        again.put(io.BytesIO(DATA), "C:\\golden\\x")
+        assert place.read_bytes() == DATA
+        again.close()
+
+
+def test_quotas_of_the_host_are_read(session: Session) -> None:
+    """For preflight: what a shell may use, by Windows' own names."""
+    quotas = session.quotas()
+    assert int(quotas["MaxShellsPerUser"]) > 0
+    assert int(quotas["MaxMemoryPerShellMB"]) > 0
