@@ -22,6 +22,7 @@ from tests.peers.hyperv.journal import Request, read
 from tests.peers.hyperv.life import Child
 from tests.peers.hyperv.rules import Rule
 from tests.peers.hyperv.shape import Shape
+from tests.peers.hyperv.wire.sshd import SSHD, Sshd
 from tests.peers.vsphere.certificates import Authority
 
 
@@ -29,11 +30,12 @@ class Peer:
     """
     A running host. ``ca`` verifies its HTTPS, ``thumbprint`` is its certificate's SHA-1.
 
-    ``guest_user`` and ``guest_password`` are an administrator's in every guest. ``shape`` is ``shape.Shape``'s fields.
+    By SSH (``ssh_port``) ``ssh_user`` logs on with ``ssh_key``; ``known_hosts`` has the server's key. ``openssh`` False:
+    the host has none. ``guest_user`` and ``guest_password`` are an administrator's in every guest. ``shape`` is ``shape.Shape``'s fields.
     """
 
-    def __init__(self, folder: Path, **shape: Any) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, openssh: bool = True, **shape: Any) -> None:
+        self.folder, self._openssh = folder, openssh
         given = Shape(**shape)
         self.shape = replace(
             given,
@@ -45,11 +47,17 @@ class Peer:
         self.accounts = {self.shape.user: self.shape.password}
         self.vmms: Child | None = None
         self.server: Child | None = None
+        self.ssh: Sshd | None = None
         self.ca = folder / "ca.pem"
         self.thumbprint = ""
 
     user = property(lambda self: self.shape.user)
     password = property(lambda self: self.shape.password)
+    @property
+    def ssh_url(self) -> str:
+        """Where golden finds it by SSH."""
+        return f"hyperv+ssh://{self.ssh_user}@{self.host}:{self.ssh_port}"
+
     guest_user = property(lambda self: self.shape.guest_user)
     guest_password = property(lambda self: self.shape.guest_password)
 
@@ -69,6 +77,8 @@ class Peer:
         return self
 
     def __exit__(self, *over: object) -> None:
+        if self.ssh is not None:
+            self.ssh.stop()
         for each in (self.server, self.vmms):
             if each is not None:
                 each.end()
@@ -86,6 +96,47 @@ class Peer:
     def _start(self) -> None:
         self.vmms = Child("tests.peers.hyperv.host", str(self.folder), log=self.folder / "host.log")
         self.start_server()
+        if SSHD is not None and self._openssh:
+            self.ssh = Sshd(self.folder / "ssh", self.folder)
+            self.ssh.start()
+            self.ssh_port = self.ssh.port
+
+    @property
+    def ssh_user(self) -> str:
+        """Who logs on by SSH; a key, no password."""
+        assert self.ssh is not None, "there is no sshd on this computer"
+        return self.ssh.user
+
+    @property
+    def ssh_key(self) -> Path:
+        """The private key that lets in."""
+        assert self.ssh is not None, "there is no sshd on this computer"
+        return self.ssh.key
+
+    @property
+    def known_hosts(self) -> Path:
+        """The SSH server's own key."""
+        assert self.ssh is not None, "there is no sshd on this computer"
+        return self.ssh.known_hosts
+
+    def restart_ssh(self) -> None:
+        """Every SSH session is cut, and the server comes back at the same address."""
+        assert self.ssh is not None, "there is no sshd on this computer"
+        self.ssh.stop()
+        self.ssh.start()
+
+    def crash(self) -> None:
+        """The power of the whole host is cut, and it comes back: machines are off, sessions and jobs are gone."""
+        assert self.vmms is not None
+        assert self.server is not None
+        if self.ssh is not None:
+            self.ssh.stop()
+        self.server.kill()
+        self.vmms.kill()
+        self.vmms = Child("tests.peers.hyperv.host", str(self.folder), log=self.folder / "host.log")
+        self.start_server()
+        if self.ssh is not None:
+            self.ssh.start()
 
     @property
     def world(self) -> Remote:
