@@ -5,9 +5,10 @@ param(
 $ErrorActionPreference = 'Stop'
 foreach ($vm in @(Get-VM -Name $Name -ErrorAction SilentlyContinue)) {
     if ($vm.Name -eq $Name) {
-        $security = Get-VMSecurity -VM $vm
+        $security = $null
         $firmware = $null
         if ($vm.Generation -eq 2) {
+            $security = Get-VMSecurity -VM $vm
             $firmware = Get-VMFirmware -VM $vm
         }
         [pscustomobject]@{

@@ -94,7 +94,7 @@ def test_names_that_are_patterns_are_refused(opening: Opening) -> None:
 def test_hostile_names_go_and_come_unchanged(opening: Opening, peer: Peer) -> None:
     """A user's machine may be called anything that is no pattern."""
     name = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"\u00e9\u2019"
-    peer.seed(name, state=None, folder="C:\\VMs\\hostile")
+    peer.world.change(peer.seed("renamed", state=None).id, name=name)
     assert opening().examine(Origin("machine", name)).name == name
 
 
@@ -110,8 +110,10 @@ def test_disks_and_definitions_are_not_adopted(opening: Opening) -> None:
 def test_odd_machines_are_not_adopted(opening: Opening, peer: Peer, odd: str, finding: str) -> None:
     """Each with its own reason and a way to mend it."""
     disks = 2 if odd == "shared" else 1
-    where = peer.seed(f"odd-{odd}", state=None, odd=(odd,), disks=disks).name
-    hypervisor = opening()
+    seeded = peer.seed(f"odd-{odd}", state=None, odd=(odd,) if odd != "checkpoint" else (), disks=disks)
+    if odd == "checkpoint":
+        peer.world.checkpoint(seeded.id, "before the update")
+    where, hypervisor = seeded.name, opening()
     assert finding in ids(hypervisor, where)
     with refused_to_adopt(hypervisor, "odd"):
         adopted(hypervisor, "odd", where)
