@@ -75,6 +75,14 @@ def image_told(project: Project, image: Image) -> dict[str, Any]:
     return {**_image_told(plain(image)), "publications": published}
 
 
+def warned(project: Project, job: str) -> list[dict[str, Any]]:
+    """What libraries warned of while a job published, by library: for whoever deploys its images."""
+    from golden.procedures.publish import WARNINGS
+
+    kept = [e for e in entries(project.database, job) if e.kind == "done" and e.name.startswith(WARNINGS)]
+    return [{"library": e.name.removeprefix(WARNINGS), **plain(one)} for e in kept for one in e.value]
+
+
 def told_plainly(noun: Any) -> Any:
     """Any noun for programs."""
     return plain(noun)

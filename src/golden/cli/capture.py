@@ -52,8 +52,9 @@ def capture(
             return
         orders.keep_payloads(project, plan.sources)
         job, image, took = work.do(talk, project, "capture", order, on_error)
-        data = moves.image_told(project, image)
+        data = {**moves.image_told(project, image), "warnings": moves.warned(project, job)}
     talk.tell("image", {**data, "job": job, "seconds": round(took, 3)}, _lines(talk, data, took))
+    _warn(talk, data["warnings"])
     name = f"{image.reference}@i{image.number}"
     if image.seal == "none":
         talk.say("", f"next: golden publish {name} --to LIBRARY; it is not generalized, so no channel may name it")
@@ -80,8 +81,15 @@ def publish(
         order = orders.publish_order(project, image.reference, image.number, tuple(dict.fromkeys(to or ())))
         job, publications, _ = work.do(talk, project, "publish", order, on_error)
         data = [moves.told_plainly(one) for one in publications]
+        warnings = moves.warned(project, job)
     lines = [f"{talk.paint(one['library'], 'bold')}  {one['name']}  {one['where']}" for one in data]
-    talk.tell("publications", {"publications": data, "job": job}, lines)
+    talk.tell("publications", {"publications": data, "job": job, "warnings": warnings}, lines)
+    _warn(talk, warnings)
+
+
+def _warn(talk: Talk, warnings: list[dict[str, Any]]) -> None:
+    for one in warnings:
+        talk.warn(f"{one['library']}: {one['sentence']}" + (f" ({one['fix']})" if one["fix"] else ""))
 
 
 def _lines(talk: Talk, data: dict[str, Any], took: float) -> Iterator[str]:

@@ -13,6 +13,9 @@ OnError = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Look at everything, do nothing.")]
 Message = Annotated[str, typer.Option("--message", "-m", "--reason", metavar="TEXT", help="Why, for golden log.")]
 Libraries = Annotated[list[str] | None, typer.Option("--to", metavar="LIBRARY", help="May be given several times.")]
+Shelf = Annotated[
+    str | None, typer.Option("--library", metavar="NAME", help="What is published there.", show_default=False)
+]
 Address = Annotated[
     str | None,
     typer.Argument(metavar="[REF[@vN|@iN|@CHANNEL]]", help="Nothing means the only reference.", show_default=False),

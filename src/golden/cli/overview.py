@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from golden.app import reading
 from golden.cli import open_project
 from golden.cli.human import age, columns, size
 from golden.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from golden.cli.options import Shelf
 
 _HEAD = ("REFERENCE", "HEAD", "STATE", "VERSIONS", "IMAGES", "CHANNELS", "SIZE", "CHANGED", "JOBS")
 
@@ -24,12 +27,15 @@ def status(talk: Talk) -> None:
     talk.tell("status", data, _status(talk, data))
 
 
-def list_(talk: Talk) -> None:
+def list_(talk: Talk, library: Shelf = None) -> None:
     """
-    The names of the references, one a line.
+    The names of the references, one a line; with --library what is published there, as the library itself tells it.
 
-    Example: golden list
+    Example: golden list --library shelf
     """
+    if library is not None:
+        _shelf(talk, library)
+        return
     with open_project.reading() as project:
         data = reading.status(project)
     if not data["references"] and not talk.for_programs:
@@ -37,6 +43,23 @@ def list_(talk: Talk) -> None:
     names = [reference["name"] for reference in data["references"]]
     keys = ("name", "head", "os", "endpoint", "created")
     talk.tell("list", {"references": [{key: one[key] for key in keys} for one in data["references"]]}, names)
+
+
+def _shelf(talk: Talk, name: str) -> None:
+    with open_project.reading() as project:
+        from golden.app import shelves
+        from golden.cli.steps import shown
+
+        with shown(talk) as steps:
+            data = shelves.published(project, name, steps)
+    rows = [
+        (f"{one['reference']}@i{one['image']}", "retired" if one["retired"] else "current", size(one["size"]),
+         age(one["created"]), one["where"])
+        for one in data["publications"]
+    ]  # fmt: skip
+    if not rows:
+        talk.say(f"Nothing of golden's is published in {name} yet: golden publish --to {name}")
+    talk.tell("library", data, columns(rows, right=frozenset({2})))
 
 
 def job_line(talk: Talk, job: dict[str, Any]) -> Iterator[str]:

@@ -9,9 +9,12 @@ from typing import BinaryIO
 from golden.errors import GoldenError, LeaseLost, NotAble, NotFound, PartlyPublished, PolicyRefused, StateUnusable
 from golden.jobs import Job
 from golden.library import Library
-from golden.model import Form, Image, Publication, PublishOrder
+from golden.model import Finding, Form, Image, Publication, PublishOrder
 from golden.procedures.kinds import publication_key
 from golden.procedures.shop import Shop
+
+WARNINGS = "warnings of "
+"""Before a library's name, in the name of the step that keeps what its abilities warn of."""
 
 
 def publish(job: Job, shop: Shop, order: PublishOrder) -> tuple[Publication, ...]:
@@ -43,7 +46,14 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
         made = job.step(f"publish to {name}", put, shop, image, name, key)
         publication = job.step(f"record in {name}", shop.catalog.put_publication, made)
     job.step(f"retire in {name}", retire_others, shop, publication)
+    if found := warnings(shop.libraries(name), image):
+        job.step(f"{WARNINGS}{name}", tuple, found)
     return publication
+
+
+def warnings(library: Library, image: Image) -> tuple[Finding, ...]:
+    """What whoever deploys this image from there has to know."""
+    return tuple(finding for seal, finding in library.abilities.warnings if seal == image.seal)
 
 
 def put(shop: Shop, image: Image, name: str, key: str) -> Publication:

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from golden.errors import BadConfig, Conflict, NotFound, PolicyRefused, ProofFailed, Unreachable
 from golden.library import Library, LibraryAbilities, LibraryFactory
-from golden.model import Form, Image, Publication
+from golden.model import Finding, Form, Image, Publication, Severity
 from golden.provider import Endpoint, Scope
 from golden.testing.world import Raw, World
 from golden.waiting import Silent, Watcher
 
-ABILITIES = LibraryAbilities(forms=("qcow2",), seals=("sysprep", "linux", "none"), versioned=True)
+UNSEALED = Finding("not-generalized", Severity.WARNING, "every machine made from it is the same one", fix="seal it")
+ABILITIES = LibraryAbilities(
+    forms=("qcow2",), seals=("sysprep", "linux", "none"), versioned=True, warnings=(("none", UNSEALED),)
+)
 PIECE = 1 << 16
 
 

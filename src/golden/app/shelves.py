@@ -1,0 +1,31 @@
+"""Looking into a library: what it takes, what it warns of, and what is published there, as it tells itself."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+from golden import plugins
+from golden.app.project import Project
+from golden.codec import plain
+from golden.provider import Scope
+from golden.waiting import Watcher
+
+
+def published(project: Project, name: str, watcher: Watcher) -> dict[str, Any]:
+    """The library by name, for programs. NotFound where golden.toml has none; whatever opening it raises."""
+    place = project.settings.library(name)
+    scope = Scope("look", project.settings.state, watcher, project.settings.endpoint)
+    with closing(plugins.open_library(place, scope, project.settings.base)) as library:
+        able = library.abilities
+        found = sorted(library.list(), key=lambda one: (one.reference, one.image))
+    return {
+        "name": name,
+        "url": place.url,
+        "forms": list(able.forms),
+        "seals": list(able.seals),
+        "versioned": able.versioned,
+        "on_its_side": list(able.on_its_side),
+        "warnings": [{"seal": seal, **plain(finding)} for seal, finding in able.warnings],
+        "publications": [plain(one) for one in found],
+    }
