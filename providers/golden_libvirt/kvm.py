@@ -13,11 +13,12 @@ from golden.waiting import Deadline
 from golden_libvirt.record import write_json
 from golden_libvirt.tools import bound
 
+DEVICE = Path("/dev/kvm")
 LIMIT = 5.0
 """Seconds SeaBIOS gets for its first line; it takes milliseconds on a processor that works."""
 
 
-def verdict(state: Path) -> str:
+def verdict(state: Path, device: Path = DEVICE) -> str:
     """
     "" where KVM works, else one line that says why not. Tried once a boot and kept in ``state``.
 
@@ -32,7 +33,7 @@ def verdict(state: Path) -> str:
             return str(known["verdict"])
     except (OSError, ValueError, KeyError):
         pass
-    found = _try()
+    found = _try(device)
     state.mkdir(parents=True, exist_ok=True)
     write_json(note, {"boot": boot, "verdict": found})
     return found
@@ -45,11 +46,11 @@ def virt_type(state: Path, wanted: str | None) -> str:
     return "qemu" if verdict(state) else "kvm"
 
 
-def _try() -> str:
-    if not Path("/dev/kvm").exists():
-        return "there is no /dev/kvm"
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return "this user may not use /dev/kvm (group kvm)"
+def _try(device: Path) -> str:
+    if not device.exists():
+        return f"there is no {device}"
+    if not os.access(device, os.R_OK | os.W_OK):
+        return f"this user may not use {device} (group kvm)"
     program = shutil.which("qemu-system-x86_64")
     if program is None:
         return "qemu-system-x86_64 is not installed"
