@@ -127,16 +127,19 @@ class VsphereDesk(Desk):
 
 
 def check(
-    place: VsphereDesk, was: Before, *, versions: int = 0, images: int = 0, reference: str = "win2022"
+    place: VsphereDesk, was: Before, *others: str, versions: int = 0, images: int = 0, reference: str = "win2022"
 ) -> dict[str, Any]:
-    """So many more versions and images than before, those before as they were, and nothing else. The lineage."""
+    """
+    So many more versions and images than before, those before as they were, and nothing else but what the other
+    references of the project have. The lineage.
+    """
     log: dict[str, Any] = place.log(reference)
     assert len(log["versions"]) == len(was.versions) + versions
     assert len(log["images"]) == len(was.images) + images
     for version in log["versions"]:
         assert version["state"] == "VIRGIN"
         assert was.versions.get(version["number"], version["disks"]) == version["disks"]
-    place.assert_clean(reference)
+    place.assert_clean(reference, *others)
     place.does("verify", reference, "--deep")
     return log
 
