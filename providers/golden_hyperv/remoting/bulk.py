@@ -118,7 +118,15 @@ class Sftp:
                 done += len(data)
                 if told is not None:
                     told(done, max(total, done))
+        self._check(part, done)
         return digest.hexdigest()
+
+    def _check(self, part: str, size: int) -> None:
+        """Answers to writes that nobody waited for are lost, a full disk's among them (paramiko); the size tells."""
+        with _lines(part):
+            met = int(self._sftp.stat(far(part)).st_size or 0)
+        if met != size:
+            raise RemoteError(_file(part, "IOException", "WriteError", f"the host took {met} of {size} bytes"))
 
     def read(self, path: str, offset: int, size: int | None) -> Iterator[bytes]:
         """Windows of many requests at once."""

@@ -22,6 +22,7 @@ from golden_hyperv.remoting import (
     RemoteError,
     Secret,
     Session,
+    SshLogin,
     Warned,
     WsmanLogin,
     open_session,
@@ -43,6 +44,12 @@ def by_http(peer: Peer) -> Session:
     return open_session(WsmanLogin(peer.host, peer.http_port, peer.user, Secret(peer.password), tls=False))
 
 
+def by_ssh(peer: Peer) -> Session:
+    return open_session(
+        SshLogin(peer.host, peer.ssh_port, peer.ssh_user, key_file=str(peer.ssh_key), known_hosts=str(peer.known_hosts))
+    )
+
+
 def told(value: object) -> Command:
     return Command("Write-Output", {"InputObject": value})
 
@@ -61,7 +68,7 @@ def own(tmp_path: Path) -> Iterator[Peer]:
         yield peer
 
 
-@pytest.fixture(scope="module", params=[by_https, by_http], ids=["https", "http"])
+@pytest.fixture(scope="module", params=[by_https, by_http, by_ssh], ids=["https", "http", "ssh"])
 def session(request: pytest.FixtureRequest, peer: Peer) -> Iterator[Session]:
     session = request.param(peer)
     yield session
@@ -70,9 +77,9 @@ def session(request: pytest.FixtureRequest, peer: Peer) -> Iterator[Session]:
 
 def test_a_session_knows_its_host(session: Session) -> None:
     """Version, edition and Windows' build, without a further call."""
-    assert session.table.version[:2] == (5, 1)
-    assert session.table.edition == "Desktop"
-    assert session.table.os.startswith("10.0.")
+    expected = {"wsman": ((5, 1), "Desktop"), "ssh": ((7, 4), "Core")}[session.transport]
+    assert (session.table.version[:2], session.table.edition) == expected
+    assert "10.0." in session.table.os
     assert session.name.startswith("golden/")
 
 
@@ -191,13 +198,16 @@ def test_two_threads_take_turns(session: Session) -> None:
     assert sorted(got) == [[n] for n in range(6)]
 
 
-def test_every_pipeline_is_closed(session: Session, peer: Peer) -> None:
+@pytest.mark.parametrize("how", [by_https, by_http])
+def test_every_pipeline_is_closed(peer: Peer, how: Open) -> None:
     """One that is not keeps one of the shell's thousand places."""
+    session = how(peer)
     before = len(peer.requests("WSMan.Signal"))
     session.invoke(told(1))
     with pytest.raises(RemoteError):
         session.invoke(Command("Get-Nothing"))
     assert len(peer.requests("WSMan.Signal")) == before + 2
+    session.close()
 
 
 @pytest.mark.parametrize("how", [by_https, by_http])
@@ -220,13 +230,27 @@ def test_a_killed_service_is_a_lost_link_within_seconds(own: Peer, how: Open) ->
 
 
 @pytest.mark.parametrize("do", ["drop-before", "drop-after"])
-def test_a_dropped_answer_is_a_lost_link(own: Peer, do: str) -> None:
+@pytest.mark.parametrize("how", [by_https, by_ssh])
+def test_a_dropped_answer_is_a_lost_link(own: Peer, do: str, how: Open) -> None:
     """It is not asked again by itself: whether it was done is the caller's to find out."""
-    session = by_https(own)
+    session = how(own)
     own.rule("Write-Output", do)
     with pytest.raises(LinkLost):
         session.invoke(told(1))
     assert not own.unmet()
+    session.close()
+
+
+def test_a_server_of_ssh_that_ends_is_a_lost_link_within_seconds(own: Peer) -> None:
+    """And nothing of the session stays behind on the host."""
+    session = by_ssh(own)
+    threading.Timer(0.7, own.restart_ssh).start()
+    begun = time.monotonic()
+    with pytest.raises(LinkLost):
+        session.invoke(Command("Start-Sleep", {"Seconds": 60}))
+    assert time.monotonic() - begun < 5
+    with pytest.raises(LinkLost):
+        session.invoke(told(1))
     session.close()
 
 
