@@ -79,3 +79,16 @@ def test_a_person_is_asked_before_anything_goes(ref: Lab, answer: str, code: int
     assert on_terminal(ref, "prune", "--keep", "1", *more, answer=answer)[0] == code
     numbers = [version["number"] for version in ref.process("log", "-o", "json").data["versions"]]
     assert (2 in numbers) is left
+
+
+@pytest.mark.parametrize(("answer", "stays"), [("y\n", True), ("n\n", False)])
+def test_a_person_is_asked_whether_what_failed_is_to_stay(ref: Lab, answer: str, *, stays: bool) -> None:
+    """--on-error ask shows the error first; a yes leaves the clone and the job, which cancel takes away."""
+    code, said = on_terminal(ref, "update", "--add", "fails.inf", "--on-error", "ask", answer=answer)
+    assert code == 5
+    assert said.index("fails.inf") < said.index("Keep what was made")
+    machines = ref.world.read()["machines"]
+    assert len(machines) == (2 if stays else 1)
+    assert len(ref.process("status", "-o", "json").data["jobs"]) == int(stays)
+    assert ref.process("cancel", "-y").code == 0
+    assert len(ref.world.read()["machines"]) == 1
