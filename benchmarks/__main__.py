@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import check_offline, clones, explaining, inspection, lint, main_job, memory, status, vsphere
+from benchmarks import check_offline, clones, explaining, inspection, lint, main_job, memory, remoting, status, vsphere
 from benchmarks.row import Row
 
 ROWS: dict[str, Callable[[Path], Row]] = {
@@ -22,6 +22,8 @@ ROWS: dict[str, Callable[[Path], Row]] = {
     "explain": explaining.measure,
     "lint": lint.measure,
     "memory": memory.measure,
+    "hyperv-call": remoting.call,
+    "hyperv-copy": remoting.copy,
     "vsphere-find": vsphere.find,
     "vsphere-own": vsphere.own,
     "vsphere-job": vsphere.job,
