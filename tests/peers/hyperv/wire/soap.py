@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape
 
+from psrpcore import PSRPCoreError
+
 from tests.peers.hyperv.wire.shell import Shell
 
 NS = {
@@ -27,6 +29,9 @@ RUNNING = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/CommandState/
 
 NO_SUCH_SHELL, NO_DATA, TOO_MANY_SHELLS = 2150858843, 2150858793, 2150859173  # wsmerror.h
 NOT_DISCONNECTED, UNSUPPORTED, DENIED, NO_SUCH_CONFIGURATION = 2150858999, 2150858778, 5, 2150858811
+
+
+BAD_DATA = 2147942413  # ERROR_INVALID_DATA
 
 
 class Fault(Exception):
@@ -90,7 +95,10 @@ class Shells:
         verb = getattr(self, "_" + asked.action.lower(), None)
         if verb is None:
             raise Fault(UNSUPPORTED, f"The WS-Management service does not support the action {asked.action}.")
-        answered = verb(asked)
+        try:
+            answered = verb(asked)
+        except (ValueError, PSRPCoreError) as wrong:  # what no deserializer takes, such as an Int32 of 40 GiB
+            raise Fault(BAD_DATA, f"The data could not be read: {wrong}") from wrong
         assert isinstance(answered, str)
         return answered
 
