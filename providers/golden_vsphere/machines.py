@@ -26,6 +26,7 @@ STATE = (
     "config.hardware.device",
     "resourcePool",
     "runtime.consolidationNeeded",
+    "runtime.question",
 )
 
 

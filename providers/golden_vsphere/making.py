@@ -23,7 +23,7 @@ from golden_vsphere.inventory import checked
 from golden_vsphere.line import insisted
 from golden_vsphere.machines import Held, Machines
 from golden_vsphere.marking import Record
-from golden_vsphere.observing import Watch, come_to_rest, result_of
+from golden_vsphere.observing import QUESTION, Watch, asks, come_to_rest, result_of
 from golden_vsphere.room import Network, Store
 
 COPYING = 6 * 3600
@@ -240,7 +240,9 @@ class Maker:
                 raise
 
     def destroy(self, held: Held) -> None:
-        """Power off and take away with its own files; gone already is success."""
+        """Power off and take away with its own files; gone already is success. Conflict for a question of its own."""
+        if (question := held.seen.props.get(QUESTION)) is not None:
+            raise asks(question)  # Its task holds the machine, and would hold this one too.
         try:
             if not held.is_off:
                 self.power(held, on=False)

@@ -25,6 +25,8 @@ BREAKS = 5
 """Times in a row that the connection may break while waiting."""
 BACK = 60
 """Seconds a server may take to answer again after the connection broke."""
+CANCELING = 5
+"""Seconds a canceled task may take to end."""
 TASK = ("info.state", "info.error", "info.result")
 """Never ``info.entity``: older simulators send a kind of it that cannot be decoded (facts 1)."""
 OVER = ("success", "error")
@@ -125,11 +127,7 @@ class Watch:
                 state.update({change.name: change.val for change in changed.changeSet})
         for state in self.states.values():
             if (question := state.get(QUESTION)) is not None:
-                raise Conflict(
-                    "the machine has a question and waits for its answer",
-                    details=" ".join(str(question.text).split()),
-                    hint="answer it in vSphere's client, then the same command again",
-                )
+                raise asks(question)
 
     def _told(self) -> str | None:
         told = {
@@ -138,9 +136,19 @@ class Watch:
         return "; ".join(f"{path} is {value}" for path, value in sorted(told.items())) or None
 
 
+def asks(question: Any) -> Conflict:
+    """The error for a machine's question, with its words."""
+    return Conflict(
+        "the machine has a question and waits for its answer",
+        details=" ".join(str(question.text).split()),
+        hint="answer it in vSphere's client, then the same command again",
+    )
+
+
 def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Watcher, machine: Any = None) -> Any:
     """
-    A task's result once it is over; raises its fault. ``machine`` is watched for a question meanwhile.
+    A task's result once it is over; raises its fault. ``machine`` is watched for a question meanwhile, and a task that
+    waits on one is canceled: it would keep the machine from being taken away.
 
     Only machines that this task does not take away can be watched with it.
     """
@@ -153,10 +161,26 @@ def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Wat
         states.update(seen.get(str(task._moId), {}))
         return True if str(states.get("info.state")) in OVER else None
 
-    Watch(line, targets, watcher).until(what, over, deadline)
+    try:
+        Watch(line, targets, watcher).until(what, over, deadline)
+    except Conflict:
+        _cancel(line, task, watcher)
+        raise
     if str(states["info.state"]) == "error":
         raise states["info.error"]
     return states.get("info.result")
+
+
+def _cancel(line: Line, task: Any, watcher: Watcher) -> None:
+    """As far as vCenter lets golden cancel it; its question stays for people otherwise."""
+    moid = str(task._moId)
+
+    def is_over(states: dict[str, State]) -> bool | None:
+        return True if str(states.get(moid, {}).get("info.state")) in OVER else None
+
+    with contextlib.suppress(Exception):
+        line.tell(task.CancelTask)
+        Watch(line, [(task, ("info.state",))], watcher).until("the task to end", is_over, Deadline(CANCELING))
 
 
 def come_to_rest(line: Line, native: Any, what: str, deadline: Deadline, watcher: Watcher) -> None:

@@ -14,6 +14,7 @@ from golden.provider import Hypervisor, Scope
 from golden.waiting import Deadline
 from golden_vsphere import PROVIDER
 from tests.e2e.vsphere_bench import endpoint
+from tests.peers.vsphere.client import connected
 from tests.peers.vsphere.peer import Peer, vcenter
 from tests.peers.vsphere.upstream import value
 from tests.unit.vsphere.conftest import Opening
@@ -251,13 +252,33 @@ def test_a_right_that_is_missing_is_named_when_it_is_refused(peer: Peer, opening
 
 
 def test_a_question_of_the_machines_is_named(peer: Peer, opening: Opening, bare: str) -> None:
-    """Instead of waiting for ever."""
+    """Instead of waiting for ever; the task that waits is canceled, and the machine can be taken away."""
     hypervisor = opening()
     machine = adopted(hypervisor, "asks", bare)
     peer.rule("PowerOnVM_Task", "question", text="Did you move it or copy it?")
     with pytest.raises(Conflict, match="has a question") as caught:
         hypervisor.start(machine)
     assert caught.value.details == "Did you move it or copy it?"
+    gone(hypervisor, machine)
+    assert hypervisor.find("asks") is None
+
+
+def test_a_question_that_golden_cannot_cancel_is_named_again(peer: Peer, opening: Opening, bare: str) -> None:
+    """A machine that still asks is not taken away, and that is said at once; once it has its answer it goes."""
+    hypervisor = opening()
+    machine = adopted(hypervisor, "stubborn", bare)
+    peer.rule("PowerOnVM_Task", "question", text="Did you move it or copy it?")
+    detail = {"object": ("Task", "task-1"), "privilegeId": "Global.CancelTask"}
+    peer.rule("CancelTask", "fault", kind="NoPermission", detail=detail, times=0)
+    for act in (hypervisor.start, hypervisor.destroy):
+        with pytest.raises(Conflict, match="has a question"):
+            act(machine)
+    peer.world.rules.clear()
+    with connected(peer) as client:
+        native = client.machine(machine.id.partition(":")[0])
+        native.AnswerVM(client.read(native, "runtime.question")["runtime.question"].id, "0")
+        client.watch(native, ["runtime.powerState"], lambda told: told.get("runtime.powerState") == "poweredOn")
+    gone(hypervisor, machine)
 
 
 @pytest.fixture(scope="module")
