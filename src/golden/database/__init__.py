@@ -18,6 +18,13 @@ FILE = "golden.db"
 PATIENCE = 20.0
 """Seconds that a lock of another process's is waited for."""
 MIGRATIONS = Path(__file__).parent / "migrations"
+_VALUES = (
+    ("version", "record"),
+    ("image", "record"),
+    ("publication", "record"),
+    ("job", "instructions"),
+    ("entry", "value"),
+)
 
 Checkpoint = Callable[[str], None]
 
@@ -178,4 +185,14 @@ class Database:
                         execute(statement)
                 if number == 1:
                     execute("INSERT INTO installation VALUES (?)", (uuid.uuid4().hex,))
+                if number == 2:
+                    self._write_anew(execute)
                 execute(f"PRAGMA user_version = {number}")
+
+    def _write_anew(self, execute: Callable[..., sqlite3.Cursor]) -> None:
+        """Every value through ``places``."""
+        for table, column in _VALUES:
+            rows = execute(f"SELECT rowid, {column} FROM {table}").fetchall()  # noqa: S608
+            anew = [(self.places.text(self.places.value(text)), row) for row, text in rows if text is not None]
+            for values in anew:
+                execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", values)  # noqa: S608

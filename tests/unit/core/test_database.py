@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 import sys
@@ -107,3 +108,21 @@ def test_a_first_command_that_was_cut_off_left_no_state(tmp_path: Path) -> None:
     assert caught.value.hint == "golden init"
     Database(tmp_path, write=True).close()
     Database(tmp_path).close()
+
+
+def test_what_schema_1_wrote_is_written_anew_and_may_be_moved(tmp_path: Path) -> None:
+    """Absolute paths of an older golden follow the folder too, once a newer one has written there."""
+    state = tmp_path / "p" / "state"
+    database = Database(state, write=True)
+    with database.writing("as it was") as execute:
+        execute("INSERT INTO reference VALUES ('a', 'windows', 'local', 'now', 1, 1, 0)")
+        row = ("a", 1, None, "m", "VIRGIN", "now", "", 1, json.dumps({"path": f"{state}/x", "other": "/x"}))
+        execute("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        execute("PRAGMA user_version = 1")
+    database.close()
+    Database(state, write=True).close()
+    (tmp_path / "p").rename(tmp_path / "q")
+    moved = Database(tmp_path / "q" / "state")
+    ((text,),) = moved.rows("SELECT record FROM version")
+    assert moved.places.value(text) == {"path": str(tmp_path / "q/state/x"), "other": "/x"}
+    moved.close()

@@ -1,2 +1,2 @@
--- From here on paths below the state folder and the project's folder are written without them (database/places.py).
--- Records written before keep their absolute paths. An older golden could not read the new ones, and refuses.
+-- Paths below the state folder and the project's folder are written without them (database/places.py), so that both may
+-- be moved. What was written before is written anew in the same transaction. An older golden cannot read it and refuses.
