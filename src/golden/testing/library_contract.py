@@ -12,7 +12,7 @@ import multiprocessing
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
@@ -50,6 +50,14 @@ class OnItsSide(Protocol):
         """Whether a publish under that key, begun in another process, has asked for something and is not finished."""
 
 
+@runtime_checkable
+class OfItsKind(Protocol):
+    """What a bench has too whose library looks into what it is given, and refuses text in the place of an image."""
+
+    def content(self, reference: str, number: int) -> bytes:
+        """A real file of the library's first form, told apart by its number; the same each time."""
+
+
 @dataclass(slots=True)
 class LibraryGround:
     """Where promises are tried: one connection, and images nobody else has."""
@@ -72,7 +80,8 @@ class LibraryGround:
         self._serial += 1
         if isinstance(self.bench, OnItsSide):
             return self.bench.image(self.reference, self._serial)
-        return sample(self.reference, self._serial, self.library.abilities.forms[0], self.library.abilities.seals[0])
+        able = self.library.abilities
+        return sample(self.reference, self._serial, able.forms[0], able.seals[0], self.bench)
 
     def key(self, image: Image) -> str:
         """Its idempotency key."""
@@ -85,7 +94,11 @@ class LibraryGround:
 
     def publish(self, image: Image) -> Publication:
         """Publish an image under its key."""
-        return self.library.publish(image, image.artifact.forms[0], bytes_of(image), self.key(image))
+        return self.library.publish(image, image.artifact.forms[0], self.bytes_of(image), self.key(image))
+
+    def bytes_of(self, image: Image) -> AbstractContextManager[BinaryIO]:
+        """What is in it, to read."""
+        return bytes_of(image, self.bench)
 
     def ours(self) -> tuple[Publication, ...]:
         """What the library lists of this run."""
@@ -105,9 +118,9 @@ class LibraryGround:
         self._library = None
 
 
-def sample(reference: str, number: int, format: str, seal: str) -> Image:
-    """An image of a few hundred kilobytes that is told apart by its number."""
-    content = content_of(reference, number)
+def sample(reference: str, number: int, format: str, seal: str, bench: object = None) -> Image:
+    """An image of a few hundred kilobytes, or of the bench's own content, that is told apart by its number."""
+    content = content_of(reference, number, bench)
     form = Form(format, None, len(content), hashlib.sha256(content).hexdigest())
     facts = GuestFacts("linux", GuestState.SEALED, stand_in=True)
     proof = SealProof(seal, "disk", facts, (("state", "SEALED"),), LONG_AGO)
@@ -115,15 +128,17 @@ def sample(reference: str, number: int, format: str, seal: str) -> Image:
     return Image(reference, number, 1, seal, artifact, proof, LONG_AGO)
 
 
-def content_of(reference: str, number: int) -> bytes:
+def content_of(reference: str, number: int, bench: object = None) -> bytes:
     """The bytes of a sample."""
+    if isinstance(bench, OfItsKind):
+        return bench.content(reference, number)
     return f"{reference} {number}\n".encode() * 20_000
 
 
 @contextmanager
-def bytes_of(image: Image) -> Iterator[BinaryIO]:
+def bytes_of(image: Image, bench: object = None) -> Iterator[BinaryIO]:
     """The content of a sample, to read."""
-    yield io.BytesIO(content_of(image.reference, image.number))
+    yield io.BytesIO(content_of(image.reference, image.number, bench))
 
 
 def what_is_published_is_found(ground: LibraryGround) -> None:
@@ -163,7 +178,7 @@ def what_is_not_taken_is_refused(ground: LibraryGround) -> None:
     image = ground.image()
     odd = replace(image.artifact.forms[0], format="punched-cards")
     with refused(PolicyRefused, "a form that is not taken"):
-        ground.library.publish(image, odd, bytes_of(image), ground.key(image))
+        ground.library.publish(image, odd, ground.bytes_of(image), ground.key(image))
     with refused(PolicyRefused, "a seal that is not taken"):
         ground.publish(replace(image, seal="wax"))
     _nothing_is_there(ground, image)
@@ -175,7 +190,7 @@ def other_bytes_are_refused(ground: LibraryGround) -> None:
     form = image.artifact.forms[0]
     for wrong in (replace(form, sha256="0" * 64), replace(form, size=form.size + 1)):
         with refused(ProofFailed, "content that is not what was recorded"):
-            ground.library.publish(image, wrong, bytes_of(image), ground.key(image))
+            ground.library.publish(image, wrong, ground.bytes_of(image), ground.key(image))
         _nothing_is_there(ground, image)
     ground.library.verify(ground.publish(image))
 
@@ -186,7 +201,7 @@ def a_source_that_breaks_leaves_nothing(ground: LibraryGround) -> None:
     if image.artifact.forms[0].format in ground.library.abilities.on_its_side:
         return  # Nothing is read, so nothing breaks.
     with refused(GoldenError, "content that breaks"):
-        ground.library.publish(image, image.artifact.forms[0], _breaking(image), ground.key(image))
+        ground.library.publish(image, image.artifact.forms[0], _breaking(image, ground.bench), ground.key(image))
     _nothing_is_there(ground, image)
     ground.library.verify(ground.publish(image))
 
@@ -269,8 +284,8 @@ class BrokenSource(GoldenError):
 
 
 @contextmanager
-def _breaking(image: Image) -> Iterator[BinaryIO]:
-    yield _Breaks(content_of(image.reference, image.number))
+def _breaking(image: Image, bench: object) -> Iterator[BinaryIO]:
+    yield _Breaks(content_of(image.reference, image.number, bench))
 
 
 def _cut_off(bench: LibraryBench, image: Image, key: str) -> None:
@@ -302,7 +317,7 @@ def _publish_slowly(bench: LibraryBench, image: Image, key: str, begun: Any) -> 
 
     @contextmanager
     def slow() -> Iterator[BinaryIO]:
-        yield Slow(content_of(image.reference, image.number))
+        yield Slow(content_of(image.reference, image.number, bench))
 
     bench.open().publish(image, image.artifact.forms[0], slow(), key)
 

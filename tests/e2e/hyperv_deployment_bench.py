@@ -1,0 +1,79 @@
+"""Benches of the deployment services for the library contract, with real WIMs of a Windows that never was."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from golden.library import Library
+from golden.model import Publication
+from golden.plugins import open_library
+from golden.provider import Endpoint, Scope
+from golden.waiting import Silent, Watcher
+from tests.peers.hyperv.deployment import Wds
+from tests.unit.disk.disks import Windows
+
+WDS_URL = "wds:Golden%20images?endpoint=hv"
+
+
+@cache
+def _windows() -> bytes:
+    """A WIM of the smallest tree that says what Windows it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Windows().tree(Path(folder) / "tree")
+        target = Path(folder) / "windows.wim"
+        subprocess.run(["wimcapture", tree, target, "base", "--no-acls"], check=True, stdout=subprocess.DEVNULL)
+        return target.read_bytes()
+
+
+@dataclass(frozen=True)
+class WdsBench:
+    """An image group of the host's WDS. Plain values only."""
+
+    endpoint: Endpoint
+    state: Path
+    host: Path
+    """The peer's folder."""
+    url: str = WDS_URL
+    options: dict[str, str] = field(default_factory=dict)
+    name: str = "WDS"
+
+    def open(self, watcher: Watcher | None = None) -> Library:
+        """One more connection, by the entry points and the endpoint of golden.toml."""
+
+        def named(name: str) -> Endpoint:
+            assert name == "hv"
+            return self.endpoint
+
+        place = Endpoint("shelf", self.url, self.options)
+        return open_library(place, Scope("selftest", self.state, watcher or Silent(), named), self.state)
+
+    def content(self, reference: str, number: int) -> bytes:
+        """The WIM, with another name for its image; kept, as the same has to come each time."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        path = self.state / f"{reference}-{number}.wim"
+        if not path.exists():
+            new = path.with_suffix(".new")
+            new.write_bytes(_windows())
+            subprocess.run(["wiminfo", new, "1", f"{reference}-{number}"], check=True, stdout=subprocess.DEVNULL)
+            new.rename(path)
+        return path.read_bytes()
+
+    def damage(self, publication: Publication) -> bool:
+        """The image store's file is cut short."""
+        wds = Wds(self.host)
+        (found,) = [each for each in wds.read()["images"] if each["name"] == publication.name]
+        path = wds.store(found["group"], found["file"])
+        path.write_bytes(path.read_bytes()[:300])
+        return True
+
+    def left(self) -> list[str]:
+        """What a clean end leaves: nothing."""
+        deployments = self.host / "drives/C/golden/deployments"
+        files = [each.name for each in deployments.iterdir()] if deployments.exists() else []
+        state = json.loads((self.host / "wds.json").read_text())
+        return files + [each["name"] for each in state["images"]]
