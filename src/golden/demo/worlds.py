@@ -177,7 +177,7 @@ def _told(peer: subprocess.Popen[str], log: Path) -> dict[str, str]:
     for line in peer.stdout or ():
         first, _, rest = line.strip().partition(" ")
         if "://" in first:
-            told["url"] = first
+            told.setdefault("url", first)
         elif rest:
             told[first] = rest.split()[0].rstrip(",")
         if first == "machine":
