@@ -20,7 +20,9 @@ LOGIN = ("user", "auth", "password_env", "password_file", "keyring", "key_file",
 TRUST = ("ca_file", "thumbprint", "known_hosts_file", "host_key")
 PLACE = ("folder", "networks", "snapshot_depth", "node")
 GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
-OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST)
+SIDE = ("ssh_host_key", "ssh_known_hosts_file", "ssh_port", "ssh_user", "ssh_key_file", "ssh_key_passphrase_file")
+"""Of a WSMan endpoint: its host's OpenSSH, where large files go by SFTP, many times faster than through WSMan."""
+OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST, *SIDE)
 DEPTH = 10
 """Differencing disks on top of each other before golden makes a full clone; Hyper-V documents no limit."""
 DEEPEST = 30
@@ -105,7 +107,7 @@ def _check_key(url: str, key: str) -> None:
 
 
 _OF_SSH = ("key_file", "key_passphrase_file", "known_hosts_file", "host_key")
-_OF_WSMAN = ("auth", "ca_file", "thumbprint", "certificate_file", "certificate_key_file")
+_OF_WSMAN = ("auth", "ca_file", "thumbprint", "certificate_file", "certificate_key_file", *SIDE)
 
 
 def _check_transport(transport: str, options: dict[str, str]) -> None:

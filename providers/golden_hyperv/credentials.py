@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from golden.errors import BadConfig, NotAble
-from golden_hyperv.address import SSH, Address
+from golden_hyperv.address import SIDE, SSH, Address
 from golden_hyperv.remoting import Credential, Login, Secret, SshLogin, WsmanLogin
 
 PASSWORDS = ("password_env", "password_file", "keyring")
@@ -16,6 +16,44 @@ HINT = 'user = "HOST\\\\golden" and password_env, password_file or keyring'
 def login(address: Address) -> Login:
     """How to log in to the host. BadConfig where the options name no way in, or more than one."""
     return _ssh(address) if address.transport == SSH else _wsman(address)
+
+
+def side(address: Address) -> SshLogin | None:
+    """
+    The OpenSSH of a WSMan endpoint's host, for large files; None where no host key of it is named.
+
+    Its account is the endpoint's own unless ``ssh_user`` says otherwise; its password too where there is no key.
+    """
+    options = address.options
+    named = [key for key in SIDE if key in options]
+    if not named:
+        return None
+    if not (options.get("ssh_host_key") or options.get("ssh_known_hosts_file")):
+        raise BadConfig(
+            f"{named[0]} says nothing without the key of the host's SSH server",
+            hint=f'ssh_host_key = "ssh-ed25519 AAAA…", as ssh-keyscan {address.host} tells it',
+        )
+    port = options.get("ssh_port", "22")
+    if not port.isdigit() or not 1 <= int(port) <= 65535:
+        raise BadConfig(f"ssh_port is a number from 1 to 65535, not {port!r}")
+    user, key = options.get("ssh_user") or address.user, options.get("ssh_key_file", "")
+    if key:
+        _must_be_file(key, "the SSH key")
+    phrase = (
+        _read(options, "ssh_key_passphrase", "the passphrase of the SSH key")
+        if "ssh_key_passphrase_file" in options
+        else ""
+    )
+    return SshLogin(
+        host=address.host,
+        port=int(port),
+        user=user,
+        password=None if key else _password(options, "", user, f"the OpenSSH of {address.shown}"),
+        key_file=key,
+        key_password=Secret(phrase) if phrase else None,
+        host_key=options.get("ssh_host_key", ""),
+        known_hosts=options.get("ssh_known_hosts_file", ""),
+    )
 
 
 def _wsman(address: Address) -> WsmanLogin:

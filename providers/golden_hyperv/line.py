@@ -32,6 +32,7 @@ class Line:
         """Logs in. Unreachable, Refused, BadConfig."""
         self.address = address
         self._login = credentials.login(address)
+        self._side = credentials.side(address)
         self._job = job
         self._watcher = watcher or Silent()
         self._session: Session | None = None
@@ -45,7 +46,7 @@ class Line:
 
     def _open(self) -> Session:
         with translated(f"connecting to {self.address.shown}"):
-            return open_session(self._login, run=self._job)
+            return open_session(self._login, run=self._job, sftp=self._side)
 
     def session(self) -> Session:
         """The open one, or another."""
