@@ -10,6 +10,8 @@ from golden.provider import Hypervisor
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.conftest import Opening
 
+pytestmark = pytest.mark.slow
+
 MARK = Mark(Role.CLONE, "job-1", "win2022", "here")
 BASE = Snapshot("base", "v1")
 CHANGING = (
@@ -59,7 +61,7 @@ def nothing_left(peer: Peer, hypervisor: Hypervisor) -> None:
 
 
 @pytest.mark.parametrize("call", CHANGING)
-@pytest.mark.parametrize("do", ["drop-before", "drop-after"])
+@pytest.mark.parametrize("do", [pytest.param("drop-before", marks=pytest.mark.thorough), "drop-after"])
 def test_a_session_that_breaks_is_made_good(based: Peer, peer: Peer, opening: Opening, call: str, do: str) -> None:
     """Whether the work was done or not is looked for, not guessed."""
     hypervisor = opening()
