@@ -150,6 +150,8 @@ class Sending:
         if ntpath.basename(source.path).casefold() != file.casefold():
             raise Conflict(f"VMM would name the file {ntpath.basename(source.path)}, not {file}")
 
+        before = self.shelf.jobs(file)
+
         def sent() -> None:
             self.rest(intent)
             there = self.shelf.at(intent.target)
@@ -170,14 +172,14 @@ class Sending:
         try:
             insisted(sent)
         except RemoteError as error:
-            if told := self.shelf.failed(file):
+            if told := self.shelf.failed(file, before):
                 error.message = f"{error.message} {told}"
             raise
         made = self.shelf.refreshed(intent.target)
         if made is None:
             raise EndpointError(
                 f"VMM copied {file}, and does not know it in {self.shelf.share.path}",
-                details=self.shelf.failed(file) or None,
+                details=self.shelf.failed(file, before) or None,
                 hint="look at the jobs in the VMM console; then golden publish again",
             )
         return made

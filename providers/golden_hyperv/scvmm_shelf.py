@@ -101,7 +101,10 @@ class Shelf:
         """The same; VMM looks into the folder first where it knows nothing of it."""
         found = self.at(path)
         if found is None:
-            self.refresh()
+            try:
+                self.refresh()
+            except RemoteError as error:  # Who may import may not everywhere have a share looked into.
+                self.watcher.doing(f"warning: VMM does not look into {self.folder} for golden: {error.message}")
             found = self.at(path)
         return found
 
@@ -162,9 +165,13 @@ class Shelf:
             )
         return True
 
-    def failed(self, file: str) -> str:
-        """What VMM's own jobs say of a file that did not get there; empty where none says anything."""
-        jobs = [one for one in self._jobs(file) if one["Status"] == "Failed"]
+    def jobs(self, file: str) -> set[str]:
+        """Ids of VMM's jobs of the last hour about a file of that name."""
+        return {str(one["Id"]) for one in self._jobs(file)}
+
+    def failed(self, file: str, before: set[str]) -> str:
+        """What VMM's own jobs, but those before, say of a file that did not get there; empty where none says why."""
+        jobs = [one for one in self._jobs(file) if one["Status"] == "Failed" and str(one["Id"]) not in before]
         return "\n".join(
             " ".join(filter(None, (f"job {one['Name']}:", str(one["Problem"]), str(one["Action"]), f"({one['Code']})")))
             for one in jobs
