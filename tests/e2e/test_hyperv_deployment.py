@@ -1,0 +1,191 @@
+"""Deployment services under misfortune: lost answers, the wrong WIM, no room, no role, names that look like code."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from golden.errors import Conflict, EndpointError, GoldenError, NotAble, NotFound, PolicyRefused, ProofFailed, Refused
+from golden.library import Library
+from golden.model import GuestFacts, GuestState, Image
+from golden.testing.library_contract import bytes_of, sample
+from tests.e2e.hyperv_bench import endpoint
+from tests.e2e.hyperv_deployment_bench import WdsBench
+from tests.peers.hyperv.deployment import GROUP, Wds
+from tests.peers.hyperv.peer import Peer
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv deployment")]
+
+HOSTILE = "v1'; Remove-Item C_ -Recurse # $(calc) & é"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
+    """One host for the module."""
+    with Peer(tmp_path_factory.mktemp("hyperv") / "host") as peer:
+        yield peer
+
+
+@pytest.fixture
+def peer(shared: Peer) -> Iterator[Peer]:
+    """The host, with the role as it was installed, and nothing that goes wrong."""
+    shared.clear_rules()
+    Wds.install(shared.folder, groups=[GROUP, HOSTILE])
+    yield shared
+    shared.clear_rules()
+
+
+@pytest.fixture
+def bench(peer: Peer, tmp_path: Path) -> WdsBench:
+    """An image group of it."""
+    return WdsBench(endpoint(peer, tmp_path / "secrets"), tmp_path / "state", peer.folder)
+
+
+@pytest.fixture
+def library(bench: WdsBench) -> Iterator[Library]:
+    """A connection."""
+    opened = bench.open()
+    yield opened
+    opened.close()
+
+
+def image_of(bench: WdsBench, number: int = 1, **facts: str) -> Image:
+    """An image whose WIM is real."""
+    plain = sample("win2022", number, "wim", "sysprep", bench)
+    return replace(plain, proof=replace(plain.proof, facts=GuestFacts("windows", GuestState.SEALED, **facts)))
+
+
+def publish(library: Library, bench: WdsBench, image: Image) -> object:
+    """Under its key."""
+    return library.publish(image, image.artifact.forms[0], bytes_of(image, bench), f"shelf/{image.number}")
+
+
+@pytest.mark.parametrize("do", ["drop-before", "drop-after"])
+@pytest.mark.parametrize(
+    "call", ["Import-WdsInstallImage", "Get-WindowsImage", "Export-WdsInstallImage", "Get-WdsInstallImage"]
+)
+def test_a_lost_answer_costs_nothing(peer: Peer, bench: WdsBench, library: Library, call: str, do: str) -> None:
+    """What was asked for and not answered is looked for; there is one image in the end, finished."""
+    image = image_of(bench)
+    peer.rule(call, do)
+    published = publish(library, bench, image)
+    assert library.list() == (published,)
+    assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]  # type: ignore[attr-defined]
+    library.withdraw(published)  # type: ignore[arg-type]
+    assert bench.left() == []
+
+
+def test_a_wim_of_another_guest_is_refused_and_nothing_is_left(bench: WdsBench, library: Library) -> None:
+    """Architecture, edition and build have to be those of the guest that was captured."""
+    for wrong in ({"architecture": "arm64"}, {"edition": "Enterprise"}, {"build": "26100"}):
+        with pytest.raises(ProofFailed, match="not of the guest") as met:
+            publish(library, bench, image_of(bench, **wrong))
+        assert next(iter(wrong.values())) in (met.value.details or "")
+        assert bench.left() == []
+    right = image_of(bench, architecture="x86_64", edition="ServerStandard", build="20348")
+    library.withdraw(publish(library, bench, right))  # type: ignore[arg-type]
+
+
+def test_what_is_no_wim_is_refused_and_nothing_is_left(bench: WdsBench, library: Library) -> None:
+    """The host's own words, and no half publication."""
+    image = sample("win2022", 1, "wim", "sysprep")
+    with pytest.raises(GoldenError) as met:
+        library.publish(image, image.artifact.forms[0], bytes_of(image), "shelf/1")
+    assert met.value.details
+    assert bench.left() == []
+    assert library.list() == ()
+
+
+def test_a_store_without_room_is_refused_and_nothing_is_left(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """HRESULT 0x80070070, wherever it comes from."""
+    Wds.install(peer.folder, full=True)
+    with pytest.raises((Refused, EndpointError), match=r"room|did not work"):
+        publish(library, bench, image_of(bench))
+    assert bench.left() == []
+
+
+def test_somebody_elses_image_of_that_name_stays(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """golden has no record of it: Conflict, and it is not touched."""
+    image = image_of(bench)
+    published = publish(library, bench, image)
+    for record in (bench.host / "drives/C/golden/deployments").glob("*.golden.json"):
+        record.unlink()
+    with pytest.raises(Conflict, match="not this publication") as met:
+        publish(library, bench, image)
+    assert met.value.hint
+    assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]  # type: ignore[attr-defined]
+
+
+def test_an_image_that_somebody_took_away_is_published_again(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """What the service has not is neither found nor listed, whatever the record says."""
+    image = image_of(bench)
+    published = publish(library, bench, image)
+    with Wds(peer.folder).changed() as state:
+        state["images"].clear()
+    assert library.list() == ()
+    with pytest.raises(NotFound):
+        library.verify(published)  # type: ignore[arg-type]
+    publish(library, bench, image)
+    assert len(library.list()) == 1
+    library.withdraw(published)  # type: ignore[arg-type]
+    assert bench.left() == []
+
+
+def test_a_retired_image_is_not_offered_any_more(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """Disable-WdsInstallImage; the newer one stays as it is."""
+    old, new = (publish(library, bench, image_of(bench, number)) for number in (1, 2))
+    library.retire(old)  # type: ignore[arg-type]
+    state = {each["name"]: each["enabled"] for each in Wds(peer.folder).read()["images"]}
+    assert state == {old.name: False, new.name: True}  # type: ignore[attr-defined]
+    for one in (old, new):
+        library.withdraw(one)  # type: ignore[arg-type]
+    assert bench.left() == []
+
+
+def test_names_that_look_like_code_are_names(peer: Peer, bench: WdsBench) -> None:
+    """A group's name travels as a value: it is the group, and nothing of it is run."""
+    library = replace(bench, url=f"wds:{quote(HOSTILE)}?endpoint=hv").open()
+    published = publish(library, bench, image_of(bench))
+    assert [each["group"] for each in Wds(peer.folder).read()["images"]] == [HOSTILE]
+    assert published.where.startswith(HOSTILE)  # type: ignore[attr-defined]
+    assert bench.open().list() == ()
+    library.withdraw(published)  # type: ignore[arg-type]
+    library.close()
+    assert bench.left() == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "url", "error", "saying"),
+    [
+        (lambda peer: (peer.folder / "wds.json").unlink(), None, NotAble, "Install-WindowsFeature WDS"),
+        (lambda _: None, "wds:Nobody?endpoint=hv", NotFound, "New-WdsInstallImageGroup -Name 'Nobody'"),
+    ],
+    ids=["no role", "no group"],
+)
+def test_a_place_that_is_not_there_is_told_when_it_is_opened(
+    peer: Peer, bench: WdsBench, spoil: Callable[[Peer], object], url: str | None, error: type[GoldenError], saying: str
+) -> None:
+    """Before anything is sent, with what to type on that host."""
+    spoil(peer)
+    with pytest.raises(error) as met:
+        replace(bench, url=url or bench.url).open()
+    assert saying in (met.value.hint or "")
+
+
+def test_other_forms_are_refused_with_how_to_make_one(bench: WdsBench, library: Library) -> None:
+    """A VHDX is not taken here."""
+    image = sample("win2022", 1, "vhdx", "sysprep")
+    with pytest.raises(PolicyRefused) as met:
+        library.publish(image, image.artifact.forms[0], _nothing(), "shelf/1")
+    assert "--form wim" in (met.value.hint or "")
+
+
+@contextmanager
+def _nothing() -> Iterator[io.BytesIO]:
+    yield io.BytesIO()
