@@ -33,6 +33,7 @@ from golden_vsphere.line import Line, open_line
 from golden_vsphere.machines import Held, Machines
 from golden_vsphere.making import Maker, Order
 from golden_vsphere.points import Points
+from golden_vsphere.power_events import power_events
 from golden_vsphere.transfer import Transfers
 
 
@@ -302,6 +303,12 @@ class Vsphere:
     def console_picture(self, machine: Machine) -> bytes:
         """Not read yet: its only way leaves a file on the datastore."""
         raise NotAble(f"golden takes no picture of the screen of {machine.name} on vSphere")
+
+    def power_events(self, machine: Machine) -> tuple[str, ...]:
+        """As vCenter's event log has them."""
+        held = self.machines.get(machine)
+        with translated(f"asking what was done to {held.name}"):
+            return power_events(self.line, held.native)
 
     def communicator(self, machine: Machine) -> Communicator:
         """VMware's guest operations, with the account that golden.toml names."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from golden.waiting import Silent, Watcher
 
@@ -167,6 +167,17 @@ class FormKeeper(Protocol):
         """
         Have ``make`` write a form of a finished image into an empty folder (it says which file), and keep it with the
         image: its last form from then on, never a half one, and taken away with it. One that is there stays as it is.
+        """
+
+
+@runtime_checkable
+class PowerWitness(Protocol):
+    """What a Hypervisor may be besides, where its endpoint keeps a record of what was done to a machine's power."""
+
+    def power_events(self, machine: Machine) -> tuple[str, ...]:
+        """
+        ``on``, ``shut down`` (by the guest, before it is off), ``off`` and ``reset`` of this machine since it was made,
+        oldest first. Every power-on is in it; what else is missing tells nothing.
         """
 
 

@@ -69,6 +69,7 @@ def test_a_rehearsal_seals_a_clone_and_throws_it_away(place: VsphereDesk) -> Non
 def test_verify_says_what_was_really_read(place: VsphereDesk) -> None:
     """A version's disks are hashed over the datastore; of an image, whose bytes vCenter keeps, that is not claimed."""
     place.does("capture", "win2022", "--answer-file", "answers.xml", "--to", "templates")
+    assert ["power", "on, shut down, off"] in place.log()["images"][0]["proof"]["signals"]
     cheap = place.does("verify", "win2022").out
     assert "hashes every byte" in cheap
     version, image = place.does("verify", "win2022", "--deep").out.splitlines()
@@ -126,3 +127,16 @@ def test_an_endpoint_is_added_by_its_url(place: VsphereDesk) -> None:
     assert place.does("endpoint", "check", "whole", "-o", "json").data["findings"]
     place.does("endpoint", "remove", "whole")
     place.fails(2, "endpoint", "add", "leaky", "vsphere://golden:hunter2@vc/DC0", saying=("password",))
+
+
+def test_a_sealed_clone_that_somebody_starts_again_is_no_image(place: VsphereDesk) -> None:
+    """What was read in it before it went off says nothing of what came after: vCenter's events tell."""
+    before = place.names()
+    going = place.begin("capture", "win2022", "--answer-file", "answers.xml")
+    going.until_said("reading the seal inside the guest")
+    (clone,) = place.names() - before
+    place.note_start(clone)
+    ran = going.end()
+    assert ran.code == 7, ran.said
+    assert "was started again after its seal was read" in ran.err
+    assert place.names() == before

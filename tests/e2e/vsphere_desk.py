@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,17 @@ class VsphereDesk(Desk):
         """Somebody takes a machine or template away behind golden's back."""
         with connected(self.peer) as client:
             client.wait(client.machine(self.peer.machines()[name]).Destroy_Task())
+
+    def note_start(self, name: str) -> None:
+        """vCenter notes that a machine was switched on once more."""
+        with connected(self.peer) as client:
+            moid = self.peer.machines()[name]
+            argument = vim.event.VmEventArgument(name=name, vm=client.machine(moid))
+            host = vim.event.HostEventArgument(name="", host=vim.HostSystem("host-1", None))
+            event = vim.event.VmPoweredOnEvent(
+                key=0, chainId=0, createdTime=datetime.now(UTC), userName="", vm=argument, host=host, template=False
+            )
+            client.content.eventManager.PostEvent(event)
 
     def leaked(self) -> str:
         """The name of a clone with this project's mark, of a job that its records know nothing of."""

@@ -28,6 +28,7 @@ from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
 from golden.procedures.publish import publish_all
 from golden.procedures.shop import Shop
+from golden.provider import PowerWitness
 from golden.waiting import Deadline
 
 MAY_BE_GENERALIZED = {Role.CAPTURE, Role.REHEARSAL}
@@ -95,6 +96,8 @@ def generalize(shop: Shop, machine: Machine, order: CaptureOrder, version: Versi
         found, fixed = ask(shop, session, wanted, looked, deadline)
         refuse_errors(shop, found, f"{version.reference}@v{version.number}")
         sealing = seal(shop, session, machine, order, version)
+    if sealing.proof is not None:
+        sealing = replace(sealing, proof=witnessed(shop, machine, sealing.proof))
     return replace(sealing, notes=(*fixed, *sealing.notes), findings=found.findings)
 
 
@@ -111,6 +114,19 @@ def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, ve
     shop.watcher.doing("reading the seal inside the guest, since its disk cannot be read from outside")
     proof = family.prove_sealed(Running(session, deadline), order.seal, order.answer_file)
     return replace(sealing, proof=proof)
+
+
+def witnessed(shop: Shop, machine: Machine, proof: SealProof) -> SealProof:
+    """
+    With the order of the clone's power events, where its endpoint keeps them. ProofFailed where it was started again:
+    what was read in the guest before it switched itself off says nothing of what came after.
+    """
+    if not isinstance(shop.hypervisor, PowerWitness):
+        return proof
+    events = shop.hypervisor.power_events(machine)
+    if events.count("on") > 1:
+        raise ProofFailed(f"{machine.name} was started again after its seal was read", details=", ".join(events))
+    return replace(proof, signals=(*proof.signals, ("power", ", ".join(events)))) if events else proof
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:
