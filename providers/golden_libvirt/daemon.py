@@ -228,7 +228,7 @@ class Daemon:
         text = definition_bytes(self.line, self._got(parent.name))
         domain = definition.clean(definition.parse(text, parent.name), name, entry.uuid, self._options.get("virt_type"))
         if options.network is not None:
-            definition.connect(domain, options.network)
+            network.connect(domain, options.network)
         extras = tuple(extra for _, extra in EXTRAS if self.pool.find(f"{parent.name}.{extra}") is not None)
         entry = self._begin(entry, domain, extras)
         for below, disk in zip(parent.disks, disks, strict=True):

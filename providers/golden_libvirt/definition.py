@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import copy
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from golden.errors import BadConfig
-from golden.model import Finding, Severity
+from golden_libvirt import network
 
-NAMESPACE = "urn:golden:libvirt:1"
 AGENT = "org.qemu.guest_agent.0"
 NVRAM = "nvram.fd"
 KERNEL, INITRD = "kernel", "initrd"
-ET.register_namespace("golden", NAMESPACE)
+ET.register_namespace("golden", network.NAMESPACE)
 ET.register_namespace("qemu", "http://libvirt.org/schemas/domain/qemu/1.0")
 
 _TUNING = ("title", "genid", "seclabel", "cputune", "numatune", "blkiotune", "memtune", "resource", "memoryBacking")
@@ -90,7 +88,7 @@ def for_disk(name: str, uuid: str, disk_format: str, hardware: Hardware) -> ET.E
     ET.SubElement(ET.SubElement(devices, "video"), "model", type="vga")
     ET.SubElement(devices, "memballoon", model="none")
     ensure_agent(devices)
-    remember_card(domain, "virtio" if virtio else "e1000e")
+    network.remember_card(domain, "virtio" if virtio else "e1000e")
     return domain
 
 
@@ -127,7 +125,7 @@ def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> 
     devices = domain.find("devices")
     if devices is None:
         devices = ET.SubElement(domain, "devices")
-    _remember_first_card(domain, devices)
+    network.remember_first_card(domain)
     for tag in (*_HOST_DEVICES, *_SCREENS):
         _drop(devices, tag)
     for alias in [(parent, child) for parent in devices.iter() for child in parent if child.tag == "alias"]:
@@ -224,42 +222,6 @@ def point(disk: ET.Element, file: str, disk_format: str) -> None:
         _drop(disk, "readonly")
 
 
-def remember_card(domain: ET.Element, model: str) -> None:
-    """Note which network card the guest has a driver for; clones get one only where a network is asked for."""
-    metadata = domain.find("metadata")
-    if metadata is None:
-        metadata = ET.SubElement(domain, "metadata")
-    _drop(metadata, f"{{{NAMESPACE}}}card")
-    ET.SubElement(metadata, f"{{{NAMESPACE}}}card", model=model)
-
-
-def _remember_first_card(domain: ET.Element, devices: ET.Element) -> None:
-    model = devices.find("interface/model")
-    if model is not None and model.get("type"):
-        remember_card(domain, str(model.get("type")))
-
-
-def connect(domain: ET.Element, network: str) -> None:
-    """A network card with a fresh address; ``user`` is QEMU's own network, anything else a network of libvirt's."""
-    card = domain.find(f"metadata/{{{NAMESPACE}}}card")
-    devices = domain.find("devices")
-    if devices is None:
-        return
-    interface = ET.SubElement(devices, "interface", type="user" if network == "user" else "network")
-    if network != "user":
-        ET.SubElement(interface, "source", network=network)
-    tail = ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3))
-    ET.SubElement(interface, "mac", address=f"52:54:00:{tail}")
-    ET.SubElement(interface, "model", type="e1000e" if card is None else card.get("model", "e1000e"))
-
-
-def disconnect(domain: ET.Element) -> None:
-    """No network card any more."""
-    devices = domain.find("devices")
-    if devices is not None:
-        _drop(devices, "interface")
-
-
 def complete(stored: ET.Element, folder: str, socket: str) -> str:
     """What libvirt is given at a start: every file of the machine's with its whole path, and the agent's socket."""
     domain = copy.deepcopy(stored)
@@ -294,43 +256,6 @@ def nvram_of(domain: ET.Element) -> str | None:
 def has_tpm(domain: ET.Element) -> bool:
     """Whether the machine has a TPM that software emulates."""
     return domain.find("devices/tpm") is not None
-
-
-def oddities(domain: ET.Element) -> tuple[Finding, ...]:
-    """What forbids adopting this definition, and what a machine of golden's will not have."""
-    found = []
-    for disk in disks_of(domain):
-        target = disk.find("target")
-        name = target.get("dev", "?") if target is not None else "?"
-        if disk.find("shareable") is not None:
-            found.append(
-                _error("shared-disk", f"the disk {name} is shared with other machines", "take <shareable/> away")
-            )
-        if source_of(disk) is None:
-            kind = f"{disk.get('type', '?')} {disk.get('device', 'disk')}"
-            found.append(
-                _error("raw-host-disk", f"the disk {name} is no file ({kind})", "copy it to a qcow2 file first")
-            )
-        if disk.find("encryption") is not None or disk.find("source/encryption") is not None:
-            found.append(
-                _error("encrypted-disk", f"the disk {name} is encrypted by QEMU", "decrypt it with qemu-img convert")
-            )
-    if not disks_of(domain):
-        found.append(_error("no-disk", "the machine has no disk", ""))
-    for disk in domain.findall("devices/disk"):
-        if disk.get("device") == "lun":
-            found.append(
-                _error("raw-host-disk", "the machine has a raw SCSI device of the host's", "copy it to a file")
-            )
-    for tag, what in (("hostdev", "a device of the host's"), ("filesystem", "a shared folder of the host's")):
-        if domain.find(f"devices/{tag}") is not None:
-            sentence = f"the machine uses {what}; machines of golden's go without"
-            found.append(Finding(f"{tag}-left-out", Severity.WARNING, sentence))
-    return tuple(found)
-
-
-def _error(identifier: str, sentence: str, fix: str) -> Finding:
-    return Finding(identifier, Severity.ERROR, sentence, fix=fix)
 
 
 def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:

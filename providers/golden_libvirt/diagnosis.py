@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from golden.errors import GoldenError
 from golden.model import Finding, Severity
 from golden.provider import Endpoint, Scope
-from golden_libvirt import connection, embedded, kvm, origins, orphans
+from golden_libvirt import connection, embedded, kvm, origins, orphans, processes
 from golden_libvirt.address import Address, parse
 from golden_libvirt.pool import choose
 from golden_libvirt.store import Store
@@ -88,8 +88,8 @@ def _folders(address: Address, scope: Scope) -> Iterator[Finding]:
         return
     known = Store(state / "store")
     for root in base.roots():
-        for name in embedded.machines_in(root):
+        for name in processes.machines_in(root):
             if name not in known.names():
                 sentence = f"the machine {name} runs and golden's store does not know it"
-                pid = embedded.running(root, name)
+                pid = processes.running(root, name)
                 yield Finding("stray-machine", Severity.WARNING, sentence, str(root), f"kill {pid}")

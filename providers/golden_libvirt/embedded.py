@@ -19,10 +19,8 @@ from golden.errors import BadConfig, Conflict, StateUnusable, TimedOut
 from golden.waiting import Deadline, Waiting, Watcher
 from golden_libvirt import connection, orphans
 from golden_libvirt.faults import is_libvirt, of_libvirt, translated
-from golden_libvirt.processes import cut_power, end, in_use, machines_in, running
+from golden_libvirt.processes import in_use, machines_in
 from golden_libvirt.record import sync_folder
-
-__all__ = ["Base", "Root", "clear_left", "cut_power", "end", "in_use", "machines_in", "parent", "root_here", "running"]
 
 PATIENCE = 15
 """Seconds that a dying process is given to let go of its root."""

@@ -15,6 +15,7 @@ from golden.provider import Scope
 from golden_libvirt import definition, kvm, marking, origins
 from golden_libvirt.connection import Line
 from golden_libvirt.faults import NO_DOMAIN, code_of, translated
+from golden_libvirt.oddities import oddities
 from golden_libvirt.origins import Found
 from golden_libvirt.pool import Pool, by_path
 from golden_libvirt.reading import definition_bytes
@@ -54,7 +55,7 @@ def _without_tpm(found: Found) -> Found:
 
 def _look_through_volumes(line: Line, domain: ET.Element, power: Power) -> Found:
     """Where the daemon's files are not ours to read: what it tells of its volumes."""
-    problems = list(definition.oddities(domain))
+    problems = list(oddities(domain))
     if power is Power.ON:
         sentence = "the machine is running, so its disks cannot be copied in one piece"
         problems.insert(0, Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"))

@@ -13,6 +13,7 @@ from golden.model import Candidate, Finding, Origin, Power, Severity
 from golden_libvirt import definition
 from golden_libvirt.definition import Hardware
 from golden_libvirt.faults import of_system
+from golden_libvirt.oddities import oddities
 from golden_libvirt.serving import served
 from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info
 
@@ -70,7 +71,7 @@ def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF)
     """Look at the disks a definition names; relative ones count from ``base``."""
     sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
     found = look_at_disks(tuple(base / source for source in sources if source), domain)
-    problems = (*definition.oddities(domain), *found.problems)
+    problems = (*oddities(domain), *found.problems)
     if power is Power.ON:
         sentence = "the machine is running, so its disks cannot be copied in one piece"
         problems = (Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"), *problems)

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from golden.errors import BadConfig
-from golden_libvirt import definition
+from golden_libvirt import definition, network
+from golden_libvirt.oddities import oddities
 
 THEIRS = b"""<domain type='kvm' id='7' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>
 <name>theirs</name><uuid>8b1c2d3e-0000-4000-8000-000000000001</uuid><title>Web</title>
@@ -67,7 +68,7 @@ def test_a_card_is_there_only_where_a_network_is_asked_for_with_a_fresh_address(
     assert first.find("devices/interface") is None
     addresses = set()
     for domain in (first, second):
-        definition.connect(domain, "user")
+        network.connect(domain, "user")
         interface = domain.find("devices/interface")
         assert interface is not None
         assert interface.find("model").get("type") == "e1000"  # type: ignore[union-attr]
@@ -118,7 +119,7 @@ def test_what_cannot_be_copied_is_an_error_and_what_is_left_out_a_warning() -> N
     text = text.replace(
         b"<disk type='file' device='disk'><source file='/system.qcow2'/>", b"<disk type='block' device='disk'>"
     )
-    found = {finding.id: finding.severity.value for finding in definition.oddities(definition.parse(text, "x"))}
+    found = {finding.id: finding.severity.value for finding in oddities(definition.parse(text, "x"))}
     assert found["shared-disk"] == "error"
     assert found["raw-host-disk"] == "error"
     assert found["hostdev-left-out"] == "warning"

@@ -1,0 +1,45 @@
+"""What in a definition of the user's forbids adopting it, and what a machine of golden's will not have."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from golden.model import Finding, Severity
+from golden_libvirt.definition import disks_of, source_of
+
+
+def oddities(domain: ET.Element) -> tuple[Finding, ...]:
+    """What forbids adopting this definition, and what a machine of golden's will not have."""
+    found = []
+    for disk in disks_of(domain):
+        target = disk.find("target")
+        name = target.get("dev", "?") if target is not None else "?"
+        if disk.find("shareable") is not None:
+            found.append(
+                _error("shared-disk", f"the disk {name} is shared with other machines", "take <shareable/> away")
+            )
+        if source_of(disk) is None:
+            kind = f"{disk.get('type', '?')} {disk.get('device', 'disk')}"
+            found.append(
+                _error("raw-host-disk", f"the disk {name} is no file ({kind})", "copy it to a qcow2 file first")
+            )
+        if disk.find("encryption") is not None or disk.find("source/encryption") is not None:
+            found.append(
+                _error("encrypted-disk", f"the disk {name} is encrypted by QEMU", "decrypt it with qemu-img convert")
+            )
+    if not disks_of(domain):
+        found.append(_error("no-disk", "the machine has no disk", ""))
+    for disk in domain.findall("devices/disk"):
+        if disk.get("device") == "lun":
+            found.append(
+                _error("raw-host-disk", "the machine has a raw SCSI device of the host's", "copy it to a file")
+            )
+    for tag, what in (("hostdev", "a device of the host's"), ("filesystem", "a shared folder of the host's")):
+        if domain.find(f"devices/{tag}") is not None:
+            sentence = f"the machine uses {what}; machines of golden's go without"
+            found.append(Finding(f"{tag}-left-out", Severity.WARNING, sentence))
+    return tuple(found)
+
+
+def _error(identifier: str, sentence: str, fix: str) -> Finding:
+    return Finding(identifier, Severity.ERROR, sentence, fix=fix)
