@@ -38,7 +38,7 @@ def understood(place: Place, wanted: str) -> Iterator[None]:
 def of_vmm(place: Place, wanted: str, error: RemoteError) -> GoldenError | None:
     """The golden error for one of VMM's; None for one that is not VMM's own."""
     number, words = error.fqid.split(",", 1)[0], words_of(error)
-    if error.is_a(NO_COMMAND):
+    if error.is_a(NO_COMMAND) and "-SC" in f"{error.target} {error.message}":
         return no_console(place, words)
     if number == SILENT:
         return Unreachable(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from golden.errors import Conflict, NotAble, NotFound
 from golden.waiting import Deadline
@@ -130,7 +131,9 @@ class Vmm:
                 f"the VMM server {place.server} has no library share {place.share}"
                 + (f" on {place.options['library_server']}" if server else ""),
                 details=f"it has:\n{shown}" if there else "it shows this account none",
-                hint=f"like scvmm://{place.server}/{there[0].name}?endpoint={place.address.endpoint}" if there else "",
+                hint=f"like scvmm://{place.server}/{quote(there[0].name)}?endpoint={place.address.endpoint}"
+                if there
+                else "",
             )
         return found[0]
 

@@ -25,9 +25,10 @@ def test_what_a_library_warns_of_is_in_json_and_told(memory: Lab, golden: Golden
     assert (warning["library"], warning["id"], warning["severity"]) == ("memory", "not-generalized", "warning")
     captured = golden("capture", "--seal", "none", "--to", "memory", "-o", "json").data
     assert [one["id"] for one in captured["warnings"]] == ["not-generalized"]
-    assert "warning: memory: every machine made from it is the same one (seal it)" in golden(
-        "publish", "ref@i1", "--to", "memory"
-    ).err
+    assert (
+        "warning: memory: every machine made from it is the same one (seal it)"
+        in golden("publish", "ref@i1", "--to", "memory").err
+    )
     sealed = golden("capture", "--to", "memory", "-o", "json")
     assert (sealed.data["warnings"], "same one" in sealed.err) == ([], False)
 
