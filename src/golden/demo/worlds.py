@@ -73,7 +73,7 @@ password_file = "host/password"
 ca_file = "host/ca.pem"
 
 [libraries.vmm]
-url = "scvmm://localhost/MSSCVMMLibrary?endpoint=hv"
+url = "scvmm://vmm01.example.com/library/published?endpoint=hv"
 
 [references.{reference}.guest]
 account = "Administrator"

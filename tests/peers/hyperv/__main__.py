@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 from tests.peers.hyperv.peer import Peer
+from tests.peers.hyperv.vmm import Vmm
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
         print(f"{peer.url}\nuser {peer.user}, its password is in {peer.folder / 'password'}\nCA {peer.ca}", flush=True)
         if peer.ssh is not None:
             print(f"{peer.ssh_url}\nkey {peer.ssh_key}\nknown hosts {peer.known_hosts}", flush=True)
+        Vmm.install(peer)
         for name in given.seed:
             made = peer.seed(name)
             print(f"machine {made.name} {made.id} {made.disk}", flush=True)
