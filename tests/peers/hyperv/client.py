@@ -92,7 +92,7 @@ def plain(value: Any) -> Any:
     return {name: plain(each) for name, each in properties.items()}
 
 
-def wsman(peer: Peer, *, secure: bool = True, password: str = "", **more: Any) -> WSMan:  # noqa: S107
+def wsman(peer: Peer, *, secure: bool = True, password: str = "", **more: Any) -> WSMan:
     """A connection as pypsrp makes it."""
     about: dict[str, Any] = {"port": peer.port, "ssl": True, "cert_validation": str(peer.ca)}
     if not secure:

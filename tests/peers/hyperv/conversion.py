@@ -133,8 +133,10 @@ def _switch(value: Any) -> bool:
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool | int):
         return bool(value)
-    raise Refused(f'Cannot convert value "{type_name(value)}" to type "System.Boolean". '
-                  "Boolean parameters accept only Boolean values and numbers, such as $True, $False, 1 or 0.")  # fmt: skip
+    raise Refused(
+        f'Cannot convert value "{type_name(value)}" to type "System.Boolean". '
+        "Boolean parameters accept only Boolean values and numbers, such as $True, $False, 1 or 0."
+    )
 
 
 def _text(value: Any) -> str:

@@ -1,8 +1,9 @@
 """
 The file system that a session sees: Windows paths to places below a folder of the peer, whatever their case.
 
-On the host ``C:\\x`` is ``FOLDER/drives/C/x``, ``\\\\server\\share\\x`` is ``FOLDER/shares/server/share/x``, and a mounted
-disk is what ``mounts.json`` says, by drive letter, volume path or access path. In a guest ``C:\\x`` is a file of its tree.
+On the host ``C:\\x`` is ``FOLDER/drives/C/x``, ``\\\\server\\share\\x`` is ``FOLDER/shares/server/share/x``, and a
+mounted disk is what ``mounts.json`` says, by drive letter, volume path or access path. In a guest ``C:\\x`` is a file
+of its tree.
 A file without write permission is read-only; that is refused here, because the tests' user may be root.
 """
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +40,33 @@ def dies_with_parent() -> None:
 
 
 class Child:
-    """A process of ours; ``facts`` is what it told when it was ready."""
+    """A process of ours. Several may start at once: nobody waits until ``facts`` are asked for."""
 
     def __init__(self, module: str, *arguments: str, log: Path) -> None:
         path = os.pathsep.join([str(ROOT), str(ROOT / "src"), str(ROOT / "providers")])
         with log.open("ab") as errors:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                env={**os.environ, "PYTHONPATH": path}, cwd=ROOT, start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, "PYTHONPATH": path},
+                cwd=ROOT,
+                start_new_session=True,
+            )
+        self._module, self._log = module, log
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Wait for what it tells when it is ready; AssertionError with its log where it does not get there."""
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             self.process.wait()
-            raise AssertionError(f"{module} did not start:\n{log.read_text(errors='replace')[-3000:]}")
-        self.facts: dict[str, Any] = json.loads(line)
+            said = self._log.read_text(errors="replace")[-3000:]
+            raise AssertionError(f"{self._module} did not start:\n{said}")
+        told: dict[str, Any] = json.loads(line)
+        return told
 
     @property
     def pid(self) -> int:

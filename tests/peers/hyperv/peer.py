@@ -30,8 +30,9 @@ class Peer:
     """
     A running host. ``ca`` verifies its HTTPS, ``thumbprint`` is its certificate's SHA-1.
 
-    By SSH (``ssh_port``) ``ssh_user`` logs on with ``ssh_key``; ``known_hosts`` has the server's key. ``openssh`` False:
-    the host has none. ``guest_user`` and ``guest_password`` are an administrator's in every guest. ``shape`` is ``shape.Shape``'s fields.
+    By SSH (``ssh_port``) ``ssh_user`` logs on with ``ssh_key``; ``known_hosts`` has the server's key. ``openssh``
+    False: the host has none. ``guest_user`` and ``guest_password`` are an administrator's in every guest. ``shape``:
+    fields of ``shape.Shape``.
     """
 
     def __init__(self, folder: Path, *, openssh: bool = True, **shape: Any) -> None:
@@ -53,6 +54,7 @@ class Peer:
 
     user = property(lambda self: self.shape.user)
     password = property(lambda self: self.shape.password)
+
     @property
     def ssh_url(self) -> str:
         """Where golden finds it by SSH."""
@@ -96,6 +98,7 @@ class Peer:
     def _start(self) -> None:
         self.vmms = Child("tests.peers.hyperv.host", str(self.folder), log=self.folder / "host.log")
         self.start_server()
+        assert self.vmms.facts
         if SSHD is not None and self._openssh:
             self.ssh = Sshd(self.folder / "ssh", self.folder)
             self.ssh.start()
@@ -135,6 +138,7 @@ class Peer:
         self.vmms.kill()
         self.vmms = Child("tests.peers.hyperv.host", str(self.folder), log=self.folder / "host.log")
         self.start_server()
+        assert self.vmms.facts
         if self.ssh is not None:
             self.ssh.start()
 

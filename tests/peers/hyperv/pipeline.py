@@ -45,7 +45,7 @@ def _recorded(
 def _script(
     scope: Scope, text: str, named: list[tuple[str, Any]], positional: list[Any], piped: Iterable[Any] | None
 ) -> Iterator[Any]:
-    from tests.peers.hyperv.scripts import run_script  # noqa: PLC0415
+    from tests.peers.hyperv.scripts import run_script
 
     if piped is not None:
         raise Failure("The peer pipes nothing into scripts.", "NotModelled", "NotImplemented", terminating=True)

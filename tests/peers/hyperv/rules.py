@@ -17,8 +17,8 @@ class Rule:
     searched in the values given, a line each. It acts from the ``nth`` such call on, ``times`` times (0: for ever).
 
     ``do``: ``error`` (the command fails with ``text``, ``kind`` as FullyQualifiedErrorId, ``category``, ``exception``;
-    nothing is done), ``fault`` (a WSMan fault ``code``), ``delay`` (``seconds``), ``drop-before`` and ``drop-after`` (the
-    session is gone; the work is not done, or it is), ``kill-before`` and ``kill-after`` (the server's process is
+    nothing is done), ``fault`` (a WSMan fault ``code``), ``delay`` (``seconds``), ``drop-before`` and ``drop-after``
+    (the session is gone; the work is not done, or it is), ``kill-before`` and ``kill-after`` (the server's process is
     killed), ``disk-full`` (writes fail with 0x80070070).
     """
 

@@ -1,4 +1,4 @@
-"""Constant scripts, run by the interpreter of ``powershell/`` with the peer's commands and files, here or in a guest."""
+"""Constant scripts, run by the interpreter of ``powershell/`` with the peer's commands and files, here or in guests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,9 @@ def runner(scope: Scope) -> Runner:
 def run_script(scope: Scope, text: str, named: dict[str, Any], positional: list[Any]) -> Iterator[Any]:
     """What a script writes."""
     if positional:
-        raise Failure("The peer takes a script's parameters by name.", "NotModelled", "NotImplemented", terminating=True)
+        raise Failure(
+            "The peer takes a script's parameters by name.", "NotModelled", "NotImplemented", terminating=True
+        )
     yield from _refusing(runner(scope).run(text, named))
 
 

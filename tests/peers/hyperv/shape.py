@@ -18,9 +18,9 @@ class Shape:
     the module is not there. ``hidden``: commands this host does not have. ``shells`` and ``memory`` (MiB) are WinRM's
     quotas. ``free``: bytes left on C: (None: what is really free). ``nodes``: the cluster's, the first is this host.
     ``switches``: (name, Private|Internal|External). ``delegated``: sessions carry network credentials (CredSSP).
-    ``shares``: ``\\\\server\\share`` that exist. ``boot``: seconds from Start-VM to a heartbeat. ``lockout``: wrong guest
-    passwords until the account is locked. ``slow``: seconds that each Receive takes, one fragment each. ``rights``: what
-    the user may do, of ``hyper-v`` and ``files``. ``ps``: PowerShell's version behind SSH.
+    ``shares``: ``\\\\server\\share`` that exist. ``boot``: seconds from Start-VM to a heartbeat. ``lockout``: wrong
+    guest passwords until the account is locked. ``slow``: seconds that each Receive takes, one fragment each.
+    ``rights``: what the user may do, of ``hyper-v`` and ``files``. ``ps``: PowerShell's version behind SSH.
     """
 
     name: str = "HV1"

@@ -19,23 +19,42 @@ def machine(shape: Shape, about: dict[str, Any]) -> Thing:
     vm = uuid.UUID(about["id"])
     running = about["state"] == "Running"
     return Thing(
-        f"{NS}.VirtualMachine", f"{NS}.VirtualMachineBase", text=f"VirtualMachine (Name = '{about['name']}') "
-        f"[Id = '{vm}']", keep=about["id"],
-        Name=about["name"], VMName=about["name"], Id=vm, VMId=vm, State=o.VM_STATE[about["state"]],
-        Status=about["status"], Generation=about["generation"], Version="10.0", Notes=about["notes"],
-        Uptime=datetime.timedelta(seconds=about["uptime"]), ProcessorCount=Sized("Int64", about["processors"]),
-        MemoryStartup=Sized("Int64", about["memory"]), MemoryAssigned=Sized("Int64", about["memory"] if running else 0),
-        DynamicMemoryEnabled=about["dynamic_memory"], Path=about["path"], ConfigurationLocation=about["path"],
-        SnapshotFileLocation=about["path"], CheckpointType=o.CHECKPOINT_TYPE[about["checkpoint_type"]],
+        f"{NS}.VirtualMachine",
+        f"{NS}.VirtualMachineBase",
+        text=f"VirtualMachine (Name = '{about['name']}') [Id = '{vm}']",
+        keep=about["id"],
+        Name=about["name"],
+        VMName=about["name"],
+        Id=vm,
+        VMId=vm,
+        State=o.VM_STATE[about["state"]],
+        Status=about["status"],
+        Generation=about["generation"],
+        Version="10.0",
+        Notes=about["notes"],
+        Uptime=datetime.timedelta(seconds=about["uptime"]),
+        ProcessorCount=Sized("Int64", about["processors"]),
+        MemoryStartup=Sized("Int64", about["memory"]),
+        MemoryAssigned=Sized("Int64", about["memory"] if running else 0),
+        DynamicMemoryEnabled=about["dynamic_memory"],
+        Path=about["path"],
+        ConfigurationLocation=about["path"],
+        SnapshotFileLocation=about["path"],
+        CheckpointType=o.CHECKPOINT_TYPE[about["checkpoint_type"]],
         ParentCheckpointId=uuid.UUID(about["current"]) if about["current"] else None,
-        ParentCheckpointName=next((each["name"] for each in about["checkpoints"] if each["id"] == about["current"]), None),
+        ParentCheckpointName=next(
+            (each["name"] for each in about["checkpoints"] if each["id"] == about["current"]), None
+        ),
         AutomaticCheckpointsEnabled=about["automatic_checkpoints"],
         AutomaticStartAction=o.START_ACTION[about["automatic_start"]],
-        AutomaticStopAction=o.STOP_ACTION[about["automatic_stop"]], Heartbeat=heartbeat(about),
-        IsClustered=about["clustered"], ComputerName=shape.name, OperationalStatus=[o.STATUS.Ok],
+        AutomaticStopAction=o.STOP_ACTION[about["automatic_stop"]],
+        Heartbeat=heartbeat(about),
+        IsClustered=about["clustered"],
+        ComputerName=shape.name,
+        OperationalStatus=[o.STATUS.Ok],
         NetworkAdapters=[adapter(about, each) for each in about["adapters"]],
         HardDrives=[drive(about, each) for each in about["disks"]],
-    )  # fmt: skip
+    )
 
 
 def heartbeat(about: dict[str, Any]) -> o.Member | None:
@@ -56,12 +75,22 @@ def drive(about: dict[str, Any], disk: dict[str, Any]) -> Thing:
     """A HardDiskDrive."""
     where = f"{disk['type']} controller number {disk['number']} at location {disk['location']}"
     return Thing(
-        f"{NS}.HardDiskDrive", f"{NS}.Drive", f"{NS}.VMComponentObject", text=f"Hard Drive on {where}",
-        keep={"vm": about["id"], "disk": disk}, Name=f"Hard Drive on {where}", Path=disk["path"],
-        ControllerType=o.CONTROLLER[disk["type"]], ControllerNumber=disk["number"],
-        ControllerLocation=disk["location"], DiskNumber=None, SupportPersistentReservations=bool(disk.get("shared")),
-        PoolName="Primordial", Id=f"Microsoft:{about['id'].upper()}\\{disk['number']}\\{disk['location']}", **_of(about),
-    )  # fmt: skip
+        f"{NS}.HardDiskDrive",
+        f"{NS}.Drive",
+        f"{NS}.VMComponentObject",
+        text=f"Hard Drive on {where}",
+        keep={"vm": about["id"], "disk": disk},
+        Name=f"Hard Drive on {where}",
+        Path=disk["path"],
+        ControllerType=o.CONTROLLER[disk["type"]],
+        ControllerNumber=disk["number"],
+        ControllerLocation=disk["location"],
+        DiskNumber=None,
+        SupportPersistentReservations=bool(disk.get("shared")),
+        PoolName="Primordial",
+        Id=f"Microsoft:{about['id'].upper()}\\{disk['number']}\\{disk['location']}",
+        **_of(about),
+    )
 
 
 def adapter(about: dict[str, Any], card: dict[str, Any]) -> Thing:
@@ -115,21 +144,41 @@ def service(shape: Shape, about: dict[str, Any], key: str) -> Thing:
     on, up = about["services"][key], about["state"] == "Running"
     contact = "OK" if about.get("ready") else "No Contact"
     return Thing(
-        f"{NS}.VMIntegrationComponent", f"{NS}.VMComponentObject", text=name, keep={"vm": about["id"], "key": key},
-        Name=name, Enabled=on, Id=f"Microsoft:{about['id'].upper()}\\{key.upper()}",
-        PrimaryStatusDescription=contact if up and on else "", SecondaryStatusDescription="",
-        OperationalStatus=[o.STATUS.Ok if about.get("ready") else o.STATUS.NoContact] if up and on else [], **_of(about),
-    )  # fmt: skip
+        f"{NS}.VMIntegrationComponent",
+        f"{NS}.VMComponentObject",
+        text=name,
+        keep={"vm": about["id"], "key": key},
+        Name=name,
+        Enabled=on,
+        Id=f"Microsoft:{about['id'].upper()}\\{key.upper()}",
+        PrimaryStatusDescription=contact if up and on else "",
+        SecondaryStatusDescription="",
+        OperationalStatus=[o.STATUS.Ok if about.get("ready") else o.STATUS.NoContact] if up and on else [],
+        **_of(about),
+    )
 
 
 def vhd(windows: str, about: dict[str, Any]) -> Thing:
     """A VirtualHardDisk."""
     return Thing(
-        "Microsoft.Vhd.PowerShell.VirtualHardDisk", "Microsoft.Vhd.PowerShell.VHD", keep=windows,
-        ComputerName="", Path=windows, VhdFormat=o.VHD_FORMAT[about["format"]], VhdType=o.VHD_TYPE[about["type"]],
-        FileSize=Sized("UInt64", about["file"]), Size=Sized("UInt64", about["size"]), MinimumSize=None,
-        LogicalSectorSize=Sized("UInt32", about["logical"]), PhysicalSectorSize=Sized("UInt32", about["physical"]),
-        BlockSize=Sized("UInt32", about["block"]), ParentPath=about["parent"],
-        DiskIdentifier=str(about["id"]).upper(), FragmentationPercentage=0, Alignment=1, Attached=bool(about["attached"]),
-        DiskNumber=about["number"], Number=about["number"],
-    )  # fmt: skip
+        "Microsoft.Vhd.PowerShell.VirtualHardDisk",
+        "Microsoft.Vhd.PowerShell.VHD",
+        keep=windows,
+        ComputerName="",
+        Path=windows,
+        VhdFormat=o.VHD_FORMAT[about["format"]],
+        VhdType=o.VHD_TYPE[about["type"]],
+        FileSize=Sized("UInt64", about["file"]),
+        Size=Sized("UInt64", about["size"]),
+        MinimumSize=None,
+        LogicalSectorSize=Sized("UInt32", about["logical"]),
+        PhysicalSectorSize=Sized("UInt32", about["physical"]),
+        BlockSize=Sized("UInt32", about["block"]),
+        ParentPath=about["parent"],
+        DiskIdentifier=str(about["id"]).upper(),
+        FragmentationPercentage=0,
+        Alignment=1,
+        Attached=bool(about["attached"]),
+        DiskNumber=about["number"],
+        Number=about["number"],
+    )

@@ -77,7 +77,9 @@ def test_live_objects_flow_in_one_pipeline(run: Client, peer: Peer) -> None:
 def test_selected_properties_are_what_arrives(run: Client, peer: Peer) -> None:
     """Select-Object gives these and no others; enumerations are their names, objects below the first level are text."""
     peer.seed("chosen")
-    found = run("Get-VM", ("Select-Object", {"Property": ["Name", "State", "NetworkAdapters", "Nonsense"]}), Name="chosen")
+    found = run(
+        "Get-VM", ("Select-Object", {"Property": ["Name", "State", "NetworkAdapters", "Nonsense"]}), Name="chosen"
+    )
     assert found.one == {"Name": "chosen", "State": "Off", "NetworkAdapters": ["Network Adapter"], "Nonsense": None}
 
 

@@ -135,14 +135,15 @@ def test_what_the_disk_cmdlets_refuse(run: Client, peer: Peer) -> None:
 
 
 SETTING = (
-    '<INSTANCE CLASSNAME="Msvm_VirtualHardDiskSettingData"><PROPERTY NAME="Type" TYPE="uint16"><VALUE>3</VALUE></PROPERTY>'
+    '<INSTANCE CLASSNAME="Msvm_VirtualHardDiskSettingData">'
+    '<PROPERTY NAME="Type" TYPE="uint16"><VALUE>3</VALUE></PROPERTY>'
     '<PROPERTY NAME="Path" TYPE="string"><VALUE>{}</VALUE></PROPERTY></INSTANCE>'
 )
 
 
 def test_a_storage_job_outlives_the_server(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Begun by CIM, it goes on when the whole WinRM service is killed, and is found again by its id."""
-    from tests.peers.hyperv.client import connected  # noqa: PLC0415
+    from tests.peers.hyperv.client import connected
 
     with Peer(tmp_path_factory.mktemp("job") / "peer", openssh=False) as peer:
         made = peer.seed("job")

@@ -42,10 +42,17 @@ def test_a_machine_from_its_making_to_its_end(run: Client, peer: Peer) -> None:
     made = peer.seed("origin")
     child = "C:\\golden\\life.vhdx"
     run("New-VHD", Path=child, ParentPath=made.disk)
-    new = run("New-VM", Name="life", VHDPath=child, Generation=2, MemoryStartupBytes=4 << 30, Path="C:\\golden\\machines",
-              SwitchName="Isolated").one  # fmt: skip
+    new = run(
+        "New-VM",
+        Name="life",
+        VHDPath=child,
+        Generation=2,
+        MemoryStartupBytes=4 << 30,
+        Path="C:\\golden\\machines",
+        SwitchName="Isolated",
+    ).one
     assert (new["State"], new["Generation"], new["MemoryStartup"]) == ("Off", 2, 4 << 30)
-    notes = "v1'; Remove-Item C:\\ $(calc) \"é’"
+    notes = "v1'; Remove-Item C:\\ $(calc) \"é\u2019"
     assert not run("Set-VM", Name="life", Notes=notes, ProcessorCount=4, StaticMemory=True).errors
     assert run("Get-VM", Name="life").one["Notes"] == notes
     assert not run("Start-VM", Name="life").errors
@@ -89,7 +96,7 @@ def test_a_guest_switches_itself_off(run: Client, peer: Peer) -> None:
 
 
 def test_machines_outlive_the_server_and_not_the_host(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The WinRM service may die under a running machine; when the host's power is cut it is off and has what it wrote."""
+    """The WinRM service may die under a running machine; at a power cut of the host it is off, with what it wrote."""
     with Peer(tmp_path_factory.mktemp("life") / "peer", openssh=False) as peer:
         made = peer.seed("m")
         with suppress(WSManFaultError), connected(peer) as run:  # its shell goes with the server
@@ -186,7 +193,9 @@ def test_a_host_without_hyper_v_or_rights(tmp_path_factory: pytest.TempPathFacto
     """The module is missing: unknown commands; the rights are missing: access denied."""
     with Peer(tmp_path_factory.mktemp("none") / "peer", hyper_v=False, openssh=False) as peer, connected(peer) as run:
         assert run("Get-VM").fqid == "CommandNotFoundException"
-    with Peer(tmp_path_factory.mktemp("rights") / "peer", rights=("files",), openssh=False) as peer:
-        with connected(peer) as run:
-            met = run("Get-VM")
-            assert met.fqid.startswith("AccessDenied,") and "permission" in met.errors[0][1]
+    with (
+        Peer(tmp_path_factory.mktemp("rights") / "peer", rights=("files",), openssh=False) as peer,
+        connected(peer) as run,
+    ):
+        met = run("Get-VM")
+        assert met.fqid.startswith("AccessDenied,") and "permission" in met.errors[0][1]

@@ -14,7 +14,7 @@ from tests.peers.hyperv.client import Client, connected, wsman
 from tests.peers.hyperv.peer import Peer
 from tests.peers.hyperv.wire.soap import TOO_MANY_SHELLS
 
-HOSTILE = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é’_x000A_\n`"
+HOSTILE = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é\u2019_x000A_\n`"
 
 
 def test_the_same_session_over_tls_and_over_http_with_message_encryption(peer: Peer) -> None:
@@ -26,8 +26,9 @@ def test_the_same_session_over_tls_and_over_http_with_message_encryption(peer: P
 
 def test_http_without_encryption_is_refused(peer: Peer) -> None:
     """AllowUnencrypted is off, as it is by default."""
-    with pytest.raises(Exception, match="500|401|WSMan|HTTP"), RunspacePool(
-        wsman(peer, secure=False, encryption="never")
+    with (
+        pytest.raises(Exception, match=r"500|401|WSMan|HTTP"),
+        RunspacePool(wsman(peer, secure=False, encryption="never")),
     ):
         pass
 

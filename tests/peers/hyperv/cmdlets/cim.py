@@ -16,11 +16,11 @@ from tests.peers.hyperv.registry import Call, cmdlet
 INSTANCE = "Microsoft.Management.Infrastructure.CimInstance"
 EXCEPTION = "Microsoft.Management.Infrastructure.CimException"
 V2 = "root/virtualization/v2"
-SETTINGS = frozenset(
-    "Type Format Path ParentPath ParentTimestamp ParentIdentifier MaxInternalSize BlockSize LogicalSectorSize "
-    "PhysicalSectorSize VirtualDiskId DataAlignment PmemAddressAbstractionType IsPmemCompatible InstanceID Caption "
-    "Description ElementName".split()
-)
+SETTINGS = {
+    "Type", "Format", "Path", "ParentPath", "ParentTimestamp", "ParentIdentifier", "MaxInternalSize", "BlockSize",
+    "LogicalSectorSize", "PhysicalSectorSize", "VirtualDiskId", "DataAlignment", "PmemAddressAbstractionType",
+    "IsPmemCompatible", "InstanceID", "Caption", "Description", "ElementName",
+}  # fmt: skip
 """Properties of Msvm_VirtualHardDiskSettingData (learn.microsoft.com, hyperv_v2)."""
 KINDS = {"2": "Fixed", "3": "Dynamic", "4": "Differencing"}
 FAILED, INVALID = 32768, 32773

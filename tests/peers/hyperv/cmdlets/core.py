@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,40 +17,41 @@ from tests.peers.hyperv.registry import Call, cmdlet, is_pattern, matches
 @cmdlet("Select-Object", whole=True, everywhere=True)
 def select(call: Call) -> Iterator[Any]:
     """Properties, or one property's value, of some of the objects; nothing is read after the last one wanted."""
-    first, skip, last = call.get("First"), call.get("Skip", 0), call.get("Last")
-    rows: list[Any] = []
-    seen: set[str] = set()
-    given = 0
-    if first == 0:
+    rows = _rows(call)
+    last, skip = call.get("Last"), call.get("Skip", 0)
+    if last is not None:
+        kept = list(rows)
+        yield from kept[max(0, len(kept) - skip - last) : len(kept) - skip]
         return
+    first = call.get("First")
+    yield from itertools.islice(rows, skip, None if first is None else skip + first)
+
+
+def _rows(call: Call) -> Iterator[Any]:
+    seen: set[str] = set()
     for at, item in enumerate(call.input):
         if call.get("Index") is not None and at not in call.get("Index"):
             continue
-        if last is None and at < skip:
-            continue
         for made in _selected(call, item):
-            if call.switch("Unique"):
-                key = repr(made.properties) if isinstance(made, Thing) else str(made)
-                if key in seen:
-                    continue
+            key = repr(made.properties) if isinstance(made, Thing) else str(made)
+            if not call.switch("Unique") or key not in seen:
                 seen.add(key)
-            if last is None:
                 yield made
-            else:
-                rows.append(made)
-        given += 1
-        if first is not None and last is None and given >= first:
-            return
-    if last is not None:
-        yield from rows[max(0, len(rows) - skip - last) : len(rows) - skip if skip else None]
 
 
 def _selected(call: Call, item: Any) -> list[Any]:
     expand = call.get("ExpandProperty")
     if expand is not None:
         if not isinstance(item, Thing) or expand not in item:
-            call.error(Failure(f'Property "{expand}" cannot be found.', "ExpandPropertyNotFound", "InvalidArgument", item,
-                               "System.Management.Automation.PSArgumentException"))  # fmt: skip
+            call.error(
+                Failure(
+                    f'Property "{expand}" cannot be found.',
+                    "ExpandPropertyNotFound",
+                    "InvalidArgument",
+                    item,
+                    "System.Management.Automation.PSArgumentException",
+                )
+            )
             return []
         return listed(item[expand])
     wanted = call.get("Property")

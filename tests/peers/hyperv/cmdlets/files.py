@@ -140,15 +140,18 @@ def test_path(call: Call) -> Iterator[Any]:
     given = listed(call.get("LiteralPath") or call.get("Path"))
     for each in given:
         try:
-            found = [hit for _, hit in places(Call(call.command, call.set, {**call.given, _key(call): [each]}, call.scope,
-                                                   call.common), must=False)]  # fmt: skip
+            found = [
+                hit
+                for _, hit in places(
+                    Call(call.command, call.set, {**call.given, _key(call): [each]}, call.scope, call.common),
+                    must=False,
+                )
+            ]
         except Failure as wrong:
             if wrong.category == "PermissionDenied":
                 call.error(wrong)
             found = []
-        yield any(
-            hit.exists() and (kind == "any" or hit.is_dir() == (kind == "container")) for hit in found
-        )
+        yield any(hit.exists() and (kind == "any" or hit.is_dir() == (kind == "container")) for hit in found)
 
 
 def _key(call: Call) -> str:
@@ -207,8 +210,13 @@ def new_item(call: Call) -> Iterator[Any]:
                 raise Failure(f"The file '{windows}' already exists.", "NewItemIOError", "WriteError", windows,
                               "System.IO.IOException")  # fmt: skip
             if not found.parent.is_dir():
-                raise Failure(f"Could not find a part of the path '{windows}'.", "NewItemIOError", "WriteError", windows,
-                              "System.IO.DirectoryNotFoundException")  # fmt: skip
+                raise Failure(
+                    f"Could not find a part of the path '{windows}'.",
+                    "NewItemIOError",
+                    "WriteError",
+                    windows,
+                    "System.IO.DirectoryNotFoundException",
+                )
             found.write_text("" if call.get("Value") is None else str(call.get("Value")))
         yield item(found, windows)
 
@@ -225,8 +233,13 @@ def move_item(call: Call) -> Iterator[Any]:
         if call.files.read_only(windows) or call.files.read_only(wanted):
             raise denied(windows, "MoveFileInfoItemUnauthorizedAccessError")
         if target.exists() and (not call.switch("Force") or target.is_dir()):
-            raise Failure("Cannot create a file when that file already exists.", "MoveFileInfoItemIOError", "WriteError",
-                          windows, "System.IO.IOException")  # fmt: skip
+            raise Failure(
+                "Cannot create a file when that file already exists.",
+                "MoveFileInfoItemIOError",
+                "WriteError",
+                windows,
+                "System.IO.IOException",
+            )
         if not target.parent.is_dir():
             raise Failure("Could not find a part of the path.", "MoveFileInfoItemIOError", "WriteError", windows,
                           "System.IO.DirectoryNotFoundException")  # fmt: skip
@@ -254,13 +267,14 @@ def copy_item(call: Call) -> Iterator[Any]:
     """A file, or with -Recurse a folder."""
     if {"ToSession", "FromSession"} & set(call.given):
         raise Failure("The peer has no sessions to copy to.", "NotModelled", "NotImplemented", terminating=True)
-    for windows, found in places(call):
+    for _, found in places(call):
         wanted = call.get("Destination")
         target = call.files.path(wanted)
         if target.is_dir():
             target, wanted = target / found.name, f"{wanted}\\{found.name}"
-        if target.exists() and not call.switch("Force"):
+        if call.files.read_only(wanted) or not call.switch("Force"):
             call.files.writable(wanted, "CopyFileInfoItemUnauthorizedAccessError")
+        call.files.free(wanted, target)
         if found.is_dir():
             if call.switch("Recurse"):
                 shutil.copytree(found, target, dirs_exist_ok=True)
@@ -317,12 +331,19 @@ def get_file_hash(call: Call) -> Iterator[Any]:
         with found.open("rb") as file:
             while piece := file.read(1 << 20):
                 made.update(piece)
-        yield Thing("Microsoft.Powershell.Utility.FileHash", Algorithm=name, Hash=made.hexdigest().upper(), Path=windows)
+        yield Thing(
+            "Microsoft.Powershell.Utility.FileHash", Algorithm=name, Hash=made.hexdigest().upper(), Path=windows
+        )
 
 
 @cmdlet("Get-Acl", everywhere=True)
 def get_acl(call: Call) -> Iterator[Any]:
     """Who owns it; the peer keeps no access lists."""
     for windows, _ in places(call):
-        yield Thing("System.Security.AccessControl.FileSecurity", Path=windows, Owner="BUILTIN\\Administrators",
-                    AccessToString="BUILTIN\\Administrators Allow  FullControl", Sddl="O:BAG:SYD:AI(A;ID;FA;;;BA)")  # fmt: skip
+        yield Thing(
+            "System.Security.AccessControl.FileSecurity",
+            Path=windows,
+            Owner="BUILTIN\\Administrators",
+            AccessToString="BUILTIN\\Administrators Allow  FullControl",
+            Sddl="O:BAG:SYD:AI(A;ID;FA;;;BA)",
+        )

@@ -18,7 +18,7 @@ from tests.peers.hyperv.registry import Call, cmdlet
 @cmdlet("Invoke-Command", everywhere=True)
 def invoke_command(call: Call) -> Iterator[Any]:
     """A script block in a guest, by its machine's id or name."""
-    from tests.peers.hyperv.scripts import in_guest  # noqa: PLC0415
+    from tests.peers.hyperv.scripts import in_guest
 
     if call.set not in ("VMId", "VMName") or call.scope.place != "host":
         raise Failure("The peer runs script blocks in guests only.", "NotModelled", "NotImplemented", terminating=True)
@@ -104,8 +104,15 @@ def stop_process(call: Call) -> None:
     wanted = [each["Id"] for each in call.get("InputObject", [])] or call.get("Id")
     for each in wanted:
         if not call.host.guest_kill(call.scope.guest, each):
-            call.error(Failure(f"Cannot find a process with the process identifier {each}.", "NoProcessFoundForGivenId",
-                               "ObjectNotFound", each, "Microsoft.PowerShell.Commands.ProcessCommandException"))  # fmt: skip
+            call.error(
+                Failure(
+                    f"Cannot find a process with the process identifier {each}.",
+                    "NoProcessFoundForGivenId",
+                    "ObjectNotFound",
+                    each,
+                    "Microsoft.PowerShell.Commands.ProcessCommandException",
+                )
+            )
 
 
 @cmdlet("Get-Service", everywhere=True)
@@ -116,8 +123,15 @@ def get_service(call: Call) -> Iterator[Any]:
     for wanted in call.get("Name") or sorted(known):
         name = next((each for each in known if each.lower() == wanted.lower()), None)
         if name is None:
-            call.error(Failure(f"Cannot find any service with service name '{wanted}'.", "NoServiceFoundForGivenName",
-                               "ObjectNotFound", wanted, "Microsoft.PowerShell.Commands.ServiceCommandException"))  # fmt: skip
+            call.error(
+                Failure(
+                    f"Cannot find any service with service name '{wanted}'.",
+                    "NoServiceFoundForGivenName",
+                    "ObjectNotFound",
+                    wanted,
+                    "Microsoft.PowerShell.Commands.ServiceCommandException",
+                )
+            )
             continue
         yield Thing("System.ServiceProcess.ServiceController", text=name, Name=name, ServiceName=name,
                     Status=Member("System.ServiceProcess.ServiceControllerStatus", known[name], 4))  # fmt: skip

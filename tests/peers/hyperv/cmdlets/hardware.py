@@ -74,9 +74,12 @@ def set_drive(call: Call) -> Iterator[Any]:
     drives = [each.keep for each in listed(call.get("VMHardDiskDrive"))]
     if call.set == "VMName":
         drives = [
-            {"vm": about["id"], "disk": each} for about in found(call, "VMName") for each in about["disks"]
-            if each["number"] == call.get("ControllerNumber", 0) and each["location"] == call.get("ControllerLocation", 0)
-        ]  # fmt: skip
+            {"vm": about["id"], "disk": each}
+            for about in found(call, "VMName")
+            for each in about["disks"]
+            if each["number"] == call.get("ControllerNumber", 0)
+            and each["location"] == call.get("ControllerLocation", 0)
+        ]
     for keep in drives:
         about = call.host.machine(keep["vm"])
         off(about)
@@ -200,8 +203,13 @@ def cards(call: Call, names: str = "Name") -> list[tuple[dict[str, Any], dict[st
     if "VMNetworkAdapter" in call.given:
         keeps = [each.keep for each in listed(call.get("VMNetworkAdapter"))]
         machines = {each["vm"]: call.host.machine(each["vm"]) for each in keeps}
-        return [(machines[each["vm"]], next(card for card in machines[each["vm"]]["adapters"] if card["id"] == each["card"]))
-                for each in keeps]  # fmt: skip
+        return [
+            (
+                machines[each["vm"]],
+                next(card for card in machines[each["vm"]]["adapters"] if card["id"] == each["card"]),
+            )
+            for each in keeps
+        ]
     patterns = listed(call.get(names)) or ["*"]
     return [(about, each) for about in found(call, "VMName") for each in about["adapters"]
             if any(matches(pattern, each["name"]) for pattern in patterns)]  # fmt: skip
@@ -267,8 +275,14 @@ def get_service(call: Call) -> Iterator[Any]:
         for wanted in call.get("Name") or ["*"]:
             hit = [each for each in known if matches(wanted, each["Name"])]
             if not hit and not is_pattern(wanted):
-                call.error(virtualization(f"Hyper-V was unable to find an integration component with name \"{wanted}\".",
-                                          "InvalidParameter", "InvalidArgument", wanted))  # fmt: skip
+                call.error(
+                    virtualization(
+                        f'Hyper-V was unable to find an integration component with name "{wanted}".',
+                        "InvalidParameter",
+                        "InvalidArgument",
+                        wanted,
+                    )
+                )
             yield from hit
 
 

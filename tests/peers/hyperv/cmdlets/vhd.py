@@ -33,10 +33,17 @@ def changeable(call: Call, windows: str) -> Path:
     """A disk that may be written: not read-only, not in use."""
     path = there(call, windows)
     if is_read_only(path) or call.files.read_only(windows):
-        raise virtualization(f"'{windows}': Access is denied. (0x80070005).", "AccessDenied", "PermissionDenied", windows)
+        raise virtualization(
+            f"'{windows}': Access is denied. (0x80070005).", "AccessDenied", "PermissionDenied", windows
+        )
     if call.host.in_use(str(path)):
-        raise virtualization(f"The process cannot access the file '{windows}' because it is being used by another "
-                             "process. (0x80070020).", "ObjectInUse", "ResourceBusy", windows)  # fmt: skip
+        raise virtualization(
+            f"The process cannot access the file '{windows}' because it is being used by another "
+            "process. (0x80070020).",
+            "ObjectInUse",
+            "ResourceBusy",
+            windows,
+        )
     return path
 
 
@@ -47,8 +54,13 @@ def free_place(call: Call, windows: str) -> Path:
         raise virtualization(f"The file '{windows}' has no extension of a virtual hard disk.", "InvalidParameter",
                              "InvalidArgument", windows)  # fmt: skip
     if path.exists():
-        raise virtualization(f"Failed to create the virtual hard disk. The system failed to create '{windows}': The file "
-                             "exists. (0x80070050).", "ResourceExists", "ResourceExists", windows)  # fmt: skip
+        raise virtualization(
+            f"Failed to create the virtual hard disk. The system failed to create '{windows}': The file "
+            "exists. (0x80070050).",
+            "ResourceExists",
+            "ResourceExists",
+            windows,
+        )
     if not path.parent.is_dir():
         raise virtualization(f"Failed to create the virtual hard disk. The system failed to create '{windows}': The "
                              "system cannot find the path specified. (0x80070003).", "ObjectNotFound", "ObjectNotFound",
@@ -177,8 +189,13 @@ def optimize_vhd(call: Call) -> Iterator[Any]:
         mounted = next((each for each in call.host.mounts() if each["file"] == str(path)), None)
         if mode in ("Full", "Quick", "Retrim"):
             if mounted is None or not mounted["read_only"]:
-                raise virtualization(f"Failed to compact the virtual disk '{windows}'. The disk must be mounted read-only "
-                                     f"for mode {mode}.", "InvalidState", "InvalidOperation", windows)  # fmt: skip
+                raise virtualization(
+                    f"Failed to compact the virtual disk '{windows}'. The disk must be mounted read-only "
+                    f"for mode {mode}.",
+                    "InvalidState",
+                    "InvalidOperation",
+                    windows,
+                )
         else:
             changeable(call, windows)
         if call.confirmed(windows):
@@ -196,7 +213,9 @@ def merge_vhd(call: Call) -> Iterator[Any]:
     above = call.host.disk(str(child))["parent"]
     target = call.get("DestinationPath") or above
     if not above or target.lower() != above.lower():
-        raise Failure("The peer merges a disk into its own parent only.", "NotModelled", "NotImplemented", terminating=True)
+        raise Failure(
+            "The peer merges a disk into its own parent only.", "NotModelled", "NotImplemented", terminating=True
+        )
     parent = changeable(call, target)
     if call.confirmed(windows):
         call.host.merge(str(child), str(parent))

@@ -42,7 +42,9 @@ def found(call: Call, *names: str) -> list[dict[str, Any]]:
             wanted = {str(each) for each in listed(call.get(name))}
             hit = [each for each in known if each["id"] in wanted]
             if not hit:
-                call.error(_missing(f"Hyper-V was unable to find a virtual machine with id \"{next(iter(wanted))}\".", ""))
+                call.error(
+                    _missing(f'Hyper-V was unable to find a virtual machine with id "{next(iter(wanted))}".', "")
+                )
             return hit
     return _named(call, known, [each for name in names for each in listed(call.get(name))])
 
@@ -112,11 +114,20 @@ def _first_disk(call: Call, generation: int) -> list[dict[str, Any]]:
         call.host.disk_new(str(path), call.get("NewVHDSizeBytes"), 0, fixed=False, logical=512, physical=4096)
     elif not path.is_file():
         raise virtualization(
-            f"Failed to add device 'Virtual Hard Disk'. Cannot find the file '{windows}'. The system cannot find the file "
-            "specified. (0x80070002).", "ObjectNotFound", "ObjectNotFound", windows)  # fmt: skip
+            f"Failed to add device 'Virtual Hard Disk'. Cannot find the file '{windows}'. The system cannot find the "
+            "file specified. (0x80070002).",
+            "ObjectNotFound",
+            "ObjectNotFound",
+            windows,
+        )
     if generation == 2 and path.suffix.lower() == ".vhd":
-        raise virtualization(f"Failed to add device 'Virtual Hard Disk'. '{windows}': a VHD cannot be attached to a "
-                             "generation 2 virtual machine.", "InvalidParameter", "InvalidArgument", windows)  # fmt: skip
+        raise virtualization(
+            f"Failed to add device 'Virtual Hard Disk'. '{windows}': a VHD cannot be attached to a "
+            "generation 2 virtual machine.",
+            "InvalidParameter",
+            "InvalidArgument",
+            windows,
+        )
     return [{"type": "SCSI" if generation == 2 else "IDE", "number": 0, "location": 0, "path": windows}]
 
 
@@ -189,7 +200,9 @@ def restart_vm(call: Call) -> Iterator[Any]:
             end = time.monotonic() + (call.get("Timeout") if call.get("Timeout", -1) >= 0 else 600)
             while not call.host.machine(each["id"])["ready"]:
                 if time.monotonic() > end:
-                    raise virtualization("The operation timed out.", "OperationTimeout", "OperationTimeout", each["name"])
+                    raise virtualization(
+                        "The operation timed out.", "OperationTimeout", "OperationTimeout", each["name"]
+                    )
                 wait(call, 0.05)
     yield from passed(call, hits)
 
@@ -289,6 +302,15 @@ def get_cluster_group(call: Call) -> Iterator[Any]:
         for each in hit:
             kind = "Microsoft.FailoverClusters.PowerShell"
             owner = Thing(f"{kind}.ClusterNode", text=each["node"], Name=each["node"])
-            yield Thing(f"{kind}.ClusterGroup", text=each["name"], Name=each["name"], OwnerNode=owner,
-                        State=o.Member(f"{kind}.ClusterGroupState", "Online" if each["state"] == "Running" else "Offline",
-                                       0 if each["state"] == "Running" else 1), Id=str(uuid.uuid4()))  # fmt: skip
+            yield Thing(
+                f"{kind}.ClusterGroup",
+                text=each["name"],
+                Name=each["name"],
+                OwnerNode=owner,
+                State=o.Member(
+                    f"{kind}.ClusterGroupState",
+                    "Online" if each["state"] == "Running" else "Offline",
+                    0 if each["state"] == "Running" else 1,
+                ),
+                Id=str(uuid.uuid4()),
+            )

@@ -42,11 +42,19 @@ def partitions(about: dict[str, Any]) -> list[Thing]:
     made = []
     for at, (kind, size) in enumerate((("System", 100 << 20), ("Reserved", 16 << 20), ("Basic", 40 << 30)), 1):
         paths = list(about["paths"]) if kind == "Basic" else []
-        made.append(_instance(
-            "MSFT_Partition", {**about, "partition": at}, DiskNumber=number, PartitionNumber=Sized("UInt32", at), Type=kind,
-            DriveLetter=about["letter"] if kind == "Basic" and about["letter"] else "\0", AccessPaths=paths,
-            Size=Sized("UInt64", size), IsReadOnly=about["read_only"],
-        ))  # fmt: skip
+        made.append(
+            _instance(
+                "MSFT_Partition",
+                {**about, "partition": at},
+                DiskNumber=number,
+                PartitionNumber=Sized("UInt32", at),
+                Type=kind,
+                DriveLetter=about["letter"] if kind == "Basic" and about["letter"] else "\0",
+                AccessPaths=paths,
+                Size=Sized("UInt64", size),
+                IsReadOnly=about["read_only"],
+            )
+        )
     return made
 
 
@@ -140,8 +148,13 @@ def add_access_path(call: Call) -> None:
         if not re.fullmatch(r"[A-Za-z]:\\?", path):
             found = call.files.there(path)
             if any(found.iterdir()):
-                raise Failure("The access path is not valid: the folder is not empty.", "StorageWMI 42002", "NotSpecified",
-                              path, CIM_FAILED)  # fmt: skip
+                raise Failure(
+                    "The access path is not valid: the folder is not empty.",
+                    "StorageWMI 42002",
+                    "NotSpecified",
+                    path,
+                    CIM_FAILED,
+                )
         call.host.access_path(number, path, add=True)
 
 
@@ -169,7 +182,9 @@ def initialize_disk(call: Call) -> Iterator[Any]:
     for number in list(_mounted(call)):
         about = next(each for each in call.host.mounts() if each["number"] == number)
         if not about["empty"]:
-            raise Failure("The disk has already been initialized.", "StorageWMI 41002", "NotSpecified", None, CIM_FAILED)
+            raise Failure(
+                "The disk has already been initialized.", "StorageWMI 41002", "NotSpecified", None, CIM_FAILED
+            )
         if call.switch("PassThru"):
             yield disk(about)
 

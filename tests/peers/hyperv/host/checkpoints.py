@@ -31,8 +31,12 @@ class Checkpoints:
         with self._machines.lock(vm):
             machine = self._machines.of(vm)
             if machine["checkpoint_type"] == "Disabled":
-                raise virtualization(f"Checkpoint operation failed. Checkpoints have been disabled for '{machine['name']}'.",
-                                     "InvalidState", "InvalidOperation", machine["name"])  # fmt: skip
+                raise virtualization(
+                    f"Checkpoint operation failed. Checkpoints have been disabled for '{machine['name']}'.",
+                    "InvalidState",
+                    "InvalidOperation",
+                    machine["name"],
+                )
             if machine["state"] == "Running":
                 self._machines.flush(vm)
             return self._take(machine, name, automatic=False)
@@ -99,7 +103,9 @@ class Checkpoints:
                             each["path"] = disk["path"]
                         elif above.is_file() and here.disks.facts(above)["parent"] == child:
                             here.disks.relink(above, base, disk["path"], any_id=True)
-            here.store.change(vm, disks=machine["disks"], checkpoints=machine["checkpoints"], status="Operating normally")
+            here.store.change(
+                vm, disks=machine["disks"], checkpoints=machine["checkpoints"], status="Operating normally"
+            )
 
     def restore(self, vm: str, checkpoint: str) -> None:
         """The machine stands where it stood: on new children of what the checkpoint kept, switched off."""

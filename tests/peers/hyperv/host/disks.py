@@ -127,14 +127,15 @@ class Disks:
         with self.open(parent) as above:
             linkage, whole, physical, logical = above.data_write, above.size, above.physical, above.logical
         if size and size < whole:
-            raise virtualization("The size of a differencing disk cannot be less than its parent's.", "InvalidParameter",
-                                 "InvalidArgument")  # fmt: skip
+            raise virtualization(
+                "The size of a differencing disk cannot be less than its parent's.",
+                "InvalidParameter",
+                "InvalidArgument",
+            )
         made = vhdx.locator(path, parent, windows, linkage)
         vhdx.create(path, size or whole, block=block, parent=made, physical=physical, logical=logical)
 
-    def convert(
-        self, source: Path, target: Path, kind: str, block: int, step: Callable[[int], bool]
-    ) -> None:
+    def convert(self, source: Path, target: Path, kind: str, block: int, step: Callable[[int], bool]) -> None:
         """
         Copy a whole chain into one new file, flat unless ``kind`` is Differencing. ``step`` is told per cent and says
         whether to go on; what is half is taken away.

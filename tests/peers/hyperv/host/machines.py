@@ -89,8 +89,11 @@ class Machines:
             if machine["state"] not in ("Off", "Saved"):
                 return False
             if machine["tpm"] and machine["key_protector"] == "foreign":
-                raise failed_start(machine, "The key protector for the virtual machine could not be unwrapped. "
-                                   "Details are included in the HostGuardianService-Client event log. (0x80070057)")  # fmt: skip
+                raise failed_start(
+                    machine,
+                    "The key protector for the virtual machine could not be unwrapped. "
+                    "Details are included in the HostGuardianService-Client event log. (0x80070057)",
+                )
             self._check_disks(machine)
             if machine["automatic_checkpoints"] and machine["checkpoint_type"] != "Disabled":
                 self.automatic(vm)
@@ -114,8 +117,12 @@ class Machines:
         for each in machine["disks"]:
             path = self.locate(each["path"])
             if not path.is_file():
-                raise failed_start(machine, f"Attachment '{each['path']}' not found. Error: 'The system cannot find the "
-                                   "file specified.' (0x80070002).", "ObjectNotFound")  # fmt: skip
+                raise failed_start(
+                    machine,
+                    f"Attachment '{each['path']}' not found. Error: 'The system cannot find the "
+                    "file specified.' (0x80070002).",
+                    "ObjectNotFound",
+                )
             if not path.stat().st_mode & 0o200:
                 raise failed_start(machine, f"Account does not have permission to open attachment '{each['path']}'. "
                                    "Error: 'General access denied error' (0x80070005).", "AccessDenied")  # fmt: skip
@@ -194,9 +201,12 @@ class Machines:
             return
         if not force:
             raise virtualization(
-                f"Failed to shut down virtual machine '{machine['name']}'. The operation cannot be performed because the "
-                "guest did not answer. The device is not ready for use. (0x80070015).", "OperationFailed",
-                "NotSpecified", machine["name"])  # fmt: skip
+                f"Failed to shut down virtual machine '{machine['name']}'. The operation cannot be performed as the "
+                "guest did not answer. The device is not ready for use. (0x80070015).",
+                "OperationFailed",
+                "NotSpecified",
+                machine["name"],
+            )
         self._over.wait(min(1.0, self.shape.boot * 5))
         self.power_off(vm)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import secrets
 import threading
 import uuid
@@ -65,7 +64,7 @@ class Store:
     def _save(self) -> None:
         new = self._file.with_suffix(".new")
         new.write_text(json.dumps(self._machines, indent=1))
-        os.replace(new, self._file)  # noqa: PTH105
+        new.replace(self._file)
 
 
 def new_machine(name: str, **given: Any) -> dict[str, Any]:

@@ -260,8 +260,8 @@ class Disk:
         if opened.data_write != self.locator.linkage:
             opened.close()
             raise Corrupt(
-                f"there exists an ID mismatch between the differencing virtual hard disk {self.path.name} and its parent "
-                f"{opened.path.name}"
+                f"there exists an ID mismatch between the differencing virtual hard disk {self.path.name} and its "
+                f"parent {opened.path.name}"
             )
         self._parent = opened
         return opened

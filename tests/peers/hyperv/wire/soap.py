@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 import threading
+import time
 import uuid
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -107,8 +108,10 @@ class Shells:
         found = self.known.get(asked.shell)
         if found is None or found.user != asked.user:
             raise Fault(
-                NO_SUCH_SHELL, f"The request for the Windows Remote Shell with ShellId {asked.shell} failed because the "
-                "shell was not found on the server.")  # fmt: skip
+                NO_SUCH_SHELL,
+                f"The request for the Windows Remote Shell with ShellId {asked.shell} failed because the "
+                "shell was not found on the server.",
+            )
         return found
 
     def drop(self, shell: Shell) -> None:
@@ -190,6 +193,7 @@ class Shells:
         name = wanted.get("CommandId")
         pipeline = _pipeline(name)
         about = f' CommandId="{name}"' if name else ""
+        time.sleep(self.slow)
         with shell.turn:
             box = shell.outbox[pipeline]
             moved = shell.turn.wait_for(lambda: box or shell.state != "Connected", asked.timeout)

@@ -41,10 +41,13 @@ def outgoing(value: Any, depth: int = 1) -> Any:
     if isinstance(value, int):
         return ps.PSInt(value) if -(1 << 31) <= value < 1 << 31 else ps.PSInt64(value)
     if isinstance(value, dict):
-        made = ps.PSDict({str(key): outgoing(each, depth - 1) for key, each in value.items()})
-        return made
+        return ps.PSDict({str(key): outgoing(each, depth - 1) for key, each in value.items()})
     if isinstance(value, list | tuple):
         return ps.PSList([outgoing(each, depth - 1) for each in value])
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
     if isinstance(value, Secret):
         return ps.PSSecureString(value.text)
     if isinstance(value, bytes | bytearray):

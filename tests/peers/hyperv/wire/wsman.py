@@ -155,7 +155,8 @@ class Handler(BaseHTTPRequestHandler):
                 500,
                 (
                     f"<s:Fault><s:Code><s:Value>s:Receiver</s:Value></s:Code><s:Reason><s:Text>{why}</s:Text></s:Reason>"
-                    f'<s:Detail><f:WSManFault Code="{fault.code}" Machine="hv"><f:Message>{why}</f:Message></f:WSManFault>'
+                    f'<s:Detail><f:WSManFault Code="{fault.code}" Machine="hv">'
+                    f"<f:Message>{why}</f:Message></f:WSManFault>"
                     "</s:Detail></s:Fault>"
                 ),
             )
