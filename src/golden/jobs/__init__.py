@@ -1,8 +1,10 @@
 """Durable jobs: a journal, leases, and a way to write procedures that survive the process that runs them."""
 
-from golden.jobs.job import Job, Kind, Show, ShowNothing
+from golden.jobs.job import Job
 from golden.jobs.journal import Entry, JobRecord, Journal, create, entries, new_id, record, records
+from golden.jobs.kind import Kind
 from golden.jobs.lease import Lease, Owner, holder, holder_is_alive
+from golden.jobs.showing import Show, ShowNothing
 
 __all__ = [
     "Entry",

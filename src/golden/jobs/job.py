@@ -16,52 +16,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from golden import stopping
 from golden.errors import GoldenError, Interrupted, Leaked, LeaseLost, StateUnusable
 from golden.jobs.journal import CANCELLED, DONE, FAILED, Entry, Journal
+from golden.jobs.kind import Kind, Owned
+from golden.jobs.showing import Show, ShowNothing
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Owned = TypeVar("Owned")
-
-
-class Kind(Protocol[Owned]):
-    """A kind of thing jobs make: how one is recognized, taken away, and known to be needed."""
-
-    @property
-    def name(self) -> str:
-        """Written into the journal; never changes."""
-
-    def find(self, name: str) -> Owned | None:
-        """The settled thing with that name, or None; waits out or clears what an earlier process began."""
-
-    def discard(self, thing: Owned) -> None:
-        """Take it away; absent is success."""
-
-    def needed(self, name: str) -> bool:
-        """Whether the catalog refers to it."""
-
-
-class Show(Protocol):
-    """Somebody who shows the steps of a job."""
-
-    def step_begins(self, name: str) -> None:
-        """A step begins."""
-
-    def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
-        """A step is over; ``recorded`` when an earlier process had done it."""
-
-
-class ShowNothing:
-    """Shows nothing."""
-
-    def step_begins(self, name: str) -> None:
-        """Show nothing."""
-
-    def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
-        """Show nothing."""
 
 
 class Job:
