@@ -143,10 +143,10 @@ class Vsphere:
         if options.linked and not self._abilities.linked_clone:
             raise NotAble("a single ESXi host makes no linked clones: CloneVM is vCenter's")
         parent, point = self._frozen(source)
-        network = self._network(options.network)
+        network = room.allowed_network(self.places, self._abilities.networks, options.network)
         with translated(f"looking at {source.machine}@{source.name}"):
             state = frozen.read(self.places, point)
-        store = self._store(state, name, linked=options.linked)
+        store = room.store_for(self.places, state.hardware, name, linked=options.linked)
         order = Order(
             marking.MACHINE,
             name,
@@ -162,30 +162,6 @@ class Vsphere:
             network=network,
         )
         return self.machines.shown(self.maker.make(order))
-
-    def _network(self, network: str | None) -> room.Network | None:
-        if network is None:
-            return None
-        if network not in self._abilities.networks:
-            known = ", ".join(self._abilities.networks) or "none"
-            raise NotFound(f"golden may not connect clones to {network!r} here", details=f"it may to: {known}")
-        return room.network(self.places, network)
-
-    def _store(self, state: frozen.Frozen, name: str, *, linked: bool) -> room.Store:
-        disks = devices.disks(state.hardware)
-        if not linked:
-            store = room.chosen(self.places)
-            store.must_hold(sum(map(devices.capacity, disks)), f"the full clone {name}")
-            return store
-        deep = devices.depth(state.hardware) + 1
-        if deep > self._address.snapshot_depth:
-            raise NotAble(
-                f"{name} would be linked {deep} deep; golden takes {self._address.snapshot_depth} here",
-                hint="a full clone, or a larger snapshot_depth in golden.toml",
-            )
-        store = room.store_of(self.places, disks[0].backing.datastore)
-        store.must_hold(room.LINKED_ROOM, f"the linked clone {name}")
-        return store
 
     def _frozen(self, snapshot: Snapshot) -> tuple[Held, Any]:
         held = self.machines.find(snapshot.machine)

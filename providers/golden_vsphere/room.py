@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyVmomi import vim
 
 from golden.errors import BadConfig, NotAble, NotFound, Refused
+from golden_vsphere import devices
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
 from golden_vsphere.reading import Seen, props, several
@@ -129,3 +131,32 @@ def _backing(places: Places, native: Any, name: str) -> Any:
 
 def _gib(size: int) -> str:
     return f"{size / (1 << 30):.1f} GiB"
+
+
+def allowed_network(places: Places, allowed: Sequence[str], name: str | None) -> Network | None:
+    """What a clone is connected to; None where nothing was asked for. NotFound names those that are allowed."""
+    if name is None:
+        return None
+    if name not in allowed:
+        raise NotFound(
+            f"golden may not connect clones to {name!r} here", details=f"it may to: {', '.join(allowed) or 'none'}"
+        )
+    return network(places, name)
+
+
+def store_for(places: Places, hardware: Sequence[Any], name: str, *, linked: bool) -> Store:
+    """Where a clone of a frozen point with this hardware lies. NotAble beyond the depth of chains, Refused for room."""
+    disks = devices.disks(hardware)
+    if not linked:
+        store = chosen(places)
+        store.must_hold(sum(map(devices.capacity, disks)), f"the full clone {name}")
+        return store
+    deep, most = devices.depth(hardware) + 1, places.address.snapshot_depth
+    if deep > most:
+        raise NotAble(
+            f"{name} would be linked {deep} deep; golden takes {most} here",
+            hint="a full clone, or a larger snapshot_depth in golden.toml",
+        )
+    store = store_of(places, disks[0].backing.datastore)
+    store.must_hold(LINKED_ROOM, f"the linked clone {name}")
+    return store
