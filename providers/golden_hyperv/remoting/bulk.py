@@ -27,6 +27,10 @@ REQUEST = 32768
 """Bytes of one SFTP request that every server takes (paramiko's own limit)."""
 PIECE = 1 << 19
 """Bytes in one script's answer or parameter; a shell has little memory, and the host keeps a few copies of each."""
+FINISHING = 600.0
+"""Seconds a host has at least to read what was written once more and give it its name."""
+DISK_FULL = -2147024784
+"""HRESULT of ERROR_DISK_FULL (0x80070070), which is why a host takes the first bytes of a file and not the others."""
 _DRIVE = re.compile(r"[A-Za-z]:[\\/].+", re.DOTALL)
 
 Run = Callable[..., list[Any]]
@@ -47,7 +51,10 @@ def put(run: Run, way: Way, stream: BinaryIO, path: str, told: Told | None, dead
     part = f"{path}.{secrets.token_hex(4)}.part"
     try:
         digest = way.write(stream, part, told, deadline)
-        run("file_finish", deadline=deadline, Part=part, Path=path, Sha256=digest)
+        _in_time(part, deadline)
+        # Cut off in the middle nobody would know which file is there: once begun it has time to read the file again.
+        finishing = None if deadline is None else Deadline(max(deadline.left, FINISHING))
+        run("file_finish", deadline=finishing, Part=part, Path=path, Sha256=digest)
     except (RemoteError, TimedOut):
         with suppress(RemoteError, LinkLost, TimedOut):
             run("clear_away", deadline=Deadline(30), Path=[part])
@@ -102,8 +109,9 @@ class Sftp:
             self._sftp = client.open_sftp()
 
     def close(self) -> None:
-        """Close SFTP; the line under it belongs to whoever opened it."""
-        self._sftp.close()
+        """Close SFTP; the line under it belongs to whoever opened it. Does not raise."""
+        with suppress(paramiko.SSHException, EOFError, OSError):
+            self._sftp.close()
 
     def write(self, stream: BinaryIO, part: str, told: Told | None, deadline: Deadline | None) -> str:
         """Without waiting for each request's answer; the last one's is waited for."""
@@ -111,8 +119,7 @@ class Sftp:
         with _lines(part), self._sftp.open(far(part), "wbx") as file:
             file.set_pipelined(True)
             while data := stream.read(WINDOW):
-                if deadline is not None and deadline.left <= 0:
-                    raise TimedOut(f"{part} was not written within {deadline.limit:.0f} s", hint="a larger --timeout")
+                _in_time(part, deadline)
                 file.write(data)
                 digest.update(data)
                 done += len(data)
@@ -126,7 +133,10 @@ class Sftp:
         with _lines(part):
             met = int(self._sftp.stat(far(part)).st_size or 0)
         if met != size:
-            raise RemoteError(_file(part, "IOException", "WriteError", f"the host took {met} of {size} bytes"))
+            words = f"{part}: the host took {met} of {size} bytes"
+            raise RemoteError(
+                Failure(words, "IOException", "WriteError", part, "System.IO.IOException", hresult=DISK_FULL)
+            )
 
     def read(self, path: str, offset: int, size: int | None) -> Iterator[bytes]:
         """Windows of many requests at once."""
@@ -151,6 +161,11 @@ def far(path: str) -> str:
 def is_far(path: str) -> bool:
     """Whether SFTP can name it: shares (``\\\\server\\share``) it cannot."""
     return bool(_DRIVE.fullmatch(path))
+
+
+def _in_time(part: str, deadline: Deadline | None) -> None:
+    if deadline is not None and deadline.left <= 0:
+        raise TimedOut(f"{part} was not written within {deadline.limit:.0f} s", hint="a larger --timeout")
 
 
 def _size(stream: BinaryIO) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from golden_hyperv.remoting.bulk import Pieces, Run, Sftp, Told, Way, is_far, put
@@ -39,7 +40,8 @@ class Files:
             if self._sftp is not None:
                 self._sftp.close()
             if self._client is not None and self._is_own:
-                self._client.close()
+                with suppress(OSError, EOFError):
+                    self._client.close()
             self._sftp = self._client = None
 
     def _way(self, run: Run, path: str) -> Way:

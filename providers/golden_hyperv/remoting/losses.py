@@ -32,8 +32,9 @@ class Failure:
     exception_type: str = ""
     """Full name of the .NET type."""
     exception_types: tuple[str, ...] = ()
-    """That and what it derives from."""
+    """That and what it derives from, then the same of what it was made of (inner exceptions)."""
     hresult: int | None = None
+    """Of the innermost exception the host sent."""
     terminating: bool = True
 
 

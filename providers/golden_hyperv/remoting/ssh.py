@@ -95,8 +95,9 @@ class SshTransport:
 
     def abandon(self) -> None:
         """The process on the host ends when its channel does."""
-        self._channel.close()
-        self._client.close()
+        for one in (self._channel, self._client):
+            with suppress(paramiko.SSHException, EOFError, OSError):
+                one.close()
 
     def _packet(self, tag: str, about: uuid.UUID, attributes: str = "", text: str = "") -> None:
         body = f">{text}</{tag}>" if text else " />"

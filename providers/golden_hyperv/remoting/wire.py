@@ -144,10 +144,11 @@ _PLAIN: tuple[tuple[Any, Any], ...] = (
 def failure(record: Any, *, terminating: bool) -> Failure:
     """The facts of an error record; nothing of its invocation, which would hold script text and values."""
     met = record.Exception
-    types = _types(met) if isinstance(met, ps.PSObject) else ()
+    chain = _chain(met)
+    types = tuple(kind for one in chain for kind in _types(one))
     details = getattr(record.ErrorDetails, "Message", None)
     message = details or getattr(met, "Message", None) or (met if isinstance(met, str) else "")
-    number = getattr(met, "HResult", None)
+    numbers = [number for one in chain if isinstance(number := getattr(one, "HResult", None), int)]
     return Failure(
         message=str.__str__(message).strip(),
         fqid=_shown(record.FullyQualifiedErrorId),
@@ -155,9 +156,18 @@ def failure(record: Any, *, terminating: bool) -> Failure:
         target=_shown(record.TargetObject),
         exception_type=types[0] if types else "",
         exception_types=types,
-        hresult=int(number) if isinstance(number, int) else None,
+        hresult=int(numbers[-1]) if numbers else None,
         terminating=terminating,
     )
+
+
+def _chain(met: Any) -> list[Any]:
+    """An exception and what it was made of, as far as the host sent it: a method's own lies inside PowerShell's."""
+    chain: list[Any] = []
+    while isinstance(met, ps.PSObject) and not isinstance(met, str) and len(chain) < 10:
+        chain.append(met)
+        met = getattr(met, "InnerException", None)
+    return chain
 
 
 def _shown(value: Any) -> str:

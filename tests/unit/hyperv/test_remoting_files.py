@@ -12,6 +12,7 @@ import pytest
 
 from golden.errors import TimedOut
 from golden.waiting import Deadline
+from golden_hyperv.faults import has_no_room
 from golden_hyperv.remoting import LinkLost, RemoteError, Secret, Session, SshLogin, WsmanLogin, open_session
 from golden_hyperv.remoting.bulk import PIECE
 from tests.peers.hyperv.peer import Peer
@@ -186,8 +187,9 @@ def test_a_full_disk_is_told_and_nothing_stays(peer: Peer, folder: tuple[str, Pa
     session = by_side(peer)
     (place / "x").write_bytes(b"old")
     peer.rule("SFTP.put", "disk-full")
-    with pytest.raises(RemoteError, match=r"disk|took 0 of"):
+    with pytest.raises(RemoteError, match=r"disk|took 0 of") as met:
         session.put(io.BytesIO(DATA), f"{windows}\\x")
+    assert has_no_room(met.value)
     assert not peer.unmet()
     peer.clear_rules()
     assert [one.read_bytes() for one in place.iterdir()] == [b"old"]

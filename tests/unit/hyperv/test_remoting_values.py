@@ -15,7 +15,7 @@ from psrpcore import types as ps
 
 from golden_hyperv.remoting import Command, Credential, Secret, Thing, UInt64
 from golden_hyperv.remoting.conversation import Call, Conversation, Happening, Output
-from golden_hyperv.remoting.wire import from_wire, to_wire
+from golden_hyperv.remoting.wire import failure, from_wire, to_wire
 
 HOSTILE = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é_x000A_\n`r\r\t\x00\x1f\x7f😀"
 TEXT = st.text(
@@ -206,6 +206,25 @@ def test_the_members_of_an_enumeration_are_their_names() -> None:
     state.PSObject.type_names = ["Deserialized.Microsoft.HyperV.PowerShell.VMState", "Deserialized.System.Enum"]
     state.PSObject.to_string = "Off"
     assert from_wire(state) == "Off"
+
+
+def test_the_innermost_exception_of_an_error_is_known() -> None:
+    """A method's own exception lies inside PowerShell's; its type and number tell a full disk from others."""
+    inner = ps.NETException(Message="There is not enough space on the disk.", HResult=-2147024784)
+    inner.PSObject.type_names = ["Deserialized.System.IO.IOException", "Deserialized.System.Exception"]
+    outer = ps.NETException(Message="Exception calling Write", HResult=-2146233087, InnerException=inner)
+    outer.PSObject.type_names = ["Deserialized.System.Management.Automation.MethodInvocationException"]
+    record = ps.ErrorRecord(
+        Exception=outer,
+        CategoryInfo=ps.ErrorCategoryInfo(Category=ps.ErrorCategory.NotSpecified),
+        FullyQualifiedErrorId="IOException",
+        TargetObject=ps.PSSecureString("hunter2"),
+    )
+    told = failure(record, terminating=True)
+    assert told.exception_type == "System.Management.Automation.MethodInvocationException"
+    assert "System.IO.IOException" in told.exception_types
+    assert told.hresult == -2147024784
+    assert told.target == ""
 
 
 def test_properties_of_a_thing_are_found_as_powershell_finds_them() -> None:
