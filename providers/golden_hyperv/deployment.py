@@ -24,7 +24,8 @@ from golden.waiting import Deadline, Waiting
 from golden_hyperv import deployment_note
 from golden_hyperv.deployment_note import MAKING, READY, Contents, Note
 from golden_hyperv.deployment_places import Place
-from golden_hyperv.deployment_services import FOLDER, NEEDS, Service, service
+from golden_hyperv.deployment_services import NEEDS, Service, service
+from golden_hyperv.deployment_shares import FOLDER
 from golden_hyperv.disks import COPYING
 from golden_hyperv.faults import NO_COMMAND, LostAnswer, translated, words_of
 from golden_hyperv.line import Line
@@ -32,6 +33,7 @@ from golden_hyperv.remoting import RemoteError
 from golden_hyperv.scvmm_note import name_of, short
 
 TICK, RAREST = 0.2, 5.0
+NO_MODULE = "Modules_ModuleNotFound"
 
 
 def opened(place: Place, scope: Scope) -> Library:
@@ -249,7 +251,7 @@ class DeploymentLibrary:
             try:
                 yield
             except RemoteError as error:
-                if not error.is_a(NO_COMMAND):
+                if not error.is_a(NO_COMMAND, NO_MODULE):
                     raise
                 needs, hint = NEEDS[self._place.kind]
                 raise NotAble(

@@ -9,12 +9,12 @@ from golden.errors import NotFound, ProofFailed
 from golden.waiting import Deadline
 from golden_hyperv.deployment_note import Contents, Note
 from golden_hyperv.deployment_places import Place
+from golden_hyperv.deployment_shares import FOLDER, ConfigMgr, Mdt
 from golden_hyperv.disks import COPYING
 from golden_hyperv.faults import has_no_room, is_denied
 from golden_hyperv.line import Line
 from golden_hyperv.remoting import Command, RemoteError
 
-FOLDER = "deployments"
 NEEDS = {
     "wds": (
         "Windows Deployment Services and its PowerShell module",
@@ -147,6 +147,6 @@ def must_say(note: Note, met: Contents, place: Place) -> None:
 
 def service(line: Line, place: Place) -> Service:
     """The one that a place is of."""
-    kinds: dict[str, Any] = {"wds": Wds}
+    kinds: dict[str, Any] = {"wds": Wds, "mdt": Mdt, "configmgr": ConfigMgr}
     made: Service = kinds[place.kind](line, place)
     return made

@@ -15,9 +15,13 @@ from golden.plugins import open_library
 from golden.provider import Endpoint, Scope
 from golden.waiting import Silent, Watcher
 from tests.peers.hyperv.deployment import Wds
+from tests.peers.hyperv.providers import SERVER, SITE, World
 from tests.unit.disk.disks import Windows
 
 WDS_URL = "wds:Golden%20images?endpoint=hv"
+MDT_URL = "mdt:C:/DeploymentShare?endpoint=hv"
+CONFIGMGR_URL = f"configmgr:{SITE}?endpoint=hv"
+PACKAGES = {"source": "\\\\files\\sources", "folder": "C:\\sources", "server": SERVER}
 
 
 @cache
@@ -77,3 +81,58 @@ class WdsBench:
         files = [each.name for each in deployments.iterdir()] if deployments.exists() else []
         state = json.loads((self.host / "wds.json").read_text())
         return files + [each["name"] for each in state["images"]]
+
+
+@dataclass(frozen=True)
+class MdtBench(WdsBench):
+    """A deployment share of MDT."""
+
+    url: str = MDT_URL
+    name: str = "MDT"
+
+    @property
+    def world(self) -> World:
+        """The share, from behind."""
+        return World(self.host, "mdt.json")
+
+    def files(self) -> Path:
+        """Where the WIMs lie in the end."""
+        return self.host / "drives/C/DeploymentShare/Operating Systems"
+
+    def damage(self, publication: Publication) -> bool:
+        """Other bytes in the share."""
+        (path,) = self.files().rglob(f"{publication.name}.wim")
+        path.write_bytes(b"!" + path.read_bytes()[1:])
+        return True
+
+    def left(self) -> list[str]:
+        """What a clean end leaves: nothing."""
+        deployments = self.host / "drives/C/golden/deployments"
+        files = [each.name for each in deployments.iterdir()] if deployments.exists() else []
+        lying = [each.name for each in self.files().rglob("*")] if self.files().exists() else []
+        return files + lying + [each["name"] for each in self.world.read()["images"]]
+
+
+@dataclass(frozen=True)
+class ConfigMgrBench(MdtBench):
+    """A site of Configuration Manager."""
+
+    url: str = CONFIGMGR_URL
+    name: str = "ConfigMgr"
+    options: dict[str, str] = field(default_factory=lambda: dict(PACKAGES))
+
+    @property
+    def world(self) -> World:
+        """The site, from behind."""
+        return World(self.host, "configmgr.json")
+
+    def files(self) -> Path:
+        """The folder of its packages."""
+        return self.host / "drives/C/sources"
+
+
+def installed(folder: Path, **settings: object) -> None:
+    """All three, on one host."""
+    Wds.install(folder, **settings)
+    World.mdt(folder, **settings)
+    World.configmgr(folder, **settings)

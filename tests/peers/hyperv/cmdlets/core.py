@@ -267,7 +267,8 @@ def import_module(call: Call) -> None:
     """All that are there are loaded; one that is not is an error."""
     there = {_module(each).lower() for each in registry.commands().values() if _known(call, each)}
     for name in call.get("Name"):
-        if name.lower() not in there:
+        by_path = "\\" in name and call.files.path(name).is_file()
+        if name.lower() not in there and not by_path:
             raise Failure(
                 f"The specified module '{name}' was not loaded because no valid module file was found in any module "
                 "directory.", "Modules_ModuleNotFound", "ResourceUnavailable", name, "System.IO.FileNotFoundException",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
+from tests.peers.hyperv import providers
 from tests.peers.hyperv.failures import Failure, denied, not_found
 from tests.peers.hyperv.files import Files, is_read_only, set_read_only
 from tests.peers.hyperv.objects import Member, Thing, listed
@@ -107,6 +108,9 @@ def quotas(call: Call) -> Iterator[Any]:
 def get_child_item(call: Call) -> Iterator[Any]:
     """What lies in a folder."""
     given = [str(each).lower() for each in listed(call.get("Path") or call.get("LiteralPath"))]
+    if (drive := providers.of(call)) is not None:
+        yield from drive.children(call)
+        return
     if any(each.startswith("wsman:") for each in given):
         yield from quotas(call)
         return
@@ -182,6 +186,9 @@ def taken_away(call: Call, windows: str, found: Path, *, force: bool, recurse: b
 @cmdlet("Remove-Item", everywhere=True)
 def remove_item(call: Call) -> None:
     """Files and folders."""
+    if (drive := providers.of(call)) is not None:
+        drive.remove(call)
+        return
     for windows, found in list(places(call)):
         if call.switch("WhatIf"):
             continue
@@ -291,6 +298,9 @@ def copy_item(call: Call) -> Iterator[Any]:
 @cmdlet("Set-ItemProperty", everywhere=True)
 def set_item_property(call: Call) -> None:
     """IsReadOnly, and no other property of a file."""
+    if (drive := providers.of(call)) is not None:
+        drive.set(call)
+        return
     for windows, found in places(call):
         if call.get("Name").lower() != "isreadonly":
             raise Failure("The peer sets IsReadOnly of files only.", "NotModelled", "NotImplemented", windows)

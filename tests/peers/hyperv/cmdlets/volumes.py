@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tests.peers.hyperv import providers
 from tests.peers.hyperv.cmdlets.cim import INSTANCE
 from tests.peers.hyperv.failures import Failure
 from tests.peers.hyperv.objects import Secret, Sized, Thing, listed
@@ -217,12 +218,16 @@ def get_psdrive(call: Call) -> Iterator[Any]:
         room = call.host.room()
         yield Thing("System.Management.Automation.PSDriveInfo", text=name, Name=name, Root=f"{name}:\\", Free=room,
                     Used=room, Provider="Microsoft.PowerShell.Core\\FileSystem")  # fmt: skip
+    yield from providers.shown(call)
 
 
 @cmdlet("New-PSDrive")
 def new_psdrive(call: Call) -> Iterator[Any]:
     """A share with credentials of its own: the way around the second hop."""
     root, given = call.get("Root"), call.get("Credential")
+    if call.get("PSProvider").lower() in providers.KNOWN:
+        yield providers.mapped(call)
+        return
     share = re.match(r"\\\\([^\\]+)\\([^\\]+)", root)
     if share is None or given is None or not isinstance(given["Password"], Secret):
         raise Failure("The peer maps shares with credentials only.", "NotModelled", "NotImplemented", terminating=True)
@@ -237,4 +242,6 @@ def new_psdrive(call: Call) -> Iterator[Any]:
 @cmdlet("Remove-PSDrive")
 def remove_psdrive(call: Call) -> None:
     """The share's credentials are forgotten."""
+    if providers.unmapped(call):
+        return
     call.scope.session.get("share credentials", []).clear()

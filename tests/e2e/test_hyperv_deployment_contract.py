@@ -1,4 +1,4 @@
-"""An image group of WDS keeps every promise of the library contract, against the peer, with real WIMs."""
+"""WDS, MDT and Configuration Manager keep every promise of the library contract, against the peer, with real WIMs."""
 
 from __future__ import annotations
 
@@ -8,20 +8,19 @@ import pytest
 
 from golden.testing.library_contract import PROMISES, LibraryGround, LibraryPromise
 from tests.e2e.hyperv_bench import endpoint
-from tests.e2e.hyperv_deployment_bench import WdsBench
-from tests.peers.hyperv.deployment import Wds
+from tests.e2e.hyperv_deployment_bench import ConfigMgrBench, MdtBench, WdsBench, installed
 from tests.peers.hyperv.peer import Peer
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv wds")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv deployment contract")]
 
 
-@pytest.fixture(scope="module")
-def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryGround]:
-    """One host with WDS."""
+@pytest.fixture(scope="module", params=[WdsBench, MdtBench, ConfigMgrBench], ids=["wds", "mdt", "configmgr"])
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryGround]:
+    """One host with all of them."""
     folder = tmp_path_factory.mktemp("hyperv")
     with Peer(folder / "host") as peer:
-        Wds.install(peer.folder, seconds=0.1)
-        bench = WdsBench(endpoint(peer, folder / "secrets"), folder / "state", peer.folder)
+        installed(peer.folder, seconds=0.1)
+        bench = request.param(endpoint(peer, folder / "secrets"), folder / "state", peer.folder)
         ground = LibraryGround(bench)
         yield ground
         assert ground.clear() == ()

@@ -1,0 +1,20 @@
+# Say of an operating system image of Configuration Manager that it is not current any more; it has no switch for that.
+param(
+    [Parameter(Mandatory)] [string] $Module,
+    [Parameter(Mandatory)] [string] $Site,
+    [Parameter(Mandatory)] [string] $Server,
+    [Parameter(Mandatory)] [string] $Name,
+    [Parameter(Mandatory)] [string] $Description
+)
+$ErrorActionPreference = 'Stop'
+Import-Module -Name $Module
+if ($null -eq (Get-PSDrive -Name $Site -ErrorAction SilentlyContinue)) {
+    $null = New-PSDrive -Name $Site -PSProvider 'CMSite' -Root $Server
+}
+Set-Location -LiteralPath ($Site + ':')
+try {
+    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling
+    Set-CMOperatingSystemImage -Id $image.PackageID -Description $Description
+} finally {
+    Set-Location -LiteralPath 'C:\'
+}
