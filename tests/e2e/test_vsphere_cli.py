@@ -21,6 +21,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VsphereDesk]:
         made.assert_secret()
 
 
+@pytest.mark.thorough  # Its promises are kept in test_vsphere_contract.py, its folder in tests/unit/vsphere.
 def test_selftest_keeps_every_promise_and_leaves_nothing(place: VsphereDesk) -> None:
     """In a folder of its own, which is gone afterwards; the guest's account is that of the only reference."""
     before, made = place.names(), len(place.peer.requests("CreateFolder"))

@@ -28,7 +28,7 @@ UPDATE_RESUMED = [
     ("CloneVM_Task", "call", False),
     pytest.param("waiting for the guest to answer", "said", True, marks=THOROUGH),
     ("driver goldennet.inf", "said", True),
-    ("CreateSnapshot_Task", "call", False),
+    pytest.param("CreateSnapshot_Task", "call", False, marks=THOROUGH),
     ("start record", "owned a1-looking", False),
 ]
 UPDATE_CANCELLED = [
@@ -39,7 +39,7 @@ CAPTURE_RESUMED = [
     ("sysprep is generalizing the clone", "said", False),
     ("CloneVM_Task 2", "call", False),
     pytest.param("start publish to templates", "done record", False, marks=THOROUGH),
-    ("CloneVM_Task 3", "call", False),
+    pytest.param("CloneVM_Task 3", "call", False, marks=THOROUGH),
 ]
 CAPTURE_CANCELLED = [
     ("waiting for the guest to switch itself off", "said", True),
