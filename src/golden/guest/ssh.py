@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import secrets
 import shlex
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from golden.errors import GoldenError, GuestError, GuestSilent, NotAble, TimedOut
+from golden.guest import ssh_spool
 from golden.guest.communicator import Exit, LineLost, Traits
 from golden.guest.ssh_line import SshAddress, connect
 from golden.waiting import Deadline, Waiting
@@ -36,10 +36,8 @@ PATIENCE = 30.0
 """Seconds without any answer after which the line counts as lost."""
 UNTOLD = -1
 """paramiko's exit status of a program whose end nobody told."""
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 TRIES = 5
 """How often the folders are made again that another line of the account takes away when it ends."""
-START = "start.sh"
 
 Encode = Callable[[Mapping[str, object]], bytes]
 
@@ -130,7 +128,7 @@ class SshCommunicator:
     def _start(self, order: bytes) -> tuple[str, str]:
         """What the starter said: a number, or nothing and why."""
         client, _ = self._line()
-        starter = f"{self._spool}/{START}"
+        starter = f"{self._spool}/{ssh_spool.START}"
         with self._losing():
             channel = _transport(client).open_session(timeout=PATIENCE)
             try:
@@ -209,22 +207,9 @@ class SshCommunicator:
         """Let go of the line; what runs in the guest goes on, and what has ended and was told of is cleared."""
         if self._client is not None and self._sftp is not None:
             with suppress(LineLost, GoldenError, OSError), self._losing():
-                self._clear(self._sftp)
+                told, self._told = self._told, {}
+                ssh_spool.clear(self._sftp, self._spool, told)
         self._drop()
-
-    def _clear(self, sftp: paramiko.SFTPClient) -> None:
-        for pid, place in self._told.items():
-            for ending in ("code", "started"):
-                with suppress(FileNotFoundError):
-                    sftp.remove(f"{place}/{pid}.{ending}")
-        boot = self._spool.rpartition("/")[0]
-        for spool in {self._spool, *self._told.values()}:
-            if sftp.listdir(spool) == [START]:
-                sftp.remove(f"{spool}/{START}")
-                sftp.rmdir(spool)
-        self._told.clear()
-        sftp.rmdir(boot)  # Refused while other lines have something there; so is the next.
-        sftp.rmdir(boot.rpartition("/")[0])
 
     def _line(self) -> tuple[paramiko.SSHClient, paramiko.SFTPClient]:
         if self._client is not None and self._sftp is not None and _transport(self._client).is_active():
@@ -242,7 +227,7 @@ class SshCommunicator:
     def _prepare(self, sftp: paramiko.SFTPClient, tries: int = TRIES) -> None:
         """Have the spool folder of this boot and the starter in it."""
         try:
-            self._spool = self._furnished(sftp)
+            self._spool = ssh_spool.furnished(sftp, self._own, self._shell.starter)
         except OSError as error:
             if _is_loss(error):
                 raise
@@ -255,26 +240,8 @@ class SshCommunicator:
                 hint="the account needs a home folder that it can write to, and SFTP without a chroot",
             ) from error
 
-    def _furnished(self, sftp: paramiko.SFTPClient) -> str:
-        with sftp.open(BOOT_ID, "rb") as file:
-            boot = file.read(64).decode("ascii").strip()
-        home = sftp.normalize(".")
-        spool = home.rstrip("/") + "/.golden"
-        for folder in (spool, f"{spool}/{boot}", f"{spool}/{boot}/{self._own}"):
-            if not _is_there(sftp, folder):
-                sftp.mkdir(folder, 0o700)
-        for earlier in sftp.listdir(spool):
-            if earlier != boot:
-                _remove(sftp, f"{spool}/{earlier}")
-        spool = f"{spool}/{boot}/{self._own}"
-        if not _is_there(sftp, f"{spool}/{START}"):
-            with sftp.open(f"{spool}/{START}.new", "wb") as file:
-                file.write(self._shell.starter.read_bytes())
-            sftp.posix_rename(f"{spool}/{START}.new", f"{spool}/{START}")
-        return spool
-
     def _exists(self, path: str) -> bool:
-        return self._call(lambda sftp: _is_there(sftp, path), path)
+        return self._call(lambda sftp: ssh_spool.is_there(sftp, path), path)
 
     def _call(self, act: Callable[[paramiko.SFTPClient], T], path: str = "") -> T:
         """Do something over SFTP; FileNotFoundError is the caller's, other refusals are GuestError."""
@@ -310,26 +277,6 @@ class SshCommunicator:
         client, self._client, self._sftp = self._client, None, None
         if client is not None:
             client.close()
-
-
-def _is_there(sftp: paramiko.SFTPClient, path: str) -> bool:
-    try:
-        sftp.stat(path)
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _remove(sftp: paramiko.SFTPClient, folder: str) -> None:
-    """What an earlier boot of the guest left; its programs are gone, so nobody needs it."""
-    with suppress(FileNotFoundError):
-        for entry in sftp.listdir_attr(folder):
-            path = f"{folder}/{entry.filename}"
-            if stat.S_ISDIR(entry.st_mode or 0):
-                _remove(sftp, path)
-            else:
-                sftp.remove(path)
-        sftp.rmdir(folder)
 
 
 def _is_loss(error: OSError) -> bool:
