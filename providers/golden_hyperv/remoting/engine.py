@@ -33,7 +33,7 @@ class Engine:
         self.conversation = Conversation()
         self.lost = ""
         """Why it is of no use any more; empty while it is."""
-        self._has_key = False
+        self._has_key = self._is_running = False
         self._turn = threading.RLock()
 
     def open(self) -> None:
@@ -49,11 +49,16 @@ class Engine:
         with self._turn:
             if self.lost:
                 raise LinkLost(self.lost)
+            if self._is_running:
+                raise RuntimeError("a watcher asks its own session, which is still busy with what is watched")
+            self._is_running = True
             try:
                 return self._pipeline(calls, watch, deadline)
             except LinkLost as error:
                 self.lost = str(error) or "the session is gone"
                 raise
+            finally:
+                self._is_running = False
 
     def close(self) -> None:
         """Does not raise."""
@@ -71,6 +76,9 @@ class Engine:
         try:
             self._flush(lambda first: self.transport.command(pipeline, first))
             return self._collect(pipeline, watch, deadline)
+        except LinkLost as error:
+            self.lost = str(error) or "the session is gone"
+            raise
         finally:
             self._finish(pipeline)
 

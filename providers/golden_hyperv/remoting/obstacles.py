@@ -54,7 +54,9 @@ def telling(login: WsmanLogin) -> Iterator[None]:
             details=str(error),
             hint=f"pip install 'golden-reference[hyperv-{login.auth}]'",
         ) from error
-    except (LinkLost, RemoteError, OSError) as error:
+    except RemoteError as error:
+        raise Refused(f"{_shown(login)} opens no session", details=f"{error} ({error.fqid})") from error
+    except (LinkLost, OSError) as error:
         raise _silent(login, error) from error
 
 

@@ -154,13 +154,13 @@ class WsmanTransport:
     def command(self, pipeline: uuid.UUID, first: PSRPPayload) -> None:
         """The first packet travels with the command."""
         data = base64.b64encode(first.data).decode("ascii")
-        self._ask(lambda: self._shell.command("", [data], command_id=_id(pipeline)))
+        self._tell(lambda: self._shell.command("", [data], command_id=_id(pipeline)))
 
     def send(self, payload: PSRPPayload) -> None:
         """What did not fit, and answers to the host."""
         stream = "stdin" if payload.stream_type == StreamType.default else "pr"
         pipeline = _id(payload.pipeline_id) if payload.pipeline_id else None
-        self._ask(lambda: self._shell.send(stream, payload.data, command_id=pipeline))
+        self._tell(lambda: self._shell.send(stream, payload.data, command_id=pipeline))
 
     def receive(self, pipeline: uuid.UUID | None, patience: float) -> list[PSRPPayload]:
         """One question; the host keeps it until there is something or ``patience`` (whole seconds) is over."""
@@ -175,12 +175,12 @@ class WsmanTransport:
 
     def signal(self, pipeline: uuid.UUID) -> None:
         """PowerShell's Ctrl-C."""
-        self._ask(lambda: self._shell.signal(SignalCode.PS_CTRL_C, _id(pipeline)))
+        self._tell(lambda: self._shell.signal(SignalCode.PS_CTRL_C, _id(pipeline)))
 
     def finish(self, pipeline: uuid.UUID) -> None:
         """TERMINATE; a command the host does not know any more is closed."""
         try:
-            self._ask(lambda: self._shell.signal(SignalCode.TERMINATE, _id(pipeline)))
+            self._tell(lambda: self._shell.signal(SignalCode.TERMINATE, _id(pipeline)))
         except LinkLost as error:
             if getattr(error.__cause__, "code", None) != NO_SUCH:
                 raise
@@ -201,6 +201,12 @@ class WsmanTransport:
         if self._shell is not None and self._shell.id:
             give_up(self._shell.id)
         self.line.close()
+
+    def _tell(self, request: Callable[[], object]) -> None:
+        try:
+            self._ask(request)
+        except _Nothing as error:
+            raise LinkLost(f"the host did not take a message within {PATIENCE:.0f} s") from error
 
     def _ask(self, request: Callable[[], T]) -> T:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from golden.errors import TimedOut
@@ -30,6 +32,7 @@ from golden_hyperv.remoting import (
 from golden_hyperv.remoting import shells as named
 from golden_hyperv.remoting.events import Event, Information
 from tests.peers.hyperv.peer import Peer
+from tests.unit.guest.sshd import Line
 from tests.unit.hyperv.test_remoting_values import HOSTILE
 
 Open = Callable[[Peer], Session]
@@ -187,6 +190,13 @@ def test_a_watcher_that_fails_closes_the_pipeline(session: Session) -> None:
     assert session.invoke(told(1)) == [1]
 
 
+def test_a_watcher_cannot_ask_its_own_session(session: Session) -> None:
+    """It would wait for itself for ever."""
+    with pytest.raises(RuntimeError, match="busy"):
+        session.invoke(Command("Write-Warning", {"Message": "x"}), watch=lambda _: session.invoke(told(1)))
+    assert session.invoke(told(1)) == [1]
+
+
 def test_two_threads_take_turns(session: Session) -> None:
     """One session, one pipeline at a time."""
     got: list[list[object]] = []
@@ -252,6 +262,84 @@ def test_a_server_of_ssh_that_ends_is_a_lost_link_within_seconds(own: Peer) -> N
     with pytest.raises(LinkLost):
         session.invoke(told(1))
     session.close()
+
+
+@pytest.mark.parametrize(
+    ("message", "code"), [("Receive", 995), ("Receive", 2150858843), ("Command", 2150858793), ("Command", 2150859230)]
+)
+def test_faults_that_end_a_session_are_a_lost_link(peer: Peer, message: str, code: int) -> None:
+    """The shell was ended or forgotten, or the service does not take anything any more."""
+    session = by_https(peer)
+    peer.rule(f"WSMan.{message}", "fault", code=code, text="Nein.")
+    with pytest.raises(LinkLost):
+        session.invoke(told(1))
+    assert not peer.unmet()
+    peer.clear_rules()
+    session.close()
+
+
+def test_other_faults_are_errors_and_the_session_goes_on(peer: Peer) -> None:
+    """Too many operations of this user, say: told by the fault's own number."""
+    session = by_https(peer)
+    peer.rule("WSMan.Command", "fault", code=2150859174, text="Nein.")
+    with pytest.raises(RemoteError, match="Nein") as met:
+        session.invoke(told(1))
+    assert met.value.is_a("WSManFault,2150859174")
+    peer.clear_rules()
+    assert session.invoke(told(1)) == [1]
+    session.close()
+
+
+def test_a_line_that_broke_between_two_calls_is_made_anew(peer: Peer) -> None:
+    """The shell is still there: servers close lines that nobody uses."""
+    relay = Line(peer.port)
+    login = WsmanLogin(peer.host, relay.port, peer.user, Secret(peer.password), ca_file=str(peer.ca))
+    session = open_session(login)
+    relay.cut()
+    time.sleep(0.1)
+    assert session.invoke(told(1)) == [1]
+    session.close()
+    relay.close()
+
+
+def test_a_line_with_message_encryption_is_made_anew_after_a_minute(peer: Peer) -> None:
+    """Its key dies with the connection; a new one is agreed on before the server closes the old one."""
+    relay = Line(peer.http_port)
+    session = open_session(WsmanLogin(peer.host, relay.port, peer.user, Secret(peer.password), tls=False))
+    session._engine.transport.line._used -= 61  # type: ignore[attr-defined]
+    relay.cut()
+    time.sleep(0.1)
+    assert session.invoke(told(1)) == [1]
+    session.close()
+    relay.close()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", [by_https, by_ssh])
+def test_a_host_that_answers_nothing_any_more_is_a_lost_link(own: Peer, how: Open) -> None:
+    """Its process hangs; the line stands."""
+    session = how(own)
+    assert own.server is not None
+    hung = [own.server.process.pid] if how is by_https else _subsystems(own)
+    for pid in hung:
+        os.kill(pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    try:
+        with pytest.raises(LinkLost):
+            session.invoke(told(1))
+        assert time.monotonic() - begun < 45
+        session.close()
+    finally:
+        for pid in hung:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _subsystems(peer: Peer) -> list[int]:
+    """Processes of the PSRP server behind sshd."""
+    assert peer.ssh is not None
+    assert peer.ssh.process is not None
+    below = psutil.Process(peer.ssh.process.pid).children(recursive=True)
+    return [one.pid for one in below if any("wire.stdio" in word for word in one.cmdline())]
 
 
 def test_a_request_is_never_repeated_by_itself(own: Peer) -> None:
