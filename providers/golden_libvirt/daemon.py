@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 from golden.errors import BadName, Conflict, NotAble, NotFound
@@ -17,7 +16,8 @@ from golden.provider import Abilities, Endpoint, Marked, Scope
 from golden_libvirt import connection, definition, intake, marking, network, picture
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
-from golden_libvirt.faults import NO_DOMAIN, code_of, translated
+from golden_libvirt.domains import Domains
+from golden_libvirt.faults import translated
 from golden_libvirt.naming import checked
 from golden_libvirt.pool import Pool, choose
 from golden_libvirt.qcow2 import Source
@@ -39,6 +39,7 @@ class Daemon:
         self._options = endpoint.options
         self._scope = scope
         self._open: connection.Line | None = None
+        self.domains = Domains(lambda: self.line, address.uri)
         self.pool = self._pool()
         self.images = VolumeImages(lambda: self.line, lambda: self.pool, remote=address.remote)
         self._abilities = self._ask_abilities()
@@ -91,7 +92,7 @@ class Daemon:
         errors = [problem.sentence for problem in found.problems if problem.severity == "error"]
         if errors:
             raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
-        self._must_be_free(checked(name))
+        self.domains.must_be_free(checked(name))
         entry = Record(name, mark, str(uuid.uuid4()))
         order = intake.Intake(self.line, self.pool, self._scope, self._options.get("virt_type"))
         domain, extras = order.definition(entry, origin, found)
@@ -102,10 +103,6 @@ class Daemon:
         for extra, path in extras.items():
             order.take_extra(f"{name}.{extra}", path)
         return self._finish(entry)
-
-    def _must_be_free(self, name: str) -> None:
-        if self._native(name) is not None:
-            raise Conflict(f"a machine named {name} is there already")
 
     def _begin(self, entry: Record, domain: ET.Element, extras: tuple[str, ...]) -> Record:
         """Define the machine, not settled, before any of its disks is there."""
@@ -118,79 +115,35 @@ class Daemon:
                 boot.text = f"{folder}/{entry.name}.{extra}"
         marking.put(domain, entry)
         with translated(f"defining {entry.name}"):
-            self._must_be_free(entry.name)
+            self.domains.must_be_free(entry.name)
             self.line.native.defineXML(ET.tostring(domain, encoding="unicode"))
         return entry
 
     def _finish(self, entry: Record) -> Machine:
         entry = entry.but(settled=True)
-        self._save(entry)
+        self.domains.save(entry)
         return self._shown(entry)
-
-    def _save(self, entry: Record) -> Record:
-        with translated(f"marking {entry.name}"):
-            marking.save(self.line.libvirt, self._got(entry.name), entry)
-        return entry
 
     def find(self, name: str) -> Machine | None:
         """Machines of golden's only; somebody else's with that name is not found."""
         try:
-            entry = self._load(checked(name))
+            entry = self.domains.load(checked(name))
         except BadName:
             return None
         return None if entry is None else self._shown(entry)
 
-    def _native(self, name: str) -> Any:
-        with translated(f"looking for {name}"):
-            try:
-                return self.line.native.lookupByName(name)
-            except self.line.libvirt.libvirtError as error:
-                if code_of(error) != NO_DOMAIN:
-                    raise
-                return None
-
-    def _got(self, name: str) -> Any:
-        native = self._native(name)
-        if native is None:
-            raise NotFound(f"there is no machine {name} on {self._address.uri}")
-        return native
-
-    def _load(self, name: str) -> Record | None:
-        native = self._native(name)
-        if native is None:
-            return None
-        with translated(f"reading golden's mark on {name}"):
-            return marking.load(self.line.libvirt, native)
-
-    def _get(self, name: str) -> Record:
-        entry = self._load(name)
-        if entry is None:
-            raise NotFound(f"there is no machine of golden's named {name} on {self._address.uri}")
-        return entry
-
-    def _is_on(self, name: str) -> bool:
-        native = self._native(name)
-        with translated(f"asking for the power of {name}"):
-            return native is not None and bool(native.isActive())
-
     def _shown(self, entry: Record) -> Machine:
-        power = Power.ON if self._is_on(entry.name) else Power.OFF
+        power = Power.ON if self.domains.is_on(entry.name) else Power.OFF
         return Machine(entry.uuid, entry.name, power, entry.settled, entry.mark, entry.snapshots, entry.networks)
-
-    def _records(self) -> Iterator[Record]:
-        with translated("listing machines"):
-            natives = self.line.native.listAllDomains(0)
-            found = [marking.load(self.line.libvirt, native) for native in natives]
-        yield from (entry for entry in found if entry is not None)
 
     def list_marked(self) -> tuple[Marked, ...]:
         """Machines by their metadata, images by the note beside their volume."""
-        machines = [Marked("machine", entry.name, entry.mark) for entry in self._records()]
+        machines = [Marked("machine", entry.name, entry.mark) for entry in self.domains.records()]
         return (*machines, *(Marked("image", name, mark) for name, mark in self.images.marked()))
 
     def settle(self, machine: Machine) -> Machine | None:
         """What is half-made is taken away; a volume that the daemon still copies is waited for."""
-        entry = self._load(machine.name)
+        entry = self.domains.load(machine.name)
         if entry is None:
             return None
         if entry.settled:
@@ -199,12 +152,12 @@ class Daemon:
         return None
 
     def _remove(self, entry: Record) -> None:
-        native = self._native(entry.name)
+        native = self.domains.native(entry.name)
         with translated(f"taking {entry.name} away"):
             if native is not None and native.isActive():
                 native.destroy()
             if entry.settled:
-                self._save(entry.but(settled=False))
+                self.domains.save(entry.but(settled=False))
             mine = (*(disk.file for disk in entry.disks), *(f"{entry.name}.{extra}" for _, extra in EXTRAS))
             for volume in mine:
                 self.pool.delete(volume)
@@ -215,17 +168,17 @@ class Daemon:
 
     def clone(self, name: str, source: Snapshot, mark: Mark, options: CloneOptions) -> Machine:
         """Volumes with a backing store, or the daemon's own full copies."""
-        parent = self._frozen(source)
+        parent = self.domains.frozen(source)
         if options.network is not None and options.network not in self.abilities.networks:
             known = ", ".join(self.abilities.networks) or "none"
             raise NotFound(
                 f"{self._address.uri} has no active network {options.network}", hint=f"its networks: {known}"
             )
-        self._must_be_free(checked(name))
+        self.domains.must_be_free(checked(name))
         disks = tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(len(parent.disks)))
         entry = Record(name, mark, str(uuid.uuid4()), disks=disks, parent=parent.name if options.linked else "")
         entry = entry.but(networks=tuple(filter(None, (options.network,))))
-        text = definition_bytes(self.line, self._got(parent.name))
+        text = definition_bytes(self.line, self.domains.got(parent.name))
         domain = definition.clean(definition.parse(text, parent.name), name, entry.uuid, self._options.get("virt_type"))
         if options.network is not None:
             network.connect(domain, options.network)
@@ -240,66 +193,52 @@ class Daemon:
             self.pool.put_text(f"{name}.{extra}", b"".join(self.pool.pieces(f"{parent.name}.{extra}")))
         return self._finish(entry)
 
-    def _frozen(self, snapshot: Snapshot) -> Record:
-        entry = self._load(snapshot.machine)
-        if entry is None or snapshot.name not in entry.snapshots:
-            raise NotFound(f"the frozen point {snapshot.name} of {snapshot.machine} is not there", hint="golden doctor")
-        return entry
-
     def start(self, machine: Machine) -> Machine:
         """As defined."""
-        entry = self._get(machine.name)
+        entry = self.domains.get(machine.name)
         if entry.snapshots:
             raise Conflict(f"{entry.name} is frozen and never started again", hint="start a clone of it")
         if not entry.settled:
             raise Conflict(f"{entry.name} is half-made and cannot be started")
-        if not self._is_on(entry.name):
+        if not self.domains.is_on(entry.name):
             with translated(f"starting {entry.name}"):
-                self._got(entry.name).create()
+                self.domains.got(entry.name).create()
         return self._shown(entry)
 
     def stop(self, machine: Machine) -> Machine:
         """At once."""
-        entry = self._get(machine.name)
-        if self._is_on(entry.name):
+        entry = self.domains.get(machine.name)
+        if self.domains.is_on(entry.name):
             with translated(f"cutting the power of {entry.name}"):
-                self._got(entry.name).destroy()
+                self.domains.got(entry.name).destroy()
         return self._shown(entry)
 
     def disconnect(self, machine: Machine) -> Machine:
         """In the definition that the daemon keeps, and the cable of a running machine."""
-        entry = self._get(machine.name)
+        entry = self.domains.get(machine.name)
         if entry.snapshots:
             raise Conflict(f"{entry.name} is frozen and stays as it is")
-        native = self._got(entry.name)
+        native = self.domains.got(entry.name)
         with translated(f"cutting {entry.name} off its network"):
             network.remove_cards(self.line.libvirt, native)
             if native.isActive():
                 network.pull_plugs(self.line.libvirt, native)
-        return self._shown(self._save(entry.but(networks=())))
+        return self._shown(self.domains.save(entry.but(networks=())))
 
     def freeze(self, machine: Machine, name: str) -> Snapshot:
         """A line in the machine's record; what is frozen is never started or attached again."""
-        entry = self._off(machine, "frozen")
+        entry = self.domains.off(machine.name, "frozen")
         if checked(name) not in entry.snapshots:
-            self._save(entry.but(snapshots=(*entry.snapshots, name)))
+            self.domains.save(entry.but(snapshots=(*entry.snapshots, name)))
         return Snapshot(entry.name, name)
-
-    def _off(self, machine: Machine, what: str) -> Record:
-        entry = self._get(machine.name)
-        if not entry.settled:
-            raise Conflict(f"{entry.name} is half-made and cannot be {what}")
-        if self._is_on(entry.name):
-            raise Conflict(f"{entry.name} is running and cannot be {what}", hint="shut it down first")
-        return entry
 
     def mark(self, machine: Machine, mark: Mark) -> Machine:
         """In the machine's metadata."""
-        return self._shown(self._save(self._get(machine.name).but(mark=mark)))
+        return self._shown(self.domains.save(self.domains.get(machine.name).but(mark=mark)))
 
     def destroy(self, machine: Machine) -> None:
         """With its own volumes; its definition goes last."""
-        entry = self._load(machine.name)
+        entry = self.domains.load(machine.name)
         if entry is None:
             return
         if entry.snapshots:
@@ -308,18 +247,18 @@ class Daemon:
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         """Absent is success."""
-        entry = self._load(snapshot.machine)
+        entry = self.domains.load(snapshot.machine)
         if entry is None or snapshot.name not in entry.snapshots:
             return
         left = tuple(name for name in entry.snapshots if name != snapshot.name)
-        children = [other.name for other in self._records() if other.parent == entry.name]
+        children = [other.name for other in self.domains.records() if other.parent == entry.name]
         if not left and children:
             raise Conflict(f"{entry.name} cannot be let go: {', '.join(children)} lies on its disks")
-        self._save(entry.but(snapshots=left))
+        self.domains.save(entry.but(snapshots=left))
 
     def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
         """The daemon flattens each disk into a volume of its own."""
-        entry = self._off(machine, "captured")
+        entry = self.domains.off(machine.name, "captured")
         return self.images.make(checked(name), tuple(disk.file for disk in entry.disks), mark)
 
     def find_image(self, name: str) -> Artifact | None:
@@ -332,14 +271,14 @@ class Daemon:
 
     def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
         """Length, time of the last writing and header of each volume, and the hash of the definition."""
-        entry = self._frozen(snapshot)
-        return stamps(self.line, self.pool, entry, self._got(entry.name))
+        entry = self.domains.frozen(snapshot)
+        return stamps(self.line, self.pool, entry, self.domains.got(entry.name))
 
     def digest(self, snapshot: Snapshot) -> tuple[DiskFile, ...]:
         """Every byte comes over the connection."""
-        entry = self._frozen(snapshot)
+        entry = self.domains.frozen(snapshot)
         local = not self._address.remote
-        return hashes(self.line, self.pool, entry, self._got(entry.name), local=local)
+        return hashes(self.line, self.pool, entry, self.domains.got(entry.name), local=local)
 
     def free_space(self) -> int | None:
         """Of the storage pool."""
@@ -347,15 +286,15 @@ class Daemon:
 
     def console_picture(self, machine: Machine) -> bytes:
         """Over the connection."""
-        entry = self._get(machine.name)
-        if not self._is_on(entry.name):
+        entry = self.domains.get(machine.name)
+        if not self.domains.is_on(entry.name):
             raise NotAble(f"{entry.name} is off, so its screen shows nothing")
         with translated(f"taking a picture of {entry.name}"):
             return picture.taken(self.line, entry.name)
 
     def communicator(self, machine: Machine) -> Communicator:
         """The QEMU guest agent."""
-        entry = self._get(machine.name)
+        entry = self.domains.get(machine.name)
         return AgentLine(lambda: self.line, entry.name)
 
     @contextmanager
@@ -371,7 +310,9 @@ class Daemon:
             if isinstance(thing, Artifact):
                 volume = f"{thing.name}.qcow2"
             else:
-                entry = self._frozen(thing) if isinstance(thing, Snapshot) else self._off(thing, "read")
+                entry = (
+                    self.domains.frozen(thing) if isinstance(thing, Snapshot) else self.domains.off(thing.name, "read")
+                )
                 volume = entry.disks[0].file
             path, disk_format, theirs = Path(self.pool.get(volume).path), "qcow2", True
         if theirs and not self._is_ours_to_read(path):
