@@ -21,15 +21,18 @@ from golden.library import Library, LibraryAbilities
 from golden.model import Form, Image, Publication
 from golden.provider import Scope
 from golden.waiting import Deadline, Waiting
-from golden_hyperv import deployment_note
-from golden_hyperv.deployment_note import MAKING, READY, Contents, Note
+from golden_hyperv import deployment_note, marking
+from golden_hyperv.deployment_note import READY, Contents, Note
 from golden_hyperv.deployment_places import Place
 from golden_hyperv.deployment_services import NEEDS, Service, service
 from golden_hyperv.deployment_shares import FOLDER
 from golden_hyperv.disks import COPYING
 from golden_hyperv.faults import NO_COMMAND, LostAnswer, translated, words_of
-from golden_hyperv.line import Line
-from golden_hyperv.remoting import RemoteError
+from golden_hyperv.images import path_of
+from golden_hyperv.line import Line, insisted
+from golden_hyperv.marking import State
+from golden_hyperv.places import checked
+from golden_hyperv.remoting import Command, RemoteError
 from golden_hyperv.scvmm_note import name_of, short
 
 TICK, RAREST = 0.2, 5.0
@@ -96,16 +99,18 @@ class DeploymentLibrary:
         if (found := self.settle(key)) is not None:
             return found
         wish = f"publishing {image.reference}@i{image.number}"
-        note = self._begin(image, form, key, wish)
+        with self._understood(wish):
+            source = on_the_host(self._line, self._place, image, form)
+        note = self._begin(image, form, key, source, wish)
         try:
             with self._understood(wish):
-                self._bring(note, form, content)
+                made = self._make(note, image) if source else self._bring(note, form, content)
                 (told,) = self._line.run("wim_facts", Path=note.staged)
                 met = Contents.told(told)
                 met.must_be(image.proof.facts, note.publication.name)
                 self._watcher.doing(f"{self._place.shown} takes {note.publication.name} in")
                 self._add(note, deployment_note.description(image))
-                done = note.but(contents=(met.architecture, met.edition, met.version))
+                done = note.but(contents=(met.architecture, met.edition, met.version), sha256=made)
                 self._service.verify(done)
                 self._rewrite(done.but(state=READY))
                 self._drop_staged(done)
@@ -163,7 +168,7 @@ class DeploymentLibrary:
             raise NotFound(f"{publication.name} is not in {self._place.shown}", hint="golden publish")
         return note
 
-    def _begin(self, image: Image, form: Form, key: str, wish: str) -> Note:
+    def _begin(self, image: Image, form: Form, key: str, source: str, wish: str) -> Note:
         name = name_of(image, key)
         created = datetime.now(UTC).isoformat(timespec="seconds")
         publication = Publication(
@@ -171,7 +176,7 @@ class DeploymentLibrary:
             form.sha256, form.size, created,
         )  # fmt: skip
         token = secrets.token_hex(8)
-        note = Note(publication, self._place.kind, self._place.name, token, self._service.staging(name), MAKING)
+        note = Note(publication, self._place.kind, self._place.name, token, self._service.staging(name), source)
         with self._understood(wish):
             if self._service.there([name]):
                 raise Conflict(
@@ -189,7 +194,38 @@ class DeploymentLibrary:
 
     # -- the way in
 
-    def _bring(self, note: Note, form: Form, content: AbstractContextManager[BinaryIO]) -> None:
+    def _make(self, note: Note, image: Image) -> str:
+        """A WIM of an image that lies here; the WIM's hash. Made anew where the answer was lost."""
+        self._watcher.doing(f"{self._place.address.shown} makes a WIM of {note.source}")
+
+        def made() -> bool:
+            self._rest(note)
+            self._line.run("clear_away", Path=[note.staged])
+            self._unmake(note)
+            told = self._line.run_once(
+                "wim_make",
+                Source=note.source,
+                Path=note.staged,
+                Folder=self._path(note.publication.key, ".mounted"),
+                Name=note.publication.name,
+                Description=deployment_note.description(image),
+                Lock=self._path(note.publication.key, ".lock"),
+                deadline=Deadline(COPYING),
+            )
+            return bool(told and told[-1])
+
+        if not insisted(made):
+            raise NotFound(f"there is no Windows on the disk of {note.publication.name}", details=note.source)
+        hashing = Command("Get-FileHash", {"LiteralPath": note.staged, "Algorithm": "SHA256"})
+        (told,) = self._line.ask(hashing, deadline=Deadline(COPYING))
+        return str(told["Hash"]).lower()
+
+    def _unmake(self, note: Note) -> None:
+        if note.source:
+            self._line.run("wim_unmake", Source=note.source, Folder=self._path(note.publication.key, ".mounted"))
+
+    def _bring(self, note: Note, form: Form, content: AbstractContextManager[BinaryIO]) -> str:
+        """Send the WIM; its hash. ProofFailed where it is not the recorded one."""
         with content as stream:
             counted = Counted(stream)
             self._watcher.doing(f"sending the image to {self._place.address.shown}")
@@ -202,6 +238,7 @@ class DeploymentLibrary:
                 details=f"recorded {form.size} bytes, sha256 {form.sha256}; read {met[0]} bytes, sha256 {met[1]}",
                 hint="golden verify",
             )
+        return form.sha256
 
     def _add(self, note: Note, description: str) -> None:
         """Looked for where the answer was lost: what it began may go on and end well."""
@@ -232,6 +269,7 @@ class DeploymentLibrary:
 
     def _clear(self, note: Note) -> None:
         """The image, what golden brought, and the record last."""
+        self._unmake(note)
         self._service.remove(note.publication.name)
         key = note.publication.key
         lock, record = self._path(key, ".lock"), self._path(key, ".golden.json")
@@ -259,6 +297,34 @@ class DeploymentLibrary:
                     details=words_of(error),
                     hint=hint,
                 ) from error
+
+
+def on_the_host(line: Line, place: Place, image: Image, form: Form) -> str:
+    """
+    The path of an image's disk that a WIM is made of here; empty for a form that is a WIM. NotFound where this host has
+    not the image, ProofFailed where it is not as it was captured.
+    """
+    path = path_of(form)
+    if form.format == deployment_note.FORM or not path:
+        return ""
+    name = f"{image.reference}@i{image.number}"
+    for found in line.run("records", Folder=place.address.folder, Name=checked(image.artifact.name)):
+        record = marking.parsed(str(found["Text"]))
+        if record is None or (record.kind, record.token) != (marking.IMAGE, image.artifact.id):
+            continue
+        told = (record.state, record.disks[:1], record.size, record.sha256)
+        if told != (State.READY, (path,), form.size, form.sha256):
+            raise ProofFailed(
+                f"{name} is not what was captured",
+                details=f"recorded {form.size} bytes, sha256 {form.sha256}, at {path}; the host says {record.size} "
+                f"bytes, sha256 {record.sha256}, at {', '.join(record.disks)} ({record.state})",
+            )
+        return path
+    raise NotFound(
+        f"{name} is not on {place.address.shown}",
+        details=f"no image of golden's there has the id {image.artifact.id}",
+        hint=f"endpoint = the host it was captured on, in [libraries.{place.library}]; golden doctor",
+    )
 
 
 class Counted:

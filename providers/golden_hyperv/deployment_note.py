@@ -10,8 +10,9 @@ from golden.errors import PolicyRefused, ProofFailed
 from golden.library import LibraryAbilities
 from golden.model import Finding, Form, GuestFacts, Image, Publication, Severity
 from golden_hyperv.deployment_places import Place
+from golden_hyperv.images import path_of
 
-FORM = "wim"
+FORM, MADE_HERE = "wim", "vhdx"
 SEALS = ("sysprep", "none")
 MAKING, READY = "making", "ready"
 UNSEALED = Finding(
@@ -20,7 +21,10 @@ UNSEALED = Finding(
     "this image is not generalized: every machine deployed from it is the same one",
     fix="publish an image with --seal sysprep",
 )
-ABILITIES = LibraryAbilities(forms=(FORM,), seals=SEALS, versioned=True, warnings=(("none", UNSEALED),))
+ABILITIES = LibraryAbilities(
+    forms=(FORM, MADE_HERE), seals=SEALS, versioned=True, on_its_side=(MADE_HERE,), warnings=(("none", UNSEALED),)
+)
+"""A WIM is sent; of a VHDX that lies on the host one is made there."""
 _ARCHITECTURES = {"0": "x86", "x86": "x86", "9": "x86_64", "x64": "x86_64", "12": "arm64", "arm64": "arm64"}
 """Get-WindowsImage gives PROCESSOR_ARCHITECTURE_* as a number, and shows it as a word."""
 
@@ -65,9 +69,13 @@ class Note:
     """Random, one for each attempt."""
     staged: str
     """Path of the WIM that golden brought to the host, while it is needed."""
+    source: str = ""
+    """Path of the VHDX that a WIM is made of; empty where the WIM was sent."""
     state: str = MAKING
     contents: tuple[str, ...] = ()
     """What the WIM says of itself."""
+    sha256: str = ""
+    """Of the WIM; the publication's is that of the image's form."""
 
     def text(self) -> str:
         """One line, plain ASCII."""
@@ -98,7 +106,10 @@ def description(image: Image) -> str:
 
 def must_take(image: Image, form: Form, where: str) -> None:
     """PolicyRefused for a form or seal that is not taken."""
-    if form.format != FORM:
-        raise PolicyRefused(f"{where} takes {FORM}, not {form.format}", hint="golden capture --form wim")
+    if form.format != FORM and not (form.format == MADE_HERE and path_of(form)):
+        raise PolicyRefused(
+            f"{where} takes {FORM}, or {MADE_HERE} of an image that was captured on its host, not {form.format}",
+            hint="golden capture --form wim",
+        )
     if image.seal not in SEALS:
         raise PolicyRefused(f"{where} takes the seals {', '.join(SEALS)}, not {image.seal!r}")

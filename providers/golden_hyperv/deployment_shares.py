@@ -147,9 +147,9 @@ def compare(line: Line, note: Note, path: str, place: Place) -> None:
             raise
         raise ProofFailed(f"the file of {publication.name} is gone from {place.shown}", details=path) from error
     met: Any = str(told["Hash"]).lower()
-    if met != publication.sha256:
+    if met != note.sha256:
         raise ProofFailed(
             f"{publication.name} in {place.shown} is not what was published",
-            details=f"published sha256 {publication.sha256}; there {met}",
+            details=f"published sha256 {note.sha256}; there {met}",
             hint="golden publish puts it there again once this one is withdrawn: golden prune",
         )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from golden.library import Library
-from golden.model import Publication
+from golden.model import Artifact, Form, Image, Mark, Publication, Role
 from golden.plugins import open_library
 from golden.provider import Endpoint, Scope
+from golden.testing.library_contract import sample
 from golden.waiting import Silent, Watcher
+from golden_hyperv import marking
+from golden_hyperv.images import FORM, SCHEME
+from golden_hyperv.marking import Hardware, Record, State
 from tests.peers.hyperv.deployment import Wds
+from tests.peers.hyperv.host import trees, vhdx
 from tests.peers.hyperv.providers import SERVER, SITE, World
 from tests.unit.disk.disks import Windows
 
@@ -81,6 +87,46 @@ class WdsBench:
         files = [each.name for each in deployments.iterdir()] if deployments.exists() else []
         state = json.loads((self.host / "wds.json").read_text())
         return files + [each["name"] for each in state["images"]]
+
+
+class Made(WdsBench):
+    """The same with images that lie on the host as VHDX: their WIMs are made there."""
+
+    def image(self, reference: str, number: int) -> Image:
+        """An image with its record, as golden's capture leaves it there; capture itself is tested elsewhere."""
+        name, plain = f"{reference}-i{number}", sample(reference, number, FORM, "sysprep")
+        folder = self.host / "drives/C/golden/images"
+        folder.mkdir(parents=True, exist_ok=True)
+        path, windows = folder / f"{name}.vhdx", f"C:\\golden\\images\\{name}.vhdx"
+        if not path.exists():
+            with tempfile.TemporaryDirectory() as place:
+                tree = Path(place) / "tree"
+                subprocess.run(["wimapply", self._windows(place), "1", tree], check=True, stdout=subprocess.DEVNULL)
+                (tree / "number.txt").write_text(f"{reference} {number}")
+                vhdx.create(path, 1 << 30, block=2 << 20)
+                with vhdx.Disk(path, write=True) as disk:
+                    trees.store(disk, tree)
+            path.chmod(0o444)
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        mark = Mark(Role.IMAGE, "lab", reference, "here")
+        record = Record(
+            marking.IMAGE, name, digest[:16], State.READY, mark, "HV1", Hardware(2, 4 << 30, 2), (windows,),
+            size=len(content), sha256=digest,
+        )  # fmt: skip
+        (folder / f"{name}.golden.json").write_text(record.text())
+        form = Form(FORM, None, len(content), digest, url=SCHEME + windows)
+        return replace(plain, artifact=Artifact(record.token, name, (form,)))
+
+    def _windows(self, place: str) -> Path:
+        path = Path(place) / "base.wim"
+        path.write_bytes(_windows())
+        return path
+
+    def underway(self, key: str) -> bool:
+        """Whether WDS takes something in now."""
+        del key
+        return bool(Wds(self.host).read()["working"])
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ import pytest
 
 from golden.errors import Conflict, EndpointError, GoldenError, NotAble, NotFound, PolicyRefused, ProofFailed, Refused
 from golden.library import Library
-from golden.model import GuestFacts, GuestState, Image
+from golden.model import GuestFacts, GuestState, Image, Publication
 from golden.testing.library_contract import bytes_of, sample
 from tests.e2e.hyperv_bench import endpoint
-from tests.e2e.hyperv_deployment_bench import WdsBench
+from tests.e2e.hyperv_deployment_bench import ConfigMgrBench, Made, MdtBench, WdsBench, installed
 from tests.peers.hyperv.deployment import GROUP, Wds
 from tests.peers.hyperv.peer import Peer
 
@@ -61,7 +62,7 @@ def image_of(bench: WdsBench, number: int = 1, **facts: str) -> Image:
     return replace(plain, proof=replace(plain.proof, facts=GuestFacts("windows", GuestState.SEALED, **facts)))
 
 
-def publish(library: Library, bench: WdsBench, image: Image) -> object:
+def publish(library: Library, bench: WdsBench, image: Image) -> Publication:
     """Under its key."""
     return library.publish(image, image.artifact.forms[0], bytes_of(image, bench), f"shelf/{image.number}")
 
@@ -76,8 +77,8 @@ def test_a_lost_answer_costs_nothing(peer: Peer, bench: WdsBench, library: Libra
     peer.rule(call, do)
     published = publish(library, bench, image)
     assert library.list() == (published,)
-    assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]  # type: ignore[attr-defined]
-    library.withdraw(published)  # type: ignore[arg-type]
+    assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]
+    library.withdraw(published)
     assert bench.left() == []
 
 
@@ -89,7 +90,7 @@ def test_a_wim_of_another_guest_is_refused_and_nothing_is_left(bench: WdsBench, 
         assert next(iter(wrong.values())) in (met.value.details or "")
         assert bench.left() == []
     right = image_of(bench, architecture="x86_64", edition="ServerStandard", build="20348")
-    library.withdraw(publish(library, bench, right))  # type: ignore[arg-type]
+    library.withdraw(publish(library, bench, right))
 
 
 def test_what_is_no_wim_is_refused_and_nothing_is_left(bench: WdsBench, library: Library) -> None:
@@ -119,7 +120,7 @@ def test_somebody_elses_image_of_that_name_stays(peer: Peer, bench: WdsBench, li
     with pytest.raises(Conflict, match="not this publication") as met:
         publish(library, bench, image)
     assert met.value.hint
-    assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]  # type: ignore[attr-defined]
+    assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]
 
 
 def test_an_image_that_somebody_took_away_is_published_again(peer: Peer, bench: WdsBench, library: Library) -> None:
@@ -130,21 +131,21 @@ def test_an_image_that_somebody_took_away_is_published_again(peer: Peer, bench: 
         state["images"].clear()
     assert library.list() == ()
     with pytest.raises(NotFound):
-        library.verify(published)  # type: ignore[arg-type]
+        library.verify(published)
     publish(library, bench, image)
     assert len(library.list()) == 1
-    library.withdraw(published)  # type: ignore[arg-type]
+    library.withdraw(published)
     assert bench.left() == []
 
 
 def test_a_retired_image_is_not_offered_any_more(peer: Peer, bench: WdsBench, library: Library) -> None:
     """Disable-WdsInstallImage; the newer one stays as it is."""
     old, new = (publish(library, bench, image_of(bench, number)) for number in (1, 2))
-    library.retire(old)  # type: ignore[arg-type]
+    library.retire(old)
     state = {each["name"]: each["enabled"] for each in Wds(peer.folder).read()["images"]}
-    assert state == {old.name: False, new.name: True}  # type: ignore[attr-defined]
+    assert state == {old.name: False, new.name: True}
     for one in (old, new):
-        library.withdraw(one)  # type: ignore[arg-type]
+        library.withdraw(one)
     assert bench.left() == []
 
 
@@ -153,9 +154,9 @@ def test_names_that_look_like_code_are_names(peer: Peer, bench: WdsBench) -> Non
     library = replace(bench, url=f"wds:{quote(HOSTILE)}?endpoint=hv").open()
     published = publish(library, bench, image_of(bench))
     assert [each["group"] for each in Wds(peer.folder).read()["images"]] == [HOSTILE]
-    assert published.where.startswith(HOSTILE)  # type: ignore[attr-defined]
+    assert published.where.startswith(HOSTILE)
     assert bench.open().list() == ()
-    library.withdraw(published)  # type: ignore[arg-type]
+    library.withdraw(published)
     library.close()
     assert bench.left() == []
 
@@ -189,3 +190,89 @@ def test_other_forms_are_refused_with_how_to_make_one(bench: WdsBench, library: 
 @contextmanager
 def _nothing() -> Iterator[io.BytesIO]:
     yield io.BytesIO()
+
+
+@pytest.mark.parametrize("do", ["drop-before", "drop-after"])
+@pytest.mark.parametrize("call", ["Mount-VHD", "New-WindowsImage", "Dismount-VHD"])
+def test_a_wim_is_made_on_the_host_whatever_is_lost(peer: Peer, bench: WdsBench, call: str, do: str) -> None:
+    """The disk is attached read-only, let go of again, and has the bytes it had; nothing stays behind."""
+    made = Made(bench.endpoint, bench.state, bench.host)
+    image = made.image("win2022", 1)
+    disk = bench.host / "drives/C/golden/images/win2022-i1.vhdx"
+    before = disk.read_bytes()
+    library = made.open()
+    peer.rule(call, do)
+    published = library.publish(image, image.artifact.forms[0], _nothing(), "shelf/1")
+    assert library.list() == (published,)
+    library.verify(published)
+    assert disk.read_bytes() == before
+    assert (bench.host / "mounts.json").read_text() == "[]"
+    assert [each.name for each in (bench.host / "drives/C/golden/deployments").iterdir()] == [
+        "wds-" + _record(published)
+    ]
+    library.withdraw(published)
+    library.close()
+    assert bench.left() == []
+
+
+def test_an_image_of_another_host_is_refused(bench: WdsBench) -> None:
+    """Where the record of the image is not on this host, no WIM can be made of it there."""
+    made = Made(bench.endpoint, bench.state, bench.host)
+    image = made.image("win2022", 7)
+    for record in (bench.host / "drives/C/golden/images").glob("*.golden.json"):
+        record.unlink()
+    library = made.open()
+    with pytest.raises(NotFound, match="is not on") as met:
+        library.publish(image, image.artifact.forms[0], _nothing(), "shelf/7")
+    assert "endpoint" in (met.value.hint or "")
+    library.close()
+    assert bench.left() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"), [(MdtBench, "Import-MDTOperatingSystem"), (ConfigMgrBench, "New-CMOperatingSystemImage")]
+)
+@pytest.mark.parametrize("do", ["drop-before", "drop-after"])
+def test_mdt_and_configmgr_lose_no_image_with_an_answer(
+    peer: Peer, bench: WdsBench, kind: type[MdtBench], call: str, do: str
+) -> None:
+    """One image in the end; retired it is switched off or says so; withdrawn nothing of it is left."""
+    installed(peer.folder)
+    other = kind(bench.endpoint, bench.state, bench.host)
+    library, image = other.open(), image_of(other)
+    peer.rule(call, do)
+    published = library.publish(image, image.artifact.forms[0], bytes_of(image, other), "shelf/1")
+    assert len(other.world.read()["images"]) == 1
+    library.retire(published)
+    (left,) = other.world.read()["images"]
+    assert left.get("enable") == "False" or left["description"].startswith("Not current any more.")
+    library.withdraw(published)
+    library.close()
+    assert other.left() == []
+
+
+@pytest.mark.parametrize("kind", [MdtBench, ConfigMgrBench])
+def test_a_program_that_is_not_there_is_told_when_it_is_opened(
+    peer: Peer, bench: WdsBench, kind: type[MdtBench]
+) -> None:
+    """Without its module nothing is sent; the hint says that another place can be named."""
+    installed(peer.folder)
+    other = kind(bench.endpoint, bench.state, bench.host)
+    with pytest.raises(NotAble) as met:
+        replace(other, options={**other.options, "module": "C:\\nowhere\\x.psd1"}).open()
+    assert "module" in (met.value.hint or "")
+
+
+def test_the_folder_of_packages_has_to_be_there(peer: Peer, bench: WdsBench) -> None:
+    """Before anything is sent."""
+    installed(peer.folder)
+    other = ConfigMgrBench(bench.endpoint, bench.state, bench.host)
+    with pytest.raises(NotFound, match="no folder"):
+        replace(other, options={**other.options, "folder": "C:\\elsewhere"}).open()
+    share = MdtBench(bench.endpoint, bench.state, bench.host, url="mdt:C:/Elsewhere?endpoint=hv")
+    with pytest.raises(NotFound, match="not a deployment share"):
+        share.open()
+
+
+def _record(publication: Publication) -> str:
+    return hashlib.sha256(publication.key.encode()).hexdigest()[:8] + ".golden.json"

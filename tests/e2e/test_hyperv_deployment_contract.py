@@ -8,18 +8,20 @@ import pytest
 
 from golden.testing.library_contract import PROMISES, LibraryGround, LibraryPromise
 from tests.e2e.hyperv_bench import endpoint
-from tests.e2e.hyperv_deployment_bench import ConfigMgrBench, MdtBench, WdsBench, installed
+from tests.e2e.hyperv_deployment_bench import ConfigMgrBench, Made, MdtBench, WdsBench, installed
 from tests.peers.hyperv.peer import Peer
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv deployment contract")]
 
+BENCHES = (WdsBench, Made, MdtBench, ConfigMgrBench)
 
-@pytest.fixture(scope="module", params=[WdsBench, MdtBench, ConfigMgrBench], ids=["wds", "mdt", "configmgr"])
+
+@pytest.fixture(scope="module", params=BENCHES, ids=["wds", "wds of vhdx", "mdt", "configmgr"])
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryGround]:
     """One host with all of them."""
     folder = tmp_path_factory.mktemp("hyperv")
     with Peer(folder / "host") as peer:
-        installed(peer.folder, seconds=0.1)
+        installed(peer.folder, seconds=0.2)
         bench = request.param(endpoint(peer, folder / "secrets"), folder / "state", peer.folder)
         ground = LibraryGround(bench)
         yield ground

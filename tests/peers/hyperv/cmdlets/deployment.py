@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -155,3 +156,15 @@ def get_windows_image(call: Call) -> Iterator[Any]:
         Architecture=Sized("UInt32", int(facts["architecture"] or 0)), EditionId=facts["edition"],
         Version=facts["version"],
     )  # fmt: skip
+
+
+@cmdlet("New-WindowsImage")
+def new_windows_image(call: Call) -> Iterator[Any]:
+    """A folder with all in it as the one image of a new WIM."""
+    source, target = call.files.there(str(call.get("CapturePath"))), call.files.path(str(call.get("ImagePath")))
+    if target.exists():
+        raise Failure("The file exists.", "Microsoft.Dism.Commands.NewWindowsImageCommand", "NotSpecified", None,
+                      "System.Runtime.InteropServices.COMException")  # fmt: skip
+    argv = ["wimcapture", source, target, call.get("Name"), call.get("Description") or "", "--no-acls", "--check"]
+    subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
+    yield Thing("Microsoft.Dism.Commands.ImageObject", ImagePath=str(call.get("ImagePath")))
