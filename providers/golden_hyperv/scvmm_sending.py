@@ -19,7 +19,7 @@ from golden.errors import Conflict, EndpointError, NotFound, ProofFailed
 from golden.model import Form, Image
 from golden.waiting import Deadline, Waiting, Watcher
 from golden_hyperv import marking, scvmm_note
-from golden_hyperv.disks import COPYING
+from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.images import path_of
 from golden_hyperv.line import insisted
 from golden_hyperv.marking import Hardware, State
@@ -131,6 +131,7 @@ class Sending:
         """Send the bytes to the host, where golden has them. ProofFailed where they are not the recorded ones."""
         if not source.staged:
             return
+        Disks(self.vmm.line, self.watcher).must_hold(self.host, form.size, "the image, until VMM has it")
         with content as stream:
             counted = _Counted(stream)
             sending = cast("BinaryIO", counted)

@@ -94,8 +94,9 @@ class Shelf:
         )
 
     def at(self, path: str) -> Disk | None:
-        """The disk whose file lies there, as far as VMM knows."""
-        return next((one for one in self.seen(path).disks if one.path.casefold() == path.casefold()), None)
+        """The disk whose file lies there, as far as VMM knows; a template's disk may be an object of its own there."""
+        found = [one for one in self.seen(path).disks if one.path.casefold() == path.casefold()]
+        return next((one for one in found if one.note is not None), found[0] if found else None)
 
     def refreshed(self, path: str) -> Disk | None:
         """The same; VMM looks into the folder first where it knows nothing of it."""

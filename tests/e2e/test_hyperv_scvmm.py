@@ -15,7 +15,13 @@ from tests.peers.hyperv.vmm import Vmm
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv scvmm")]
 
 
-@pytest.fixture(scope="module", params=[on_the_host, streamed], ids=["on the host", "streamed"])
+BENCHES = [
+    pytest.param(on_the_host, id="on the host"),
+    pytest.param(streamed, id="streamed", marks=pytest.mark.thorough),  # what differs is in the tests of faults
+]
+
+
+@pytest.fixture(scope="module", params=BENCHES)
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryGround]:
     """One host with a VMM server; its imports take long enough to be cut off."""
     folder = tmp_path_factory.mktemp("hyperv")

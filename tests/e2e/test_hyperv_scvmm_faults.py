@@ -121,7 +121,7 @@ class Told:
 COMMANDS = ("Import-SCLibraryPhysicalResource", "Set-SCVirtualHardDisk", "New-SCVMTemplate", "Set-SCVMTemplate")
 
 
-@pytest.mark.parametrize("deed", ["drop-before", "drop-after"])
+@pytest.mark.parametrize("deed", [pytest.param("drop-before", marks=pytest.mark.thorough), "drop-after"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_lost_answer_is_no_second_thing(bench: OnTheHost, peer: Peer, image: Image, command: str, deed: str) -> None:
     """The session breaks before or after VMM did it: there is one publication in the end, by the same publish."""
@@ -366,6 +366,16 @@ def test_a_source_that_breaks_leaves_nothing_on_the_host(bench: OnTheHost, peer:
     library.publish(image, form, bytes_of(image), KEY)
     library.close()
     finished(shelf, image)
+
+
+def test_a_host_without_room_for_the_image_is_told(tmp_path: Path) -> None:
+    """Where the bytes come through golden they lie on the host for a while: Refused before one of them is sent."""
+    with Peer(tmp_path / "host", free=100_000) as peer:
+        Vmm.install(peer)
+        shelf = streamed(peer, tmp_path, endpoint(peer, tmp_path / "secrets"))
+        with pytest.raises(Refused, match="no room for the image, until VMM has it"):
+            publish(shelf, sample("win2022", 1, "vhdx", "sysprep"))
+        assert left(peer) == []
 
 
 def test_passwords_are_nowhere(bench: OnTheHost, peer: Peer, image: Image, capfd: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -15,19 +16,21 @@ from golden.testing.library_contract import bytes_of, sample
 from tests.e2e.hyperv_bench import endpoint
 from tests.e2e.hyperv_library_bench import OnTheHost, on_the_host, streamed
 from tests.peers.hyperv.peer import Peer
-from tests.peers.hyperv.vmm import Vmm
+from tests.peers.hyperv.vmm import SHARE, Vmm
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv scvmm")]
 
 HOSTILE = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é’"  # noqa: RUF001
+ODD = "\\\\files\\v1'; Remove-Item # $(calc) é’"  # noqa: RUF001
+"""Windows takes all of that for the name of a share."""
 KEY = "shelf/win2022-i{}-here"
 
 
 @pytest.fixture(scope="module")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
     """One host with a VMM server."""
-    with Peer(tmp_path_factory.mktemp("hyperv") / "host") as made:
-        Vmm.install(made)
+    with Peer(tmp_path_factory.mktemp("hyperv") / "host", shares=(SHARE, ODD)) as made:
+        Vmm.install(made).share(ODD)
         yield made
 
 
@@ -143,6 +146,19 @@ def test_an_image_of_another_host_is_not_taken_for_one_of_this(bench: OnTheHost)
     with pytest.raises(NotFound, match="is not on hyperv://") as caught:
         publish(bench, other)
     assert "endpoint = the host it was captured on" in str(caught.value.hint)
+
+
+def test_a_share_and_a_folder_may_be_called_anything_windows_takes(bench: OnTheHost) -> None:
+    """They are found, copied into, read back and listed."""
+    url = f"scvmm://vmm01/{quote(ODD.rpartition(chr(92))[2])}/{quote('x; $(y)')}/[a]?endpoint=hv"
+    odd = replace(bench, url=url)
+    disk, template = publish(odd, bench.image("win2022", 1))
+    assert disk["path"] == f"{ODD}\\x; $(y)\\[a]\\win2022-i1.vhdx"
+    assert template["enabled"] is True
+    library = odd.open()
+    (made,) = library.list()
+    library.withdraw(made)
+    library.close()
 
 
 def test_names_are_data_wherever_they_go(bench: OnTheHost, peer: Peer, tmp_path: Path) -> None:

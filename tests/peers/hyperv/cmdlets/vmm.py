@@ -102,8 +102,14 @@ def disk(each: dict[str, Any]) -> Thing:
 
 @cmdlet("Get-SCVirtualHardDisk")
 def get_disk(call: Call) -> Iterator[Any]:
-    """All of them, or by id, by name, by family and release."""
-    for each in list(connected(call).read()["disks"].values()):
+    """All of them, or by id, by name, by family and release. The disk of a template is an object of its own."""
+    state = connected(call).read()
+    attached = [
+        {**state["disks"][one["disk"]], "id": str(uuid.uuid5(uuid.UUID(id_), "disk")), "description": "", "tags": []}
+        for id_, one in state["templates"].items()
+        if one["disk"] in state["disks"]
+    ]
+    for each in [*attached, *state["disks"].values()]:
         fits = (
             call.get("ID") in (None, uuid.UUID(each["id"])),
             call.get("Name") in (None, each["name"]),
