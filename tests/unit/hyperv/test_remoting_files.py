@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from golden.errors import TimedOut
-from golden.waiting import Deadline
+from golden.waiting import Deadline, Waiting
 from golden_hyperv.faults import has_no_room
 from golden_hyperv.remoting import LinkLost, RemoteError, Secret, Session, SshLogin, WsmanLogin, open_session
 from golden_hyperv.remoting.bulk import PIECE
@@ -105,8 +105,9 @@ def test_a_file_that_changed_on_the_way_is_refused(session: Session, folder: tup
     (place / "x").write_bytes(b"old")
 
     def spoil(done: int, total: int) -> None:
-        (part,) = place.glob("x.*.part")
         if done == total:
+            (part,) = place.glob("x.*.part")
+            Waiting(Deadline(20), tick=0.01).until("all of it to be written", lambda: part.read_bytes() == DATA)
             with part.open("r+b") as file:
                 file.write(b"spoiled")
 
