@@ -269,6 +269,22 @@ def test_an_empty_place_tells_what_to_type(lab: Lab, golden: Golden) -> None:
     assert not (lab.path / ".golden").exists()
 
 
+def test_looking_before_the_first_adopt_writes_nothing(lab: Lab, golden: Golden) -> None:
+    """adopt --dry-run, fit or refused, makes no state folder."""
+    assert golden("adopt", "ref", "--from", "base", "--os", "memory", "--dry-run").code == 0
+    assert golden("adopt", "ref", "--from", "sealed", "--os", "memory", "--dry-run").code == 4
+    assert not (lab.path / ".golden").exists()
+
+
+@pytest.mark.parametrize("more", [(), ("--offline",)])
+def test_a_disk_that_is_not_there_is_not_taken_for_a_reference(lab: Lab, golden: Golden, more: tuple[str, ...]) -> None:
+    """What is named like a disk image is told to be missing, wherever one stands."""
+    told = golden("check", "nosuch.qcow2", *more, "-o", "json")
+    assert (told.code, told.error["id"]) == (13, "not-found")
+    assert "no disk image" in told.error["brief"]
+    assert not (lab.path / ".golden").exists()
+
+
 def test_outside_any_project_golden_is_of_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, golden: Golden) -> None:
     """Without golden.toml, status and the lists work with golden's defaults."""
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from golden.app.names import Target, version_of
-from golden.app.orders import answer_payload
+from golden.app.orders import DISK_ENDINGS, answer_payload
 from golden.app.project import Project, family
 from golden.disk.raw import RawFile
 from golden.disk.source import BlockSource
@@ -86,15 +86,23 @@ def disk_offline(path: Path, wish: CheckWish, watcher: Watcher) -> CheckReport:
 
 
 def is_disk(text: str | None) -> bool:
-    """Whether what was typed is a disk rather than the address of a version: a file that is there, or a path."""
+    """Whether what was typed is a disk rather than the address of a version: a file, or what is named like one."""
     if not text or "\0" in text:
         return False
-    if "/" in text or "\\" in text:
+    if "/" in text or "\\" in text or text.lower().endswith(DISK_ENDINGS):
         return True
     try:
         return Path(text).expanduser().is_file()
     except (OSError, RuntimeError):
         return False  # A name too long for a file, or the home of a user that there is not.
+
+
+def is_missing(disk: str) -> bool:
+    """Whether nothing of that name is there; what cannot even be looked for is told by whoever opens it."""
+    try:
+        return not Path(disk).expanduser().exists()
+    except (OSError, RuntimeError):
+        return False
 
 
 def _seal_order(guests: Family, wish: CheckWish, account: str = "") -> SealOrder:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from golden.app.names import Target, image_of, new_channel, version_of
@@ -52,11 +56,27 @@ def at_version(target: Target, number: int | None) -> Target:
 
 
 def examine(project: Project, order: AdoptOrder, watcher: Watcher) -> tuple[Candidate, int | None]:
-    """What adopting would take, refused as the job would refuse it, and the bytes free there."""
+    """
+    What adopting would take, refused as the job would refuse it, and the bytes free there.
+
+    Where nothing was ever recorded, nothing is: it is looked at from a state folder that goes again.
+    """
     from golden.procedures import adopt
 
-    with project.shop(order.endpoint, order.reference, "look", watcher) as shop:
+    with _looking(project) as looked, looked.shop(order.endpoint, order.reference, "look", watcher) as shop:
         return adopt.examine(shop, order), shop.hypervisor.free_space()
+
+
+@contextmanager
+def _looking(project: Project) -> Iterator[Project]:
+    if project.exists():
+        yield project
+        return
+    with (
+        TemporaryDirectory(prefix="golden-look-") as folder,
+        closing(Project(replace(project.settings, state=Path(folder)), write=True)) as looked,
+    ):
+        yield looked
 
 
 def told(candidate: Candidate, free: int | None) -> dict[str, Any]:

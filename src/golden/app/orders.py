@@ -32,6 +32,9 @@ from golden.waiting import Watcher
 RESERVE = 64 << 20
 """Bytes left free on the endpoint beyond what a plan expects to need."""
 
+DISK_ENDINGS = (".qcow2", ".raw", ".img", ".vmdk", ".vhdx", ".vhd")
+"""How the names of disk images end, so that one that is not there is told as such."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -104,7 +107,7 @@ def origin_of(where: str, **options: object) -> Origin:
         return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
     if path.is_file():
         return Origin("disk", str(path.absolute()), **options)  # type: ignore[arg-type]
-    if "/" in where or "\\" in where or path.suffix.lower() in (".qcow2", ".raw", ".img", ".vmdk", ".vhdx", ".xml"):
+    if "/" in where or "\\" in where or path.suffix.lower() in (*DISK_ENDINGS, ".xml"):
         raise NotFound(
             f"there is no file {where}",
             hint=f"a disk image, a domain's XML file, or a machine's name (machine:{where})",

@@ -14,7 +14,7 @@ from golden.cli.human import duration
 from golden.cli.options import OnError, Timeout
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
-from golden.errors import UsageError
+from golden.errors import NotFound, UsageError
 
 _LOOKS = {"error": "red", "warning": "yellow", "info": "cyan"}
 _TITLES = {"error": "These stop it", "warning": "Worth mending", "info": "Good to know"}
@@ -45,6 +45,8 @@ def check(
     if offline and (fix or rehearse):
         raise UsageError("--offline boots nothing, so nothing can be fixed or rehearsed", hint="leave --offline out")
     if checking.is_disk(reference):
+        if checking.is_missing(str(reference)):
+            raise NotFound(f"there is no disk image {reference}", hint="golden list shows the references there are")
         if not offline:
             hint = f"golden check {reference} --offline, or first: golden adopt NAME --from {reference}"
             raise UsageError(f"{reference} is a disk in no project; golden boots only clones of its own", hint=hint)
