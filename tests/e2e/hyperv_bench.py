@@ -13,21 +13,19 @@ from golden_hyperv import PROVIDER
 from tests.peers.hyperv.peer import Peer
 
 
-def endpoint(peer: Peer, folder: Path, **options: str) -> Endpoint:
-    """The peer over WSMan, as golden.toml would name it; passwords are read from files in ``folder``."""
-    known = {"user": peer.user, "password_file": "", "ca_file": str(peer.ca)}
-    return Endpoint("hv", peer.url, {**known, **_secrets(peer, folder), **options})
+def endpoint(peer: Peer, place: Path, **options: str) -> Endpoint:
+    """The peer over WSMan, as golden.toml would name it; passwords are read from files in ``place``."""
+    known = {"user": peer.user, "ca_file": str(peer.ca)}
+    return Endpoint("hv", peer.url, {**known, **_secrets(peer, place), **options})
 
 
-def ssh_endpoint(peer: Peer, folder: Path, **options: str) -> Endpoint:
+def ssh_endpoint(peer: Peer, place: Path, **options: str) -> Endpoint:
     """The same peer over SSH."""
     known = {"known_hosts_file": str(peer.known_hosts)}
     url = f"hyperv+ssh://{peer.ssh_user}@{peer.host}:{peer.ssh_port}"
-    secrets = _secrets(peer, folder)
-    if peer.ssh_key:
-        del secrets["password_file"]
-        known["key_file"] = str(peer.ssh_key)
-    return Endpoint("hv", url, {**known, **secrets, **options})
+    secrets = _secrets(peer, place)
+    del secrets["password_file"]
+    return Endpoint("hv", url, {**known, "key_file": str(peer.ssh_key), **secrets, **options})
 
 
 def _secrets(peer: Peer, folder: Path) -> dict[str, str]:
