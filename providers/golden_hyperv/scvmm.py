@@ -133,7 +133,8 @@ class ScvmmLibrary:
         self._shelf.describe(disk.id, {**told, "Description": scvmm_note.description(image, note)})
         template = self._template(disk, image, note, wanted) if wanted.template else ""
         known = self._shelf.at(disk.path) or disk
-        done = note.but(disk=disk.id, template=template, proof=known.proof)
+        there = replace(note.publication, where=known.path)
+        done = note.but(publication=there, disk=disk.id, template=template, proof=known.proof)
         self._shelf.describe(disk.id, {**told, "Description": scvmm_note.description(image, done)})
         return done
 

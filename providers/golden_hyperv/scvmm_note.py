@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -34,7 +34,11 @@ ABILITIES = LibraryAbilities(forms=(FORM,), seals=SEALS, versioned=True, on_its_
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What stands, as JSON, at the end of the description of a disk and of its template."""
+    """
+    What stands, as JSON, at the end of the description of a disk and of its template.
+
+    Not which library it is in, as one share may be several of golden's, nor where: people move files in shares.
+    """
 
     publication: Publication
     token: str
@@ -51,18 +55,26 @@ class Note:
         return replace(self, **changes)
 
     def text(self) -> str:
-        """One line, plain ASCII."""
-        return json.dumps(asdict(self), separators=(",", ":"))
+        """One line, plain ASCII, and short: how long VMM lets a description be is not documented."""
+        made = self.publication
+        told = [made.reference, made.image, made.key, made.name, made.format, made.sha256, made.size, made.created]
+        return json.dumps([*told, self.token, self.disk, self.template, self.proof], separators=(",", ":"))
 
 
-def read(text: str) -> Note | None:
-    """The note at the end of a description; None for a text that has none."""
+def read(text: str, where: str = "") -> Note | None:
+    """The note at the end of a description of what lies there; None for a text that has none."""
     _, mark, tail = text.rpartition(MARK)
-    try:
-        raw = json.loads(tail) if mark else None
-        return None if raw is None else Note(**{**raw, "publication": Publication(**raw["publication"])})
-    except (ValueError, KeyError, TypeError):
+    if not mark:
         return None
+    try:
+        reference, image, key, name, form, digest, size, created, *rest = json.loads(tail)
+        token, disk, template, proof = map(str, rest)
+        made = Publication(
+            str(reference), int(image), "", str(name), str(form), str(key), where, str(digest), int(size), str(created)
+        )
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return Note(made, token, disk, template, proof)
 
 
 def description(image: Image, note: Note) -> str:
@@ -70,7 +82,7 @@ def description(image: Image, note: Note) -> str:
     label = "NOT GENERALIZED. " if image.seal == "none" else ""
     return (
         f"{label}{image.reference} image {image.number} of version {image.version}, seal {image.seal}, captured "
-        f"{image.created}; published by golden. Do not change: golden looks after it.\n{MARK}{note.text()}"
+        f"{image.created}; published by golden. Do not change: golden looks after it. {MARK}{note.text()}"
     )
 
 

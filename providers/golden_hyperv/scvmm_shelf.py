@@ -198,5 +198,5 @@ def _disk(one: Any) -> Disk:
         state=str(one["State"]),
         size=int(one["Size"] or 0),
         modified=int(one["Modified"] or 0),
-        note=scvmm_note.read(str(one["Description"])),
+        note=scvmm_note.read(str(one["Description"]), str(one["Path"])),
     )
