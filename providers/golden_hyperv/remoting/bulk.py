@@ -19,6 +19,7 @@ import paramiko
 from golden.errors import TimedOut
 from golden.waiting import Deadline
 from golden_hyperv.remoting.losses import Failure, LinkLost, RemoteError
+from golden_hyperv.remoting.transport import ANSWER
 
 Told = Callable[[int, int], None]
 WINDOW = 8 << 20
@@ -107,6 +108,9 @@ class Sftp:
         self._client = client
         with _lines("SFTP"):
             self._sftp = client.open_sftp()
+        channel = self._sftp.get_channel()
+        if channel is not None:
+            channel.settimeout(2 * ANSWER)  # A disk may take its time; a host that hangs is lost all the same.
 
     def close(self) -> None:
         """Close SFTP; the line under it belongs to whoever opened it. Does not raise."""

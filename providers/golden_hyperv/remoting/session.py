@@ -88,7 +88,12 @@ class Session:
     def put(
         self, stream: BinaryIO, remote_path: str, *, told: Told | None = None, deadline: Deadline | None = None
     ) -> str:
-        """Write a file whole: beside its place first, compared by SHA-256, then renamed over it. Returns the hash."""
+        """
+        Write a file whole: beside its place first, compared by SHA-256, then renamed over it. Returns the hash.
+
+        After LinkLost what was written may lie there as ``<path>.<8 digits>.part``. Where the bytes go by SFTP beside
+        WSMan, what its login meets is Unreachable, Refused or BadConfig.
+        """
         return self._files.put(self.run, stream, remote_path, told, deadline)
 
     def get(self, remote_path: str, offset: int = 0, size: int | None = None) -> bytes:
