@@ -63,7 +63,7 @@ def update(
     """
     Apply changes in a clone of a version, in the order typed, prove them from outside, and freeze the next version.
 
-    Example: golden update win2022 --add netkvm.inf --run harden.ps1 --copy motd.txt:C:\\motd.txt -m "drivers"
+    Example: golden update win2022 --add netkvm.inf --run harden.ps1 --copy 'motd.txt:C:\\motd.txt' -m "drivers"
     """
     given = {
         "add": add, "run": run, "copy": copy, "feature": feature, "capability": capability, "remove": remove,

@@ -60,7 +60,7 @@ def prove(volume: Files, change: Change) -> str:
 def _destination(text: str) -> str:
     r"""The destination with back slashes; UsageError unless it is a path on C: that can be proved afterwards."""
     path = text.replace("/", "\\")
-    hint = r"--copy motd.txt:C:\ProgramData\motd.txt"
+    hint = r"--copy 'motd.txt:C:\ProgramData\motd.txt', in quotes: a shell takes the backslashes away"
     if not re.match(r"[Cc]:\\", path):
         raise UsageError(f"{text!r} is no whole path on the system drive C:", hint=hint)
     parts = path[3:].rstrip("\\").split("\\")
