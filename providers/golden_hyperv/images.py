@@ -95,4 +95,4 @@ def discard(maker: Maker, record: Record) -> None:
     if record.job:
         disks.settle(record.job, record.disks[0])
     disks.clear(machines.places.own(marking.IMAGE, record.name))
-    disks.clear((machines.places.record(marking.IMAGE, record.name),))
+    disks.clear(machines.forget(record))

@@ -140,6 +140,11 @@ class Machines:
             told = self.line.run(script, Path=path, Text=record.text(), Token=record.token)
         return bool(told and told[-1])
 
+    def forget(self, record: Record) -> tuple[str, ...]:
+        """The record's file, and what a write of it that was cut off has left; the file itself last."""
+        path = self.places.record(record.kind, record.name)
+        return (f"{path}.{record.token}.new", f"{path}.{record.token}.old", path)
+
     def vms(self, name: str) -> list[Vm]:
         """Virtual machines of that name in golden's own folder for it; more than one only after a lost answer."""
         told = self.line.run("machine_state", Name=checked(name), Place=self.places.machine(name))
@@ -172,7 +177,7 @@ class Machines:
         if record is None:
             return next((Held(name, None, vm) for vm in vms if vm.note is not None), None)
         chosen = next((vm for vm in vms if vm.id == record.vm), vms[0] if vms else None)
-        if chosen is None and record.vm and record.state is State.READY:
+        if chosen is None and (record.vm or not record.settled):
             self._must_be_here(record)
         return Held(name, record, chosen)
 

@@ -260,7 +260,8 @@ class Maker:
             if record is not None and record.job:
                 self.disks.settle(record.job, record.disks[-1])
             self.disks.clear(self._places.own(marking.MACHINE, held.name))
-            self.disks.clear((self._places.record(marking.MACHINE, held.name),))
+            if record is not None:
+                self.disks.clear(self.machines.forget(record))
 
 
 def _firmware(hardware: Hardware) -> dict[str, Any]:

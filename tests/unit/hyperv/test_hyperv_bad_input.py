@@ -159,6 +159,21 @@ def test_a_machine_on_another_node_names_the_node(opening: Opening, tmp_path: Pa
     assert "hyperv://HV2" in f"{caught.value.hint}"
 
 
+def test_goldens_own_machine_on_another_node_is_left_alone(opening: Opening, tmp_path: Path) -> None:
+    """Its files may lie on a volume of the cluster that this node sees: nothing is made or taken away here."""
+    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2"), openssh=False) as cluster:
+        cluster.seed("origin", state=None)
+        hypervisor = opening(cluster)
+        machine = adopted(hypervisor, "moved", "origin")
+        (met,) = (one for one in cluster.world.machines() if one["name"] == "moved")
+        cluster.world.change(met["id"], node="HV2", clustered=True)
+        for act in (hypervisor.start, hypervisor.settle, hypervisor.destroy):
+            with pytest.raises(Conflict, match="belongs to the cluster node HV2"):
+                act(machine)
+        assert [one.name for one in hypervisor.list_marked()] == ["moved"]
+        assert cluster.drive("C:\\golden\\machines\\moved\\moved-0.partial.vhdx").is_file()
+
+
 def test_a_disk_on_a_share_out_of_reach_is_told(opening: Opening, peer: Peer) -> None:
     """The second hop: the session has no credential for the share."""
     peer.seed("far", state=None, folder="\\\\files\\library\\VMs")
