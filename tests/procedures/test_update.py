@@ -117,11 +117,18 @@ def test_clean_up_that_fails_is_told_and_swept_later(bench: Bench) -> None:
 
 
 def test_a_deep_chain_becomes_a_full_copy(bench: Bench) -> None:
-    """Where the endpoint bears two linked disks, the third is a full clone and depth starts anew."""
-    with bench.world.change("this endpoint bears two") as raw:
-        raw["settings"]["abilities"]["snapshot_depth"] = 2
+    """
+    Where the endpoint bears three linked disks, the third version is a full clone and depth starts anew: each version
+    can be captured, from a linked clone on top of it.
+    """
+    with bench.world.change("this endpoint bears three") as raw:
+        raw["settings"]["abilities"]["snapshot_depth"] = 3
     bench.adopt()
-    assert [bench.update(f"say {n}").depth for n in range(4)] == [1, 2, 0, 1]
+    depths = []
+    for number in range(4):
+        depths.append(bench.update(f"say {number}").depth)
+        bench.capture()
+    assert depths == [1, 2, 0, 1]
 
 
 def test_no_room_is_said_before_anything_starts(bench: Bench) -> None:

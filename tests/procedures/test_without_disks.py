@@ -81,3 +81,13 @@ def test_an_offline_check_says_that_there_is_no_disk(bench: Bench) -> None:
     with pytest.raises(NotAble, match="shows golden no disks") as caught:
         checking.version_offline(bench.project, Target("ref", "v1"), wish, Silent())
     assert "golden check ref@v1" in (caught.value.hint or "")
+
+
+def test_a_version_at_the_end_of_a_chain_can_still_be_looked_at(bench: Bench) -> None:
+    """The clone that it is judged in stands on top of it, so a chain ends one before what the endpoint bears."""
+    with bench.world.change("this endpoint bears two") as raw:
+        raw["settings"]["abilities"]["snapshot_depth"] = 2
+    bench.adopt()
+    assert [bench.update(f"say {number}").depth for number in range(3)] == [1, 0, 1]
+    bench.capture()
+    assert bench.troubles() == []

@@ -252,8 +252,11 @@ def keep_payloads(project: Project, sources: tuple[tuple[PayloadFile, Path], ...
 
 
 def is_linked(abilities: Abilities, parent: Version, *, full: bool) -> bool:
-    """Linked where the endpoint can and the chain does not grow beyond what it bears."""
-    deep = abilities.snapshot_depth is not None and parent.depth + 1 > abilities.snapshot_depth
+    """
+    Linked where the endpoint can and the chain does not grow beyond what it bears, with one more on top of the new
+    version: the throw-away clones that it is looked at in, checked in and captured from.
+    """
+    deep = abilities.snapshot_depth is not None and parent.depth + 2 > abilities.snapshot_depth
     return abilities.linked_clone and not full and not deep
 
 
