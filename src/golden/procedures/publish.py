@@ -79,7 +79,10 @@ def choose(image: Image, name: str, library: Library) -> Form:
             if form.format == wanted and (form.path is not None or wanted in able.on_its_side):
                 return form
     has = ", ".join(form.format for form in image.artifact.forms)
-    raise NotAble(f"{name} takes {', '.join(able.forms)}; {image.reference}@i{image.number} exists as {has}")
+    raise NotAble(
+        f"{name} takes {', '.join(able.forms)}; {image.reference}@i{image.number} exists as {has}",
+        hint=f"golden capture {image.reference} --form wim" if "wim" in able.forms else None,
+    )
 
 
 @contextmanager
