@@ -263,7 +263,7 @@ def wait(call: Call, seconds: float) -> None:
 
 def named(wrong: Failure, kind: str) -> None:
     """Put the command's class behind the comma of the id."""
-    if "," not in wrong.fqid and wrong.fqid not in BARE:
+    if "," not in wrong.fqid and wrong.fqid not in BARE and not wrong.fqid.endswith("PSSessionStateBroken"):
         wrong.fqid = f"{wrong.fqid},{kind}"
 
 

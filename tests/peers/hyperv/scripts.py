@@ -65,7 +65,8 @@ def _refusing(written: Iterator[Any]) -> Iterator[Any]:
 def in_guest(scope: Scope, vm: str, tree: Any, user: str, block: Block, arguments: list[Any]) -> Iterator[Any]:
     """A script block in a guest: its files, its commands; what comes back is deserialized, as over any session."""
     name = scope.host.machine(vm)["name"]
-    there = Scope("guest", user, scope.host, Files.of_guest(tree), scope.streams, False, {"env": dict(GUEST)}, vm)
+    streams = Line(scope.streams, scope.host, vm)
+    there = Scope("guest", user, scope.host, Files.of_guest(tree), streams, False, {"env": dict(GUEST)}, vm)
     runspace = uuid.uuid4()
     try:
         for each in _refusing(runner(there).invoke(block, arguments)):
@@ -75,6 +76,31 @@ def in_guest(scope: Scope, vm: str, tree: Any, user: str, block: Block, argument
             raise
         wrong.terminating = False  # what ends a script there is an error record here
         raise
+
+
+class Line:
+    """The streams of a block in a guest: it ends when its machine goes off or restarts under it."""
+
+    def __init__(self, streams: Any, host: Any, vm: str) -> None:
+        self._streams, self._host, self._vm = streams, host, vm
+        self._begun = host.guest_begun(vm)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._streams, name)
+
+    def check(self) -> None:
+        """Failure where the guest is not the one it was."""
+        self._streams.check()
+        if self._host.guest_begun(self._vm) != self._begun:
+            raise Failure(
+                'The background process reported an error with the following message: "The Hyper-V socket target '
+                'process has ended.".',
+                "2100,PSSessionStateBroken",
+                "OpenError",
+                self._vm,
+                "System.Management.Automation.Remoting.PSRemotingTransportException",
+                terminating=True,
+            )
 
 
 def travelled(value: Any, computer: str, runspace: uuid.UUID, depth: int = 1) -> Any:

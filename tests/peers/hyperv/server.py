@@ -34,7 +34,7 @@ def shells(link: Link) -> Shells:
         def scoped(streams: PipelineStreams) -> registry.Scope:
             return scope(link, user, streams, variables)
 
-        return Shell(about, scoped)
+        return Shell(about, scoped, link.shape.language)
 
     return Shells(make, link.shape.configurations, link.shape.shells, link.shape.slow)
 

@@ -111,9 +111,9 @@ def test_what_the_disk_cmdlets_refuse(run: Client, peer: Peer) -> None:
     made = peer.seed("refusing")
     new = "C:\\golden\\new.vhdx"
     for fqid, command, given in (
-        ("ResourceExists", "New-VHD", {"Path": made.disk, "SizeBytes": 64 * MB}),
+        ("OperationFailed", "New-VHD", {"Path": made.disk, "SizeBytes": 64 * MB}),
         ("ObjectNotFound", "New-VHD", {"Path": "C:\\nowhere\\x.vhdx", "SizeBytes": 64 * MB}),
-        ("ObjectNotFound", "New-VHD", {"Path": new, "ParentPath": "C:\\golden\\none.vhdx"}),
+        ("InvalidParameter", "New-VHD", {"Path": new, "ParentPath": "C:\\golden\\none.vhdx"}),
         ("InvalidParameter", "New-VHD", {"Path": "C:\\golden\\x.raw", "SizeBytes": 64 * MB}),
         ("InvalidParameter", "New-VHD", {"Path": new, "SizeBytes": 1000}),
         ("InvalidParameter", "New-VHD", {"Path": new, "SizeBytes": 64 * MB, "BlockSizeBytes": 3 * MB}),

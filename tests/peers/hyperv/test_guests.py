@@ -99,7 +99,7 @@ def test_who_is_not_let_in(peer: Peer, run: Client, guest: Seeded) -> None:
     )
     for vm, who, said in cases:
         met = run.script(PROBE, VMId=vm, Credential=who)
-        assert met.fqid == "PSSessionStateBroken,Microsoft.PowerShell.Commands.InvokeCommandCommand"
+        assert met.fqid == "PSSessionStateBroken"
         assert said in met.errors[0][1]
 
 
@@ -126,3 +126,30 @@ def test_files_by_the_guest_service(run: Client, peer: Peer, guest: Seeded) -> N
     assert (peer.guest(guest.id) / "deep/er/file.bin").read_bytes() == b"\x00\xff" * 1000
     assert "exists" in run("Copy-VMFile", **wanted).errors[0][1]
     assert not run("Copy-VMFile", Force=True, **wanted).errors
+
+
+def test_a_block_breaks_off_when_its_guest_restarts(run: Client, peer: Peer, guest: Seeded) -> None:
+    """The line to the guest goes with the guest."""
+    text = """
+    param([guid] $VMId, [pscredential] $Credential)
+    Invoke-Command -VMId $VMId -Credential $Credential -ScriptBlock {
+        Restart-Computer -Force
+        while ($true) { Start-Sleep -Milliseconds 50 }
+    }
+    """
+    met = run.script(text, VMId=guest.id, Credential=run.guest())
+    assert met.fqid == "2100,PSSessionStateBroken" and "has ended" in met.errors[0][1]
+    ready(peer, guest.id)
+
+
+def test_a_guest_that_does_not_answer_cannot_be_shut_down(run: Client, peer: Peer) -> None:
+    """Stop-VM would ask, which nobody can answer; -Force cuts the power in the end."""
+    made = peer.seed("silent", faults=(("shutdown", "never"),))
+    run("Start-VM", Name="silent")
+    ready(peer, made.id)
+    assert run("Stop-VM", Name="silent", Confirm=False).fqid == (
+        "InvalidOperation,Microsoft.HyperV.PowerShell.Commands.StopVM"
+    )
+    assert state(run, "silent") == "Running"
+    assert not run("Stop-VM", Name="silent", Force=True).errors
+    assert state(run, "silent") == "Off"

@@ -153,6 +153,9 @@ def test_a_client_makes_checkpoints_by_itself_unless_told_not_to(tmp_path_factor
             run("Stop-VM", Name="*", TurnOff=True)
             run("Remove-VM", Name="auto", Force=True)
             assert not list(peer.drive("C:\\VMs\\auto").glob("*.avhdx"))
+            said = run("Start-VM", Name="auto").errors[0]
+            assert said == ("InvalidParameter,Microsoft.HyperV.PowerShell.Commands.StartVM",
+                            'Der Vorgang ist fehlgeschlagen: "auto"')  # fmt: skip
             names = [each["Name"] for each in run("Get-VMIntegrationService", VMName="plain").output]
             assert "Gastdienstschnittstelle" in names
             assert run("Enable-VMIntegrationService", VMName="plain", Name="Guest Service Interface").fqid

@@ -128,8 +128,10 @@ def test_everything_ends_with_the_block_and_with_its_holder(tmp_path: Path) -> N
         assert len(running(tmp_path / "a")) >= 3
     assert running(tmp_path / "a") == []
     holder = subprocess.Popen(
-        [sys.executable, "-m", "tests.peers.hyperv", str(tmp_path / "b"), "--seed", "m"], stdout=subprocess.PIPE,
-        cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
+        [sys.executable, "-m", "tests.peers.hyperv", str(tmp_path / "b"), "--seed", "m"],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}"},
     )
     assert holder.stdout is not None
     while b"machine m" not in holder.stdout.readline():

@@ -57,9 +57,7 @@ def free_place(call: Call, windows: str) -> Path:
         raise virtualization(
             f"Failed to create the virtual hard disk. The system failed to create '{windows}': The file "
             "exists. (0x80070050).",
-            "ResourceExists",
-            "ResourceExists",
-            windows,
+            "OperationFailed",  # and no category: reports of real hosts
         )
     if not path.parent.is_dir():
         raise virtualization(f"Failed to create the virtual hard disk. The system failed to create '{windows}': The "
@@ -110,7 +108,15 @@ def new_vhd(call: Call) -> Iterator[Any]:
             raise Failure("The peer has no physical disks to copy.", "NotModelled", "NotImplemented", terminating=True)
         if call.set == "Differencing":
             above = call.get("ParentPath")
-            parent = there(call, above)
+            parent = Path(call.files.path(above))
+            if not parent.is_file():
+                raise virtualization(
+                    f"Failed to create the virtual hard disk. The parent virtual hard disk '{above}' was not found: "
+                    "The system cannot find the file specified. (0x80070002).",
+                    "InvalidParameter",
+                    "InvalidArgument",
+                    above,
+                )
             if parent.suffix.lower() not in (path.suffix.lower(), ".avhdx") and path.suffix.lower() != ".avhdx":
                 raise virtualization("The parent and the child have different formats.", "InvalidParameter",
                                      "InvalidArgument", above)  # fmt: skip

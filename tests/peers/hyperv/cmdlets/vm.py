@@ -54,7 +54,10 @@ def _named(call: Call, known: list[dict[str, Any]], wanted: list[str]) -> list[d
     for each in wanted:
         hit = [vm for vm in known if matches(each, vm["name"]) and vm not in hits]
         if not hit and not is_pattern(each):
-            call.error(_missing(f'Hyper-V was unable to find a virtual machine with name "{each}".', each))
+            said = f'Hyper-V was unable to find a virtual machine with name "{each}".'
+            # Two errors for one thing, both from reports of real hosts: Get-VM -Name and Set-VMFirmware -VMName.
+            by_name = "Name" in call.given and "VMName" not in call.given
+            call.error(_missing(said, each) if by_name else virtualization(said, "ObjectNotFound", "ObjectNotFound"))
         hits += hit
     return hits
 

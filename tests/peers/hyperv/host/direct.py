@@ -13,7 +13,8 @@ from tests.peers.vsphere.windows_line import command
 from tests.peers.vsphere.wire import Fault
 
 DIRECT = "System.Management.Automation.Remoting.PSDirectException"
-NO_PATH, UNKNOWN = 9, 8
+TRANSPORT = "System.Management.Automation.Remoting.PSRemotingTransportException"
+NO_PATH = 9
 
 
 class Direct:
@@ -34,8 +35,8 @@ class Direct:
             raise Failure("The operation is not allowed on a shielded virtual machine.", "PSSessionStateBroken",
                           "OpenError", vm, DIRECT, terminating=True)  # fmt: skip
         if not self._machines.is_ready(vm):
-            raise Failure("An error has occurred which Windows PowerShell cannot handle. A remote session might have "
-                          "ended.", "PSSessionStateBroken", "OpenError", vm, DIRECT, terminating=True)  # fmt: skip
+            raise broken(vm, "An error has occurred which Windows PowerShell cannot handle. A remote session might "
+                         "have ended.")  # fmt: skip
         name = user.removeprefix(".\\").rsplit("\\", 1)[-1].lower()
         with self._lock:
             wrong = self._wrong.get(vm, 0)
@@ -74,6 +75,11 @@ class Direct:
         except Fault:
             return False
         return True
+
+
+def broken(vm: str, message: str) -> Failure:
+    """The line to the guest is down; the id is what reports of real hosts show."""
+    return Failure(message, "2100,PSSessionStateBroken", "OpenError", vm, TRANSPORT, terminating=True)
 
 
 def split(line: str) -> tuple[str, str]:

@@ -290,6 +290,10 @@ class Host:
         """The tree of a running guest's C:."""
         return str(self._machines.guests.of(vm) / "c")
 
+    def guest_begun(self, vm: str) -> float:
+        """When the guest that runs now was started; 0 where none does."""
+        return self._machines.begun(vm)
+
     def guest_start(self, vm: str, line: str, folder: str, env: dict[str, str], user: str) -> int:
         """Start a program in a guest; its process id, or minus the code of Win32_Process.Create."""
         return self._direct.start(vm, line, folder, env, user)

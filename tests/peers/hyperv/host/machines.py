@@ -76,6 +76,10 @@ class Machines:
         begun = self._begun.get(vm)
         return 0.0 if begun is None else time.monotonic() - begun
 
+    def begun(self, vm: str) -> float:
+        """A mark that changes with each start and restart; 0 while it is off or going off."""
+        return self._begun.get(vm, 0.0) if self.is_ready(vm) else 0.0
+
     def leaf(self, machine: dict[str, Any]) -> Path | None:
         """The first disk, which Windows boots from."""
         order = {"SCSI": 0, "IDE": -1}
@@ -200,12 +204,11 @@ class Machines:
             self.power_off(vm)
             return
         if not force:
+            # It asks whether to cut the power, whatever -Confirm says; reports of real hosts show this error.
             raise virtualization(
-                f"Failed to shut down virtual machine '{machine['name']}'. The operation cannot be performed as the "
-                "guest did not answer. The device is not ready for use. (0x80070015).",
-                "OperationFailed",
-                "NotSpecified",
-                machine["name"],
+                "Windows PowerShell is in NonInteractive mode. Read and Prompt functionality is not available.",
+                "InvalidOperation",
+                "InvalidOperation",
             )
         self._over.wait(min(1.0, self.shape.boot * 5))
         self.power_off(vm)

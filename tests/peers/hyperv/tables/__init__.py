@@ -116,6 +116,8 @@ def table(command: str, sets: dict[str, object]) -> Table:
 def class_of(command: str) -> str:
     """The class of a Hyper-V command; those of other modules say theirs in their table."""
     plain = command.replace("-", "")
+    if command == "New-VHD":
+        return "Microsoft.Vhd.PowerShell.Cmdlets.NewVhd"  # so in reports of real hosts, beside GetVHD
     if command.endswith("-VHD"):
         return f"Microsoft.Vhd.PowerShell.Cmdlets.{plain}"
     if re.match(r"[A-Z][a-z]+-SC", command):

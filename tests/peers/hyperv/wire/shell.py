@@ -69,7 +69,9 @@ class PipelineStreams:
         self.had_errors = True
         with self.shell.turn:
             self.check()
-            self.pipe.prepare_message(error_record(failure), message_type=ps.PSRPMessageType.ErrorRecord)
+            self.pipe.prepare_message(
+                error_record(failure, self.shell.language), message_type=ps.PSRPMessageType.ErrorRecord
+            )
             self.shell.flush()
 
 
@@ -81,7 +83,9 @@ class Shell:
     notified of each change. ``on_data`` is called, under ``turn``, when something waits.
     """
 
-    def __init__(self, about: dict[str, Any], scope: Callable[[PipelineStreams], Scope]) -> None:
+    def __init__(
+        self, about: dict[str, Any], scope: Callable[[PipelineStreams], Scope], language: str = "en-US"
+    ) -> None:
         table = ps.PSPrimitiveDictionary({key: ps.PSVersion(value) if key.endswith("Version") and value.count(".")
                                           else value for key, value in about.items()})  # fmt: skip
         self.pool = psrpcore.ServerRunspacePool(application_private_data={"PSVersionTable": table})
@@ -91,7 +95,7 @@ class Shell:
         self.on_data: Callable[[uuid.UUID | None], None] = lambda pipeline: None
         self.on_cut: Callable[[], None] = lambda: None
         self.state, self.name, self.user, self.id = "Connected", "", "", ""
-        self._scope = scope
+        self._scope, self.language = scope, language
 
     def flush(self) -> None:
         """Put what psrpcore has to say into the boxes."""
@@ -153,7 +157,7 @@ class Shell:
                 return
             if failed is not None:
                 # psrpcore has no public way to fail a pipeline.
-                streams.pipe._change_state(PSInvocationState.Failed, error=error_record(failed))
+                streams.pipe._change_state(PSInvocationState.Failed, error=error_record(failed, self.language))
             else:
                 streams.pipe.complete()
             self.flush()

@@ -34,7 +34,7 @@ class Stdio:
         def scoped(streams: PipelineStreams) -> registry.Scope:
             return scope(link, user, streams, variables)
 
-        self.shell = Shell(versions(link.shape, "ssh"), scoped)
+        self.shell = Shell(versions(link.shape, "ssh"), scoped, link.shape.language)
         self.shell.on_data = self._pass_on
         self.shell.on_cut = lambda: os._exit(1)
 

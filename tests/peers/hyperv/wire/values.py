@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import re
 import uuid
 from typing import Any
 
@@ -124,9 +125,20 @@ def _plain(value: Any) -> Any:
     return made
 
 
-def error_record(wrong: Failure) -> ps.ErrorRecord:
+def localized(wrong: Failure, language: str) -> str:
+    """
+    What a host says in its own language: the Hyper-V module's messages come from the host's service, in the host's
+    language whatever the session asks for. Names and codes stay; nobody may read the words.
+    """
+    if not language.startswith("de") or not wrong.kind.startswith("Microsoft."):
+        return wrong.message
+    kept = re.findall(r"'[^']*'|\"[^\"]*\"|\(?0x[0-9A-Fa-f]{8}\)?", wrong.message)
+    return " ".join(["Der Vorgang ist fehlgeschlagen:", *kept])
+
+
+def error_record(wrong: Failure, language: str = "en-US") -> ps.ErrorRecord:
     """The record of a failure."""
-    exception = ps.NETException(Message=wrong.message, HResult=-2146233088)
+    exception = ps.NETException(Message=localized(wrong, language), HResult=-2146233088)
     exception.PSObject.type_names = [wrong.kind, "System.Exception", "System.Object"]
     target = wrong.target
     about = ps.ErrorCategoryInfo(
