@@ -48,7 +48,7 @@ class Database:
         self, state: Path, *, write: bool = False, base: Path | None = None, checkpoint: Checkpoint = lambda _: None
     ) -> None:
         self.path = state / FILE
-        self.places = Places.of(state, base)
+        self.places = Places(state, base)
         self._checkpoint = checkpoint
         with self.translated():
             if write:

@@ -8,9 +8,7 @@ mentions one stays text.
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +16,23 @@ ANCHOR = "$in"
 """Key that tells a path below one of the folders from a text: ``{"$in": "state", "path": "libvirt/store/x"}``."""
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
-    """The folders that paths are written without, innermost first."""
+    """The folders that paths are written without: the state folder, and that of golden.toml where there is one."""
 
-    folders: tuple[tuple[str, str], ...]
-    """(name, absolute path)"""
-
-    @classmethod
-    def of(cls, state: Path, base: Path | None) -> Places:
-        """The state folder, and the folder of golden.toml where there is one."""
-        return cls((("state", str(state)), *((("project", str(base)),) if base is not None else ())))
+    def __init__(self, state: Path, base: Path | None = None) -> None:
+        """Absolute folders. No dataclass: making one takes longer than all else that ``status`` needs of this."""
+        self.folders = {"state": str(state), **({"project": str(base)} if base is not None else {})}
 
     def text(self, value: Any) -> str:
         """A JSON value as it is written down."""
+        import json  # `status` reads no value, and starts without it.
+
         return json.dumps(self._without(value))
 
     def value(self, text: str) -> Any:
         """What was written, with the paths as they are now."""
+        import json
+
         return json.loads(text, object_hook=self._within)
 
     def _without(self, value: Any) -> Any:
@@ -44,7 +41,7 @@ class Places:
         if isinstance(value, (list, tuple)):
             return [self._without(item) for item in value]
         if isinstance(value, str):
-            for name, folder in self.folders:
+            for name, folder in self.folders.items():
                 if value.startswith(folder + os.sep):
                     return {ANCHOR: name, "path": value[len(folder) + 1 :]}
         return value
@@ -52,7 +49,6 @@ class Places:
     def _within(self, value: dict[str, Any]) -> Any:
         if ANCHOR not in value:
             return value
-        folders = dict(self.folders)
         # Opened without the project's folder (it never is by golden's commands): the path stays a relative one.
-        folder = folders.get(value[ANCHOR])
+        folder = self.folders.get(value[ANCHOR])
         return value["path"] if folder is None else folder + os.sep + value["path"]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from golden.database.places import Places
 
-HERE = Places.of(Path("/p/.golden"), Path("/p"))
-THERE = Places.of(Path("/elsewhere/state"), Path("/new home"))
+HERE = Places(Path("/p/.golden"), Path("/p"))
+THERE = Places(Path("/elsewhere/state"), Path("/new home"))
 
 
 def test_paths_follow_their_folders() -> None:
