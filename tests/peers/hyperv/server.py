@@ -34,7 +34,9 @@ def shells(link: Link) -> Shells:
         def scoped(streams: PipelineStreams) -> registry.Scope:
             return scope(link, user, streams, variables)
 
-        return Shell(about, scoped, link.shape.language)
+        shell = Shell(about, scoped, link.shape.language)
+        shell.memory = link.shape.memory << 20
+        return shell
 
     return Shells(make, link.shape.configurations, link.shape.shells, link.shape.slow)
 

@@ -106,6 +106,15 @@ def test_slow_answers_come_in_pieces(tmp_path_factory: pytest.TempPathFactory) -
         assert run("Write-Output", InputObject=text).one == text
 
 
+def test_a_shell_that_takes_too_much_memory_is_gone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """MaxMemoryPerShellMB: its process ends, and the next thing asked of it finds no shell."""
+    with Peer(tmp_path_factory.mktemp("memory") / "peer", memory=1, openssh=False) as peer:
+        with pytest.raises(LOST), connected(peer) as run:
+            run("Write-Output", InputObject="x" * (2 << 20))
+        with connected(peer) as run:
+            assert run("Write-Output", InputObject="small").one == "small"
+
+
 def running(folder: Path) -> list[psutil.Process]:
     """Processes that were given this folder."""
     mark = str(folder)

@@ -96,6 +96,9 @@ class Shell:
         self.on_cut: Callable[[], None] = lambda: None
         self.state, self.name, self.user, self.id = "Connected", "", "", ""
         self._scope, self.language = scope, language
+        self.memory = 1 << 40
+        """Bytes that the input of one pipeline may take; MemoryError beyond."""
+        self._taken: dict[uuid.UUID | None, int] = defaultdict(int)
 
     def flush(self) -> None:
         """Put what psrpcore has to say into the boxes."""
@@ -112,6 +115,9 @@ class Shell:
     def feed(self, data: bytes, pipeline: uuid.UUID | None = None) -> None:
         """Fragments from the client."""
         with self.turn:
+            self._taken[pipeline] += len(data)
+            if self._taken[pipeline] > self.memory:
+                raise MemoryError
             self.pool.receive_data(PSRPPayload(data, StreamType.default, pipeline))
             while event := self.pool.next_event():
                 if isinstance(event, psrpcore.CreatePipelineEvent):
@@ -195,6 +201,7 @@ class Shell:
             self.pool.pipeline_table.pop(pipeline, None)
             self.running.pop(pipeline, None)
             self.outbox.pop(pipeline, None)
+            self._taken.pop(pipeline, None)
 
     def end(self) -> None:
         """The shell is deleted: whatever runs in it stops."""

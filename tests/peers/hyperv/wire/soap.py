@@ -32,6 +32,8 @@ NO_SUCH_SHELL, NO_DATA, TOO_MANY_SHELLS = 2150858843, 2150858793, 2150859173  # 
 NOT_DISCONNECTED, UNSUPPORTED, DENIED, NO_SUCH_CONFIGURATION = 2150858999, 2150858778, 5, 2150858811
 
 
+TOO_LARGE, TOO_MANY_COMMANDS = 2150858790, 2150859241  # wsmerror.h
+MOST_COMMANDS = 1000  # MaxConcurrentCommandsPerShell, [MS-WSMV]
 BAD_DATA = 2147942413  # ERROR_INVALID_DATA
 
 
@@ -98,6 +100,9 @@ class Shells:
             raise Fault(UNSUPPORTED, f"The WS-Management service does not support the action {asked.action}.")
         try:
             answered = verb(asked)
+        except MemoryError:  # its process is ended; the client finds no shell any more
+            self.drop(self.of(asked))
+            raise Fault(NO_SUCH_SHELL, "The shell was closed: it took more memory than it may.") from None
         except (ValueError, PSRPCoreError) as wrong:  # what no deserializer takes, such as an Int32 of 40 GiB
             raise Fault(BAD_DATA, f"The data could not be read: {wrong}") from wrong
         assert isinstance(answered, str)
@@ -176,6 +181,8 @@ class Shells:
         shell, line = self.of(asked), asked.body.find("rsp:CommandLine", NS)
         assert line is not None
         pipeline = _pipeline(line.get("CommandId")) or uuid.uuid4()
+        if len(shell.running) >= MOST_COMMANDS:  # a client that never signals "terminate"
+            raise Fault(TOO_MANY_COMMANDS, "The maximum number of concurrent commands per shell has been exceeded.")
         shell.command(pipeline)
         shell.feed(_bytes(line, "rsp:Arguments"), pipeline)
         made = str(pipeline).upper()

@@ -21,8 +21,9 @@ import spnego
 from pypsrp.encryption import WinRMEncryption
 
 from tests.peers.hyperv.failures import Cut
-from tests.peers.hyperv.wire.soap import XMLNS, Asked, Fault, Shells, read
+from tests.peers.hyperv.wire.soap import TOO_LARGE, XMLNS, Asked, Fault, Shells, read
 
+MAX_ENVELOPE = 500 << 10  # MaxEnvelopeSizekb, the default
 MUTUAL = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual"
 
 
@@ -148,6 +149,9 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, raw: bytes, final: dict[str, str]) -> None:
         asked, message, address = read(raw, self.user)
         try:
+            if len(raw) > MAX_ENVELOPE:
+                raise Fault(TOO_LARGE, "The WS-Management service cannot process the request because the envelope is "
+                            "larger than the maximum size allowed.")  # fmt: skip
             code, body = 200, self._carried(asked)
         except Fault as fault:
             why = escape(str(fault))
