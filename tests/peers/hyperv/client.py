@@ -58,7 +58,7 @@ class Client:
 
     def _done(self, shell: PowerShell) -> Result:
         made = Result([plain(each) for each in shell.invoke()])
-        made.errors = [(each.fq_error, str(each)) for each in shell.streams.error]
+        made.errors = [(str(each.fq_error), str(each)) for each in shell.streams.error]
         made.warnings = [str(each.message) for each in shell.streams.warning]
         made.progress = len(shell.streams.progress)
         return made

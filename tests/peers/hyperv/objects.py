@@ -47,7 +47,7 @@ class Enumeration:
         return Member(self.type, name, self.members[name])
 
     def __getitem__(self, name: str) -> Member:
-        return getattr(self, name)
+        return Member(self.type, name, self.members[name])
 
     def parse(self, given: object) -> Member:
         """The member by name (any case, or a prefix nobody shares) or number; ValueError where there is none."""

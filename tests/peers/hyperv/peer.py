@@ -22,8 +22,9 @@ from tests.peers.hyperv.journal import Request, read
 from tests.peers.hyperv.life import Child
 from tests.peers.hyperv.rules import Rule
 from tests.peers.hyperv.shape import Shape
-from tests.peers.hyperv.wire.sshd import SSHD, Sshd
+from tests.peers.hyperv.wire.sshd import Sshd
 from tests.peers.vsphere.certificates import Authority
+from tests.unit.guest.sshd import SSHD
 
 
 class Peer:
@@ -149,7 +150,7 @@ class Peer:
 
     def start_server(self) -> None:
         """Start the WinRM service, at the same ports as before."""
-        known = {"accounts": self.accounts, "certificates": self.certificates}
+        known: dict[str, Any] = {"accounts": self.accounts, "certificates": self.certificates}
         if self.port:
             known |= {"port": self.port, "http_port": self.http_port}
         file = self.folder / "server.json"

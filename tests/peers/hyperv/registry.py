@@ -184,7 +184,8 @@ def invoke(
             scope.host.noted(Call(name, "", dict(named), scope, {}), name, wrong.fqid, [], time.time(), 0.0)
         raise
     if command.whole:
-        chosen = settled or bound.sets[0]
+        chosen: str | None = settled or bound.sets[0]
+        assert chosen is not None
         call = Call(command.name, chosen, bound.values, scope, bound.common, piped or ())
         yield from _run(command, call)
         return

@@ -17,7 +17,7 @@ from psrpcore import PSRPPayload, StreamType
 from psrpcore.types import PSInvocationState, RunspacePoolState
 
 from tests.peers.hyperv.peer import Peer
-from tests.peers.hyperv.wire.sshd import SSHD
+from tests.unit.guest.sshd import SSHD
 
 pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd here")
 

@@ -48,7 +48,7 @@ def _table() -> list[int]:
 _CRC = _table()
 
 
-def crc32c(data: bytes) -> int:
+def crc32c(data: bytes | bytearray) -> int:
     """CRC-32C (Castagnoli)."""
     crc = 0xFFFFFFFF
     for byte in data:

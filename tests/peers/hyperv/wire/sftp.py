@@ -16,7 +16,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import paramiko
-from paramiko import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_PERMISSION_DENIED, SFTPAttributes
+from paramiko import SFTPAttributes
+from paramiko.sftp import SFTP_FAILURE, SFTP_NO_SUCH_FILE, SFTP_OK, SFTP_PERMISSION_DENIED
 
 from tests.peers.hyperv.failures import Failure
 from tests.peers.hyperv.files import Files, is_read_only
@@ -59,13 +60,13 @@ class Handle(paramiko.SFTPHandle):
     def read(self, offset: int, length: int) -> bytes | int:
         """A piece."""
         if self.readfile is None:
-            return SFTP_PERMISSION_DENIED
+            return int(SFTP_PERMISSION_DENIED)
         return os.pread(self.readfile.fileno(), length, offset)
 
-    def write(self, offset: int, data: bytes) -> int:
+    def write(self, offset: int, data: Any) -> int:
         """A piece."""
         if self.writefile is None:
-            return SFTP_PERMISSION_DENIED
+            return int(SFTP_PERMISSION_DENIED)
         if self.full:
             return int(SFTP_FAILURE)
         os.pwrite(self.writefile.fileno(), data, offset)
@@ -126,7 +127,7 @@ class Windows(paramiko.SFTPServerInterface):
         except Failure as wrong:
             return _code(wrong)
         except OSError as wrong:
-            return int(paramiko.SFTPServer.convert_errno(wrong.errno))
+            return _errno(wrong)
 
     def stat(self, path: str) -> SFTPAttributes | int:
         """What is known of a path."""
@@ -136,7 +137,7 @@ class Windows(paramiko.SFTPServerInterface):
         except Failure as wrong:
             return _code(wrong)
         except OSError as wrong:
-            return int(paramiko.SFTPServer.convert_errno(wrong.errno))
+            return _errno(wrong)
 
     lstat = stat
 
@@ -154,7 +155,7 @@ class Windows(paramiko.SFTPServerInterface):
         except Failure as wrong:
             return _code(wrong)
         except OSError as wrong:
-            return int(paramiko.SFTPServer.convert_errno(wrong.errno))
+            return _errno(wrong)
         made = Handle(flags)
         made.full = full
         # Read and write by position, so one file object is enough for both.
@@ -171,7 +172,7 @@ class Windows(paramiko.SFTPServerInterface):
         except Failure as wrong:
             return _code(wrong)
         except OSError as wrong:
-            return int(paramiko.SFTPServer.convert_errno(wrong.errno))
+            return _errno(wrong)
         return int(SFTP_OK)
 
     def remove(self, path: str) -> int:
@@ -225,6 +226,10 @@ def _attributes(found: Path, name: str) -> SFTPAttributes:
     if found.is_file() and is_read_only(found):
         made.st_mode = stat.S_IFREG | 0o444
     return made
+
+
+def _errno(wrong: OSError) -> int:
+    return int(paramiko.SFTPServer.convert_errno(wrong.errno or 0))
 
 
 def _code(wrong: Failure) -> int:

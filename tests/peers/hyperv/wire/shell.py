@@ -132,6 +132,7 @@ class Shell:
         pipe = self.pool.pipeline_table[pipeline]
         pipe.start()
         streams = self.running[pipeline] = PipelineStreams(self, pipe)
+        assert pipe.metadata is not None
         lines = [
             Line(
                 str(each.command_text), bool(each.is_script), bool(each.end_of_statement),

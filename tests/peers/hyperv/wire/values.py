@@ -61,10 +61,12 @@ def _scalar(value: Any) -> Any:
 @functools.cache
 def _member(kind: str, name: str, value: int) -> Any:
     """A member of an enumeration with its text, which psrpcore writes for classes of enumerations only."""
-    meta, bases = type(ps.PSEnumBase), (ps.PSEnumBase,)
-    space = meta.__prepare__(kind, bases)
+    meta: Any = type(ps.PSEnumBase)
+    bases = (ps.PSEnumBase,)
+    space: Any = meta.__prepare__(kind, bases)
     space[name] = value
-    made: Any = meta(kind, bases, space)(value)
+    cls: Any = meta(kind, bases, space)
+    made: Any = cls(value)
     made.PSObject.type_names = [kind, "System.Enum", "System.ValueType", "System.Object"]
     return made
 
@@ -72,7 +74,7 @@ def _member(kind: str, name: str, value: int) -> Any:
 def _object(value: Thing, depth: int) -> Any:
     made = ps.PSObject()
     made.PSObject.type_names = list(value.types)
-    shown = [ps.PSNoteProperty(key, outgoing(each, depth - 1)) for key, each in value.properties.items()]
+    shown: list[Any] = [ps.PSNoteProperty(key, outgoing(each, depth - 1)) for key, each in value.properties.items()]
     if value.types[0] == CUSTOM or value.types[0].startswith("Selected."):
         made.PSObject.extended_properties = shown
     else:
@@ -96,7 +98,8 @@ def incoming(value: Any) -> Any:
     if isinstance(value, tuple(WIDTHS.values())):
         kind = type(value)
         width = next((name for name, each in WIDTHS.items() if each is kind), "Int32")
-        return Sized(width, int(value))
+        number: Any = value
+        return Sized(width, int(number))
     return _plain(value)
 
 

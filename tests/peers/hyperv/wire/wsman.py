@@ -81,14 +81,13 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """No log of its own."""
 
-    def _reply(self, code: int, body: bytes = b"", **headers: str) -> None:
+    def _reply(self, code: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         kind = "application/soap+xml;charset=UTF-8"
         if self.encryption and body and code != 401:
             mime, body = self.encryption.wrap_message(body)
             kind = f'{mime};protocol="{self.encryption.protocol}";boundary="Encrypted Boundary"'
         self.send_response(code)
-        named = {key.replace("_", "-"): value for key, value in headers.items()}
-        for key, value in {"Content-Type": kind, "Content-Length": str(len(body)), **named}.items():
+        for key, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(key, value)
         self.end_headers()
         self.wfile.write(body)
@@ -118,7 +117,7 @@ class Handler(BaseHTTPRequestHandler):
             return said
         self.user = str(self.login.client_principal or "").rsplit("\\", 1)[-1].lower()
         self.encryption = None if secure else WinRMEncryption(self.login, WinRMEncryption.SPNEGO)
-        self.final = {"WWW_Authenticate": said} if answer else {}
+        self.final = {"WWW-Authenticate": said} if answer else {}
         return True
 
     def do_POST(self) -> None:
@@ -126,11 +125,11 @@ class Handler(BaseHTTPRequestHandler):
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         admitted = self._admitted(self.headers.get("Authorization", ""))
         if admitted is not True:
-            self._reply(401, WWW_Authenticate=admitted or "Negotiate")
+            self._reply(401, headers={"WWW-Authenticate": admitted or "Negotiate"})
             return
         final, self.final = self.final, {}
         if not raw:
-            self._reply(200, **final)
+            self._reply(200, headers=final)
             return
         if self.encryption is not None:
             if "multipart/encrypted" not in self.headers.get("Content-Type", ""):
@@ -165,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
                 ),
             )
         head = f"<s:Header><a:Action>{address}Response</a:Action><a:RelatesTo>{message}</a:RelatesTo></s:Header>"
-        self._reply(code, f"<s:Envelope {XMLNS}>{head}<s:Body>{body}</s:Body></s:Envelope>".encode(), **final)
+        self._reply(code, f"<s:Envelope {XMLNS}>{head}<s:Body>{body}</s:Body></s:Envelope>".encode(), final)
 
     def _carried(self, asked: Asked) -> str:
         after = False
