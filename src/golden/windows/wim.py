@@ -65,7 +65,7 @@ def make(disk: BlockSource, folder: Path, title: str) -> Path:
         raise ProofFailed(
             "the WIM does not say of itself what the disk says",
             details=f"the disk: {wanted}\nthe WIM: {met}",
-            hint="deployment tools go by architecture, edition and build; golden show tells what the disk has",
+            hint="files that Windows keeps compressed cannot be read here: compact /CompactOS:never in the reference",
         )
     return target
 
