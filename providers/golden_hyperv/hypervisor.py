@@ -179,7 +179,7 @@ class HyperV:
         record = held.record
         if record is None or not record.settled:
             raise Conflict(f"{held.name} is half-made and cannot be started")
-        if held.vm is None:
+        if held.vm is None or held.vm.id != record.vm:
             with translated(f"making {held.name} again"):
                 held = self.maker.with_vm(record)
         if held.is_off:
@@ -207,7 +207,12 @@ class HyperV:
         return self.machines.get(machine).shown()
 
     def freeze(self, machine: Machine, name: str) -> Snapshot:
-        """Without its virtual machine, read-only, under its final name."""
+        """Without its virtual machine, read-only, under its final name; one that was cut off is finished."""
+        begun = self.machines.get(machine).record
+        if begun is not None and (begun.state, begun.point) == (State.FREEZING, checked(name)):
+            with translated(f"freezing {begun.name}"):
+                frozen.finish(self.maker, begun)
+            return Snapshot(begun.name, name)
         held = self._off(machine, "frozen")
         if checked(name) not in held.points:
             frozen.freeze(self.maker, held, name)

@@ -97,6 +97,32 @@ def opening_while_it_is_away(peer: Peer, hypervisor: Hypervisor, name: str) -> N
     whole_life(hypervisor, name)
 
 
+def test_a_freeze_that_was_cut_off_is_finished(based: Peer, peer: Peer, opening: Opening) -> None:
+    """By freezing again, or by settle: the step of a job is simply done again."""
+    for name in ("again", "settled"):
+        hypervisor = opening()
+        machine = hypervisor.clone(f"{name}-point", base(hypervisor), MARK, CloneOptions(linked=True))
+        peer.rule("Remove-VM", "drop-after")
+        peer.rule("Test-VHD", "error", nth=2, text="cut off here")
+        with pytest.raises(GoldenError):
+            hypervisor.freeze(machine, "v1")
+        peer.clear_rules()
+        found = hypervisor.find(machine.name)
+        assert found is not None and not found.settled and found.snapshots == ()
+        if name == "again":
+            point = hypervisor.freeze(found, "v1")
+        else:
+            settled = hypervisor.settle(found)
+            assert settled is not None and settled.settled and settled.snapshots == ("v1",)
+            point = Snapshot(machine.name, "v1")
+        assert hypervisor.identity(point)
+        hypervisor.drop_snapshot(point)
+        started = hypervisor.start(machine)  # What is let go gets a virtual machine again.
+        assert started.power is Power.ON
+        hypervisor.destroy(started)
+        nothing_left(peer, hypervisor)
+
+
 def test_a_full_disk_leaves_nothing(based: Peer, peer: Peer, opening: Opening) -> None:
     """The copy's own error is told, and its half is taken away."""
     hypervisor = opening()
