@@ -261,6 +261,23 @@ def test_an_account_without_a_role_is_refused(bench: OnTheHost, peer: Peer, imag
     finished(bench, image)
 
 
+def test_an_endpoint_without_a_password_needs_an_account_for_vmm(
+    bench: OnTheHost, peer: Peer, image: Image, tmp_path: Path
+) -> None:
+    """Who logs in by certificate has nothing to show to VMM: Refused with what to type; with an account it works."""
+    known = {key: value for key, value in bench.endpoint.options.items() if key not in ("user", "password_file")}
+    ways = {"auth": "certificate", "certificate_file": "client.pem", "certificate_key_file": "client.pem"}
+    for key in ("certificate_file", "certificate_key_file"):
+        ways[key] = str(peer.folder / ways[key])
+    shelf = replace(bench, endpoint=replace(bench.endpoint, options={**known, **ways}))
+    with pytest.raises(Refused, match="denies it to golden's account") as caught:
+        shelf.open()
+    assert 'user = "DOMAIN' in str(caught.value.hint)
+    account = {"user": peer.user, "password_file": str(tmp_path / "secrets/password")}
+    publish(replace(shelf, options=account), image)
+    finished(bench, image)
+
+
 def test_a_share_that_golden_cannot_read_is_compared_by_what_vmm_tells(
     bench: OnTheHost, peer: Peer, image: Image
 ) -> None:
