@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,20 @@ from tests.peers.hyperv.peer import Peer
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv contract")]
 
 
-@pytest.fixture(scope="module", params=["wsman", "ssh"])
+QUICK_BY_SSH = ("a_clone_is_off_settled_and_marked", "a_session_runs_and_pushes", "an_image_stands_alone")
+"""The others differ in nothing that a transport could spoil and these would not; all of them are tried thoroughly."""
+
+
+def tried() -> Iterator[Any]:
+    """Every promise over both transports."""
+    for promise in promises():
+        yield pytest.param("wsman", promise, id=f"wsman-{promise.__name__}")
+    for promise in promises():
+        marks = () if promise.__name__ in QUICK_BY_SSH else (pytest.mark.thorough,)
+        yield pytest.param("ssh", promise, id=f"ssh-{promise.__name__}", marks=marks)
+
+
+@pytest.fixture(scope="module")
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """One host for all promises of a transport."""
     folder = tmp_path_factory.mktemp("hyperv")
@@ -25,7 +39,7 @@ def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         assert ground.clear() == ()
 
 
-@pytest.mark.parametrize("promise", promises(), ids=lambda promise: promise.__name__)
+@pytest.mark.parametrize(("ground", "promise"), list(tried()), indirect=["ground"])
 def test_the_promise_is_kept(promise: Promise, ground: Ground) -> None:
     """The promise is kept by Hyper-V."""
     promise(ground)

@@ -27,7 +27,7 @@ THOROUGH = pytest.mark.thorough
 
 # point, what comes before it ("said" and "call" name the kind of other points)
 UPDATE_RESUMED = [
-    ("own a1-clone", "done number"),
+    pytest.param("own a1-clone", "done number", marks=THOROUGH),
     ("New-VM", "call"),
     pytest.param("waiting for the guest", "said", marks=THOROUGH),
     ("driver goldennet.inf", "said"),
@@ -44,7 +44,7 @@ CAPTURE_RESUMED = [
     pytest.param("done record", "owned a1-image", marks=THOROUGH),
 ]
 CAPTURE_CANCELLED = [
-    ("own a1-image", "done generalize"),
+    pytest.param("own a1-image", "done generalize", marks=THOROUGH),
 ]
 TOML = """
 [endpoints.hv]
@@ -192,18 +192,18 @@ def test_a_killed_capture_is_cancelled(place: HyperVDesk, point: str, after: str
 
 # The command during which the process of PowerShell remoting on the host is killed, and which of golden's orders.
 KILLED_THERE = [
-    ("New-VHD", UPDATE),
+    pytest.param("New-VHD", UPDATE, marks=THOROUGH),
     ("New-VM", UPDATE),
     pytest.param("Set-VM", UPDATE, marks=THOROUGH),
     pytest.param("Set-VMFirmware", UPDATE, marks=THOROUGH),
     ("Start-VM", UPDATE),
-    ("Invoke-Command", UPDATE),
-    ("Remove-VM", UPDATE),
+    pytest.param("Invoke-Command", UPDATE, marks=THOROUGH),
+    pytest.param("Remove-VM", UPDATE, marks=THOROUGH),
     pytest.param("Test-VHD", UPDATE, marks=THOROUGH),
     pytest.param("Remove-Item", UPDATE, marks=THOROUGH),
     ("Invoke-CimMethod", CAPTURE),
     pytest.param("New-VM", CAPTURE, marks=THOROUGH),
-    ("Get-FileHash", CAPTURE),
+    pytest.param("Get-FileHash", CAPTURE, marks=THOROUGH),
 ]
 
 
