@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from golden.errors import GoldenError
 from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
 from golden.provider import Hypervisor
+from golden.waiting import Deadline, Waiting
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.conftest import Opening
 
@@ -71,6 +74,54 @@ def test_a_session_that_breaks_is_made_good(based: Peer, peer: Peer, opening: Op
     assert not peer.unmet()
     assert hypervisor.identity(BASE) == before
     nothing_left(peer, hypervisor)
+
+
+def test_what_golden_never_does(based: Peer, peer: Peer, opening: Opening) -> None:
+    """No checkpoint, no merge, no repair of a link, and no parent attached; every machine by its id."""
+    hypervisor = opening()
+    before = len(peer.requests())
+    whole_life(hypervisor, "whole")
+    asked = peer.requests()[before:]
+    called = {one.call for one in asked}
+    assert {"New-VHD", "New-VM", "Start-VM", "Remove-VM"} <= called
+    assert not called & {"Checkpoint-VM", "Merge-VHD", "Set-VHD", "Restore-VMSnapshot", "Optimize-VHD", "Mount-VHD"}
+    nothing_left(peer, hypervisor)
+
+
+def test_a_host_that_goes_down_during_a_copy(based: Peer, peer: Peer, opening: Opening) -> None:
+    """The job is forgotten with it; half a copy is never taken for a whole one."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule("Job.convert", "delay", seconds=3)
+    failed: list[BaseException] = []
+
+    def cloning() -> None:
+        try:
+            hypervisor.clone("half", BASE, MARK, CloneOptions(linked=False))
+        except GoldenError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=cloning)
+    thread.start()
+    Waiting(Deadline(30)).until("the copy to begin", lambda: bool(peer.requests("Invoke-CimMethod")[-1:]))
+    Waiting(Deadline(30)).until("its job to be written down", lambda: '"job": ""' not in record(peer, "half"))
+    peer.clear_rules()
+    peer.crash()
+    thread.join(120)
+    assert failed
+    found = hypervisor.find("half")
+    if found is not None:
+        assert hypervisor.settle(found) is None
+    nothing_left(peer, hypervisor)
+
+
+def record(peer: Peer, name: str) -> str:
+    """What golden wrote down of a machine."""
+    path = peer.drive(f"C:\\golden\\machines\\{name}.golden.json")
+    try:
+        return path.read_text()
+    except OSError:
+        return '"job": ""'
 
 
 @pytest.mark.parametrize("call", ["New-VM", "Start-VM"])
