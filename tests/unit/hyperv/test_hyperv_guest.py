@@ -68,6 +68,24 @@ def test_a_large_piece_goes_by_the_hosts_own_service(german: Peer, line: Communi
     assert line.read(f"{path}.golden", 0, 1) is None
 
 
+def test_where_the_host_has_openssh_large_pieces_go_over_it(tmp_path: Path) -> None:
+    """Of an endpoint over WSMan, too, where golden.toml says so."""
+    with Peer(tmp_path / "host") as peer:
+        peer.seed("origin")
+        told = {"sftp": str(peer.ssh_port), "sftp_user": peer.ssh_user, "key_file": str(peer.ssh_key)}
+        reached = endpoint(peer, tmp_path / "secrets", known_hosts_file=str(peer.known_hosts), **told)
+        one = PROVIDER.open(reached, Scope("job-1", tmp_path))
+        machine = one.start(one.adopt("guest", Origin("machine", "origin"), MARK, in_place=False))
+        line = one.communicator(machine)
+        line.ready(Deadline(60))
+        data = os.urandom(1 << 20)
+        peer.rule("SFTP.put", "delay", named="guest")
+        line.write(f"{FOLDER}\\large", 0, data)
+        assert line.read(f"{FOLDER}\\large", 0, 2 << 20) == data
+        assert peer.unmet() == []
+        one.close()
+
+
 def test_without_the_service_it_goes_in_the_call(german: Peer, line: Communicator) -> None:
     """Slower, and the same bytes."""
     german.rule("Copy-VMFile", "error", text="Der Dienst antwortet nicht.", times=0)
