@@ -22,9 +22,7 @@ PLACE = ("folder", "networks", "snapshot_depth", "node")
 GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
 SIDE = ("ssh_host_key", "ssh_known_hosts_file", "ssh_port", "ssh_user", "ssh_key_file", "ssh_key_passphrase_file")
 """Of a WSMan endpoint: its host's OpenSSH, where large files go by SFTP, many times faster than through WSMan."""
-FILES = ("sftp", "sftp_user")
-"""Port of the host's OpenSSH, for endpoints of WSMan: large files go over it, in whose account."""
-OPTIONS = (*LOGIN, *FILES, *TRUST, *PLACE, *GUEST, *SIDE)
+OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST, *SIDE)
 DEPTH = 10
 """Differencing disks on top of each other before golden makes a full clone; Hyper-V documents no limit."""
 DEEPEST = 30
@@ -85,8 +83,6 @@ def parse(endpoint: Endpoint) -> Address:
     for key in options:
         _check_key(endpoint.url, key)
     _check_transport(transport, options)
-    if "sftp" in options and not (options["sftp"].isdigit() and 0 < int(options["sftp"]) < 1 << 16):
-        raise BadConfig(f"sftp is the port of the host's OpenSSH server, not {options['sftp']!r}", hint='sftp = "22"')
     return Address(
         endpoint=endpoint.name,
         transport=transport,
@@ -111,13 +107,12 @@ def _check_key(url: str, key: str) -> None:
 
 
 _OF_SSH = ("key_file", "key_passphrase_file", "known_hosts_file", "host_key")
-_OF_WSMAN = (*FILES, "auth", "ca_file", "thumbprint", "certificate_file", "certificate_key_file", *SIDE)
+_OF_WSMAN = ("auth", "ca_file", "thumbprint", "certificate_file", "certificate_key_file", *SIDE)
 
 
 def _check_transport(transport: str, options: dict[str, str]) -> None:
     """An option of the other transport would be believed and do nothing."""
-    of_other = () if "sftp" in options and transport == WSMAN else _OF_SSH if transport == WSMAN else _OF_WSMAN
-    foreign = next((key for key in of_other if key in options), None)
+    foreign = next((key for key in (_OF_SSH if transport == WSMAN else _OF_WSMAN) if key in options), None)
     if foreign is not None:
         scheme = "hyperv+ssh" if transport == WSMAN else "hyperv"
         raise BadConfig(f"{foreign} means nothing here: it belongs to URLs of {scheme}://", hint=f"like {EXAMPLE}")

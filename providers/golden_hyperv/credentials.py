@@ -83,34 +83,23 @@ def _wsman(address: Address) -> WsmanLogin:
     )
 
 
-def sftp(address: Address) -> SshLogin | None:
-    """Where large files go for an endpoint of WSMan; None where golden.toml names nothing."""
-    if "sftp" not in address.options:
-        return None
-    return _over_ssh(address, int(address.options["sftp"]), address.options.get("sftp_user", address.user))
-
-
 def _ssh(address: Address) -> SshLogin:
-    return _over_ssh(address, address.port, address.user)
-
-
-def _over_ssh(address: Address, port: int, user: str) -> SshLogin:
     options = address.options
-    if not user:
+    if not address.user:
         raise BadConfig(f"the Hyper-V host {address.shown} needs a user", hint="hyperv+ssh://USER@HOST, or user =")
     key = options.get("key_file", "")
     if key:
         _must_be_file(key, "the SSH key")
     password = None
-    if _ways(options) and not (key and address.transport != SSH):
-        password = _password(options, "", user, f"the Hyper-V host {address.shown}")
+    if _ways(options):
+        password = _password(options, "", address.user, f"the Hyper-V host {address.shown}")
     phrase = ""
     if "key_passphrase_file" in options:
         phrase = _read(options, "key_passphrase", "the passphrase of the SSH key")
     return SshLogin(
         host=address.host,
-        port=port,
-        user=user,
+        port=address.port,
+        user=address.user,
         password=password,
         key_file=key,
         key_password=Secret(phrase) if phrase else None,

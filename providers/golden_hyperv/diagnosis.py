@@ -8,7 +8,7 @@ from typing import Any
 from golden.errors import GoldenError
 from golden.model import Finding, Severity
 from golden.provider import Scope
-from golden_hyperv.address import SSH, Address
+from golden_hyperv.address import SIDE, SSH, Address
 from golden_hyperv.disks import Disks
 from golden_hyperv.faults import is_denied, words_of
 from golden_hyperv.hypervisor import HyperV
@@ -128,9 +128,10 @@ def _quotas(answers: dict[str, list[Any]], address: Address) -> Iterator[Finding
 def _openssh(answers: dict[str, list[Any]], address: Address) -> Iterator[Finding]:
     running = any(str(one["Answer"]) == "Running" for one in answers.get("sshd", []))
     if address.transport == SSH or running:
-        yield Finding(
-            "hyperv-openssh", Severity.INFO, "OpenSSH runs there: large files go over SFTP with hyperv+ssh://"
-        )
+        used = address.transport == SSH or any(key in address.options for key in SIDE)
+        sentence = "OpenSSH runs there" + (", and large files go over it" if used else "; large files could go over it")
+        fix = "" if used else 'ssh_host_key = "ssh-ed25519 AAAA…" and ssh_key_file =, or hyperv+ssh:// instead'
+        yield Finding("hyperv-openssh", Severity.INFO, sentence, fix=fix)
         return
     sentence = "no OpenSSH server runs there, so files go to the host in the session itself, about 20 times slower"
     fix = "Add-WindowsCapability -Online -Name OpenSSH.Server~~~~0.0.1.0; Start-Service sshd"

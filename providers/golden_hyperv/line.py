@@ -32,7 +32,6 @@ class Line:
         """Logs in. Unreachable, Refused, BadConfig."""
         self.address = address
         self._login = credentials.login(address)
-        self._sftp = credentials.sftp(address)
         self._side = credentials.side(address)
         self._job = job
         self._watcher = watcher or Silent()

@@ -46,8 +46,6 @@ def test_folders_and_switches_are_read() -> None:
         ("hyperv://hv", {"auth": "digest"}, "does not know auth"),
         ("hyperv://hv", {"key_file": "/id"}, "belongs to URLs of hyperv\\+ssh"),
         ("hyperv+ssh://hv", {"ca_file": "/ca"}, "belongs to URLs of hyperv://"),
-        ("hyperv://hv", {"sftp": "ssh"}, "port of the host's OpenSSH"),
-        ("hyperv+ssh://hv", {"sftp": "22"}, "belongs to URLs of hyperv://"),
         ("hyperv://hv", {"folder": "golden"}, "no folder on a Windows host"),
         ("hyperv://hv", {"folder": "/srv/golden"}, "no folder on a Windows host"),
         ("hyperv://hv", {"folder": "C:\\gold[e]n"}, "no folder on a Windows host"),

@@ -9,7 +9,7 @@ import pytest
 from golden.errors import BadConfig
 from golden.provider import Endpoint
 from golden_hyperv.address import Address, parse
-from golden_hyperv.credentials import guest_account, login, sftp
+from golden_hyperv.credentials import guest_account, login
 from golden_hyperv.remoting import SshLogin, WsmanLogin
 
 
@@ -46,20 +46,6 @@ def test_a_key_or_a_ticket_needs_no_password(tmp_path: Path) -> None:
     assert isinstance(ticket, WsmanLogin) and ticket.password is None and ticket.user == ""
     certificate = login(address(auth="certificate", certificate_file=str(tmp_path / "id")))
     assert isinstance(certificate, WsmanLogin) and certificate.certificate == str(tmp_path / "id")
-
-
-def test_large_files_may_go_over_ssh_where_the_session_does_not(tmp_path: Path) -> None:
-    """With a key of its own, or the same account and password."""
-    (tmp_path / "id").write_text("a key")
-    (tmp_path / "pw").write_text("hunter2")
-    plain = {"user": "me", "password_file": str(tmp_path / "pw")}
-    assert sftp(address(**plain)) is None
-    same = sftp(address(**plain, sftp="22", host_key="ssh-ed25519 AAAA"))
-    assert same is not None and same.password is not None
-    assert (same.user, same.port, same.password.reveal(), same.host_key) == ("me", 22, "hunter2", "ssh-ed25519 AAAA")
-    other = sftp(address(**plain, sftp="2222", sftp_user="files", key_file=str(tmp_path / "id")))
-    assert other is not None
-    assert (other.user, other.port, other.password, other.key_file) == ("files", 2222, None, str(tmp_path / "id"))
 
 
 @pytest.mark.parametrize(

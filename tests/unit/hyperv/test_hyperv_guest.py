@@ -72,8 +72,8 @@ def test_where_the_host_has_openssh_large_pieces_go_over_it(tmp_path: Path) -> N
     """Of an endpoint over WSMan, too, where golden.toml says so."""
     with Peer(tmp_path / "host") as peer:
         peer.seed("origin")
-        told = {"sftp": str(peer.ssh_port), "sftp_user": peer.ssh_user, "key_file": str(peer.ssh_key)}
-        reached = endpoint(peer, tmp_path / "secrets", known_hosts_file=str(peer.known_hosts), **told)
+        told = {"ssh_port": str(peer.ssh_port), "ssh_user": peer.ssh_user, "ssh_key_file": str(peer.ssh_key)}
+        reached = endpoint(peer, tmp_path / "secrets", ssh_known_hosts_file=str(peer.known_hosts), **told)
         one = PROVIDER.open(reached, Scope("job-1", tmp_path))
         machine = one.start(one.adopt("guest", Origin("machine", "origin"), MARK, in_place=False))
         line = one.communicator(machine)
