@@ -45,11 +45,12 @@ def sweep(parent: Path) -> None:
     """Take away what is surely an orphan; whatever is in doubt, or will not go, stays."""
     with contextlib.suppress(OSError):
         for path in _ours(parent, rf"golden-{os.getuid()}-[0-9a-f]{{6}}"):
+            is_old = time.time() - path.stat().st_mtime > BASE_AGE
             for root in sorted(path.iterdir()):
                 with contextlib.suppress(OSError, TimedOut):
                     _sweep_root(root)
             with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > BASE_AGE:
+                if is_old:
                     path.rmdir()
         for path in _ours(Path(tempfile.gettempdir()), r"golden-nbd-\w{8}"):
             if time.time() - path.stat().st_mtime > NBD_AGE:
@@ -65,7 +66,16 @@ def _ours(parent: Path, pattern: str) -> Iterator[Path]:
 
 
 def _sweep_root(root: Path) -> None:
-    """A root whose store is gone. The machines in it go only where the files of their disks were removed too."""
+    """
+    A hollow root, or one whose store is gone. Machines go only where the files of their disks were removed too.
+
+    Hollow ones come from libvirt, which may make its folders anew while the process that took the root away ends.
+    """
+    if time.time() - root.stat().st_mtime > BASE_AGE and all(path.is_dir() for path in root.rglob("*")):
+        for folder in sorted(root.rglob("*"), reverse=True):
+            folder.rmdir()
+        root.rmdir()
+        return
     stores = [link for link in root.glob("s*") if link.is_symlink()]
     if not stores or any(store.exists() for store in stores) or not _is_judged(root) or processes.in_use(root):
         return
