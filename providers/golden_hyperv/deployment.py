@@ -7,35 +7,28 @@ and the service has the image. What is there without, or with a record that is n
 
 from __future__ import annotations
 
-import hashlib
-import ntpath
-import secrets
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO
 
-from golden.errors import Conflict, GoldenError, NotAble, NotFound, ProofFailed, TimedOut, Unreachable
+from golden.errors import Conflict, GoldenError, NotAble, NotFound, TimedOut, Unreachable
 from golden.library import Library, LibraryAbilities
 from golden.model import Form, Image, Publication
 from golden.provider import Scope
-from golden.waiting import Deadline, Waiting
-from golden_hyperv import deployment_note, marking
+from golden.waiting import Deadline
+from golden_hyperv import deployment_note
+from golden_hyperv.bringing import bring, on_the_host
 from golden_hyperv.deployment_note import READY, Contents, Note
 from golden_hyperv.deployment_places import Place
+from golden_hyperv.deployment_records import Records
 from golden_hyperv.deployment_services import NEEDS, Service, service
-from golden_hyperv.deployment_shares import FOLDER
 from golden_hyperv.disks import COPYING
 from golden_hyperv.faults import NO_COMMAND, LostAnswer, translated, words_of
 from golden_hyperv.images import path_of
 from golden_hyperv.line import Line, insisted
-from golden_hyperv.marking import State
-from golden_hyperv.places import checked
 from golden_hyperv.remoting import Command, RemoteError
-from golden_hyperv.scvmm_note import name_of, short
 
-TICK, RAREST = 0.2, 5.0
 NO_MODULE = "Modules_ModuleNotFound"
 
 
@@ -57,7 +50,7 @@ class DeploymentLibrary:
     def __init__(self, there: Service, line: Line, place: Place, scope: Scope) -> None:
         """For one connection."""
         self._service, self._line, self._place, self._watcher = there, line, place, scope.watcher
-        self._folder = ntpath.join(place.address.folder, FOLDER)
+        self._records = Records(line, place, scope.watcher)
 
     def check(self) -> None:
         """NotFound, or NotAble where the host has no such service."""
@@ -76,19 +69,19 @@ class DeploymentLibrary:
     def list(self) -> tuple[Publication, ...]:
         """By the records on the host; two round trips."""
         with self._understood(f"listing {self._place.shown}"):
-            notes = [note for note in self._notes() if note.state == READY]
+            notes = [note for note in self._records.all() if note.state == READY]
             there = self._service.there([note.publication.name for note in notes])
         return tuple(note.publication for number, note in enumerate(notes) if number in there)
 
     def settle(self, key: str) -> Publication | None:
         """What the service still takes in is waited for; what is then not finished is taken away."""
         with self._understood("clearing what a cut-off publish left"):
-            note = self._note(key)
+            note = self._records.get(key)
             if note is None:
                 return None
-            self._rest(note)
+            self._records.rest(note)
             if note.state == READY and self._service.there([note.publication.name]):
-                self._drop_staged(note)
+                self._records.drop_staged(note)
                 return note.publication
             self._clear(note)
         return None
@@ -100,7 +93,7 @@ class DeploymentLibrary:
             return found
         wish = f"publishing {image.reference}@i{image.number}"
         with self._understood(wish):
-            source = on_the_host(self._line, self._place, image, form)
+            source = self._source(image, form)
         note = self._begin(image, form, key, source, wish)
         try:
             with self._understood(wish):
@@ -112,8 +105,8 @@ class DeploymentLibrary:
                 self._add(note, deployment_note.description(image))
                 done = note.but(contents=(met.architecture, met.edition, met.version), sha256=made)
                 self._service.verify(done)
-                self._rewrite(done.but(state=READY))
-                self._drop_staged(done)
+                self._records.rewrite(done.but(state=READY))
+                self._records.drop_staged(done)
         except (Unreachable, TimedOut):
             raise  # The host may go on with it: the record stays, and settling looks.
         except GoldenError as error:
@@ -134,82 +127,64 @@ class DeploymentLibrary:
             note = self._get(publication)
             self._service.retire(publication.name)
             retired = replace(publication, retired=True)
-            self._rewrite(note.but(publication=retired))
+            self._records.rewrite(note.but(publication=retired))
         return retired
 
     def withdraw(self, publication: Publication) -> None:
         """The image, then its record; absent is success."""
         with self._understood(f"withdrawing {publication.name}"):
-            note = self._note(publication.key)
+            note = self._records.get(publication.key)
             if note is not None:
-                self._rest(note)
+                self._records.rest(note)
                 self._clear(note)
 
     def close(self) -> None:
         """Let go of the host; again is harmless."""
         self._line.close()
 
-    # -- records
-
-    def _path(self, key: str, tail: str) -> str:
-        return ntpath.join(self._folder, f"{self._place.kind}-{short(key)}{tail}")
-
-    def _notes(self) -> Iterator[Note]:
-        for found in self._line.run("scvmm_intents", Folder=self._folder):
-            if (note := deployment_note.read(str(found["Text"]), self._place)) is not None:
-                yield note
-
-    def _note(self, key: str) -> Note | None:
-        return next((note for note in self._notes() if note.publication.key == key), None)
-
     def _get(self, publication: Publication) -> Note:
-        note = self._note(publication.key)
+        note = self._records.get(publication.key)
         if note is None or note.state != READY or not self._service.there([publication.name]):
             raise NotFound(f"{publication.name} is not in {self._place.shown}", hint="golden publish")
         return note
 
     def _begin(self, image: Image, form: Form, key: str, source: str, wish: str) -> Note:
-        name = name_of(image, key)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        publication = Publication(
-            image.reference, image.number, self._place.library, name, form.format, key, self._service.where(name),
-            form.sha256, form.size, created,
-        )  # fmt: skip
-        token = secrets.token_hex(8)
-        note = Note(publication, self._place.kind, self._place.name, token, self._service.staging(name), source)
+        note = self._records.drawn_up(image, form, key, source, self._service)
+        name = note.publication.name
         with self._understood(wish):
             if self._service.there([name]):
                 raise Conflict(
                     f"{self._place.shown} has an image {name} already, and it is not this publication",
                     hint=f"take it away there; golden has no record of it on {self._place.address.shown}",
                 )
-            made = self._line.run("claim", Path=self._path(key, ".golden.json"), Text=note.text(), Token=token)
-        if not made[-1]:
-            raise Conflict(f"another publish of {name} has begun", hint="golden jobs; golden resume")
+            self._records.claim(note)
         return note
 
-    def _rewrite(self, note: Note) -> None:
-        path = self._path(note.publication.key, ".golden.json")
-        self._line.run("rewrite", Path=path, Text=note.text(), Token=secrets.token_hex(4))
-
     # -- the way in
+
+    def _source(self, image: Image, form: Form) -> str:
+        """The path of an image's disk that a WIM is made of here; empty for a form that is a WIM."""
+        if form.format == deployment_note.FORM or not path_of(form):
+            return ""
+        on_the_host(self._line, self._place.library, image, form)
+        return path_of(form)
 
     def _make(self, note: Note, image: Image) -> str:
         """A WIM of an image that lies here; the WIM's hash. Made anew where the answer was lost."""
         self._watcher.doing(f"{self._place.address.shown} makes a WIM of {note.source}")
 
         def made() -> bool:
-            self._rest(note)
+            self._records.rest(note)
             self._line.run("clear_away", Path=[note.staged])
             self._unmake(note)
             told = self._line.run_once(
                 "wim_make",
                 Source=note.source,
                 Path=note.staged,
-                Folder=self._path(note.publication.key, ".mounted"),
+                Folder=self._records.mounted(note),
                 Name=note.publication.name,
                 Description=deployment_note.description(image),
-                Lock=self._path(note.publication.key, ".lock"),
+                Lock=self._records.lock(note),
                 deadline=Deadline(COPYING),
             )
             return bool(told and told[-1])
@@ -222,58 +197,28 @@ class DeploymentLibrary:
 
     def _unmake(self, note: Note) -> None:
         if note.source:
-            self._line.run("wim_unmake", Source=note.source, Folder=self._path(note.publication.key, ".mounted"))
+            self._line.run("wim_unmake", Source=note.source, Folder=self._records.mounted(note))
 
     def _bring(self, note: Note, form: Form, content: AbstractContextManager[BinaryIO]) -> str:
         """Send the WIM; its hash. ProofFailed where it is not the recorded one."""
-        with content as stream:
-            counted = Counted(stream)
-            self._watcher.doing(f"sending the image to {self._place.address.shown}")
-            sending = cast("BinaryIO", counted)
-            self._line.once(lambda session: session.put(sending, note.staged, deadline=Deadline(COPYING)))
-        met = (counted.size, counted.hash.hexdigest())
-        if met != (form.size, form.sha256):
-            raise ProofFailed(
-                "the image's file is not what was recorded",
-                details=f"recorded {form.size} bytes, sha256 {form.sha256}; read {met[0]} bytes, sha256 {met[1]}",
-                hint="golden verify",
-            )
+        bring(self._line, self._watcher, form, content, note.staged)
         return form.sha256
 
     def _add(self, note: Note, description: str) -> None:
         """Looked for where the answer was lost: what it began may go on and end well."""
         try:
-            self._service.add(note, description, self._path(note.publication.key, ".lock"))
+            self._service.add(note, description, self._records.lock(note))
         except LostAnswer:
-            self._rest(note)
+            self._records.rest(note)
             if self._service.there([note.publication.name]):
                 return
-            self._service.add(note, description, self._path(note.publication.key, ".lock"))
-
-    def _rest(self, note: Note) -> None:
-        lock = self._path(note.publication.key, ".lock")
-
-        def over() -> bool:
-            return bool(self._line.run("scvmm_at_rest", Lock=lock)[-1])
-
-        waiting = Waiting(Deadline(COPYING), TICK, self._watcher, RAREST)
-        waiting.until(f"{self._place.shown} to end what it does with {note.publication.name}", over)
-
-    def _drop_staged(self, note: Note) -> None:
-        self._line.run(
-            "scvmm_forget",
-            Record=self._path(note.publication.key, ".none"),
-            Lock=self._path(note.publication.key, ".lock"),
-            Staged=note.staged if note.staged.startswith(self._folder) else "",
-        )
+            self._service.add(note, description, self._records.lock(note))
 
     def _clear(self, note: Note) -> None:
         """The image, what golden brought, and the record last."""
         self._unmake(note)
         self._service.remove(note.publication.name)
-        key = note.publication.key
-        lock, record = self._path(key, ".lock"), self._path(key, ".golden.json")
-        self._line.run("scvmm_forget", Record=record, Lock=lock, Staged=note.staged)
+        self._records.forget(note)
 
     def _clear_quietly(self, note: Note, error: GoldenError) -> None:
         """Clearing up never takes an error's place; what is left stands in its record, and settling looks."""
@@ -297,62 +242,3 @@ class DeploymentLibrary:
                     details=words_of(error),
                     hint=hint,
                 ) from error
-
-
-def on_the_host(line: Line, place: Place, image: Image, form: Form) -> str:
-    """
-    The path of an image's disk that a WIM is made of here; empty for a form that is a WIM. NotFound where this host has
-    not the image, ProofFailed where it is not as it was captured.
-    """
-    path = path_of(form)
-    if form.format == deployment_note.FORM or not path:
-        return ""
-    name = f"{image.reference}@i{image.number}"
-    for found in line.run("records", Folder=place.address.folder, Name=checked(image.artifact.name)):
-        record = marking.parsed(str(found["Text"]))
-        if record is None or (record.kind, record.token) != (marking.IMAGE, image.artifact.id):
-            continue
-        told = (record.state, record.disks[:1], record.size, record.sha256)
-        if told != (State.READY, (path,), form.size, form.sha256):
-            raise ProofFailed(
-                f"{name} is not what was captured",
-                details=f"recorded {form.size} bytes, sha256 {form.sha256}, at {path}; the host says {record.size} "
-                f"bytes, sha256 {record.sha256}, at {', '.join(record.disks)} ({record.state})",
-            )
-        return path
-    raise NotFound(
-        f"{name} is not on {place.address.shown}",
-        details=f"no image of golden's there has the id {image.artifact.id}",
-        hint=f"endpoint = the host it was captured on, in [libraries.{place.library}]; golden doctor",
-    )
-
-
-class Counted:
-    """A stream that counts and hashes what is read of it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        """``stream`` is read once."""
-        self._stream = stream
-        self.size = 0
-        self.hash = hashlib.sha256()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Of the stream."""
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Of the stream."""
-        return self._stream.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        """A piece."""
-        data = self._stream.read(size)
-        self.size += len(data)
-        self.hash.update(data)
-        return data
-
-
-if TYPE_CHECKING:
-
-    def _fulfils(one: DeploymentLibrary) -> Library:
-        return one

@@ -243,7 +243,7 @@ class GuestLine:
     def _forget(self, here: str) -> None:
         """What lies on the host for a moment; it goes with the machine's folder at the latest."""
         try:
-            self._line.run("clear_away", Path=[here])
+            self._line.run("clear_brought", Path=[here])
         except (RemoteError, LinkLost, TimedOut):
             return
 

@@ -8,22 +8,21 @@ because it goes on when golden is gone.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import ntpath
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-from golden.errors import Conflict, EndpointError, NotFound, ProofFailed
+from golden.errors import Conflict, EndpointError, ProofFailed
 from golden.model import Form, Image
 from golden.waiting import Deadline, Waiting, Watcher
-from golden_hyperv import marking, scvmm_note
+from golden_hyperv import scvmm_note
+from golden_hyperv.bringing import bring, on_the_host
 from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.images import path_of
 from golden_hyperv.line import insisted
-from golden_hyperv.marking import Hardware, State
-from golden_hyperv.places import checked
+from golden_hyperv.marking import Hardware
 from golden_hyperv.remoting import RemoteError
 from golden_hyperv.scvmm_note import Note
 from golden_hyperv.scvmm_shelf import Disk, Shelf
@@ -77,24 +76,8 @@ class Sending:
         path = path_of(form)
         if not path:
             return Source(ntpath.join(self.folder, scvmm_note.name_of(image, key) + FINAL), staged=True, hardware=None)
-        name = f"{image.reference}@i{image.number}"
-        for found in self.vmm.line.run("records", Folder=self.host, Name=checked(image.artifact.name)):
-            record = marking.parsed(str(found["Text"]))
-            if record is None or (record.kind, record.token) != (marking.IMAGE, image.artifact.id):
-                continue
-            told = (record.state, record.disks[:1], record.size, record.sha256)
-            if told != (State.READY, (path,), form.size, form.sha256):
-                raise ProofFailed(
-                    f"{name} is not what was captured",
-                    details=f"recorded {form.size} bytes, sha256 {form.sha256}, at {path}; the host says {record.size} "
-                    f"bytes, sha256 {record.sha256}, at {', '.join(record.disks)} ({record.state})",
-                )
-            return Source(path, staged=False, hardware=record.hardware)
-        raise NotFound(
-            f"{name} is not on {self.vmm.place.address.shown}",
-            details=f"no image of golden's there has the id {image.artifact.id}",
-            hint=f"endpoint = the host it was captured on, in [libraries.{self.vmm.place.library}]; golden doctor",
-        )
+        hardware = on_the_host(self.vmm.line, self.vmm.place.library, image, form).hardware
+        return Source(path, staged=False, hardware=hardware)
 
     def begin(self, note: Note, source: Source) -> Intent:
         """Write it down. Conflict where the share has a file of that name already."""
@@ -118,7 +101,7 @@ class Sending:
 
     def intent(self, key: str) -> Intent | None:
         """What was written down under a key; None where nothing was."""
-        for found in self.vmm.run("scvmm_intents", Folder=self.folder):
+        for found in self.vmm.run("publish_notes", Folder=self.folder):
             try:
                 intent = Intent(**json.loads(str(found["Text"])))
             except (ValueError, TypeError):
@@ -132,18 +115,7 @@ class Sending:
         if not source.staged:
             return
         Disks(self.vmm.line, self.watcher).must_hold(self.host, form.size, "the image, until VMM has it")
-        with content as stream:
-            counted = _Counted(stream)
-            sending = cast("BinaryIO", counted)
-            self.watcher.doing(f"sending the image to {self.vmm.place.address.shown}")
-            self.vmm.line.once(lambda session: session.put(sending, source.path, deadline=Deadline(COPYING)))
-        met = (counted.size, counted.hash.hexdigest())
-        if met != (form.size, form.sha256):
-            raise ProofFailed(
-                "the image's file is not what was recorded",
-                details=f"recorded {form.size} bytes, sha256 {form.sha256}; read {met[0]} bytes, sha256 {met[1]}",
-                hint="golden verify",
-            )
+        bring(self.vmm.line, self.watcher, form, content, source.path)
 
     def send(self, source: Source, intent: Intent, form: Form) -> Disk:
         """Have VMM copy it; the disk it made of it. EndpointError with the words of VMM's job where it did not."""
@@ -196,7 +168,7 @@ class Sending:
         file, lock = ntpath.basename(intent.target), self._lock(intent.key)
 
         def over() -> bool:
-            return bool(self.vmm.run("scvmm_at_rest", Lock=lock)[-1]) and not self.shelf.is_worked_on(file)
+            return bool(self.vmm.run("publish_at_rest", Lock=lock)[-1]) and not self.shelf.is_worked_on(file)
 
         Waiting(Deadline(COPYING), TICK, self.watcher, RAREST).until(f"VMM to end its copy of {file}", over)
 
@@ -213,25 +185,6 @@ class Sending:
 
     def forget(self, intent: Intent) -> None:
         """It is finished, or nothing is left of it: the brought copy goes, and the intent last."""
-        self.vmm.run("scvmm_forget", Record=self._record(intent.key), Lock=self._lock(intent.key), Staged=intent.staged)
-
-
-class _Counted:
-    """A stream that counts and hashes what is read of it."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.size = 0
-        self.hash = hashlib.sha256()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._stream.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._stream.tell()
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._stream.read(size)
-        self.size += len(data)
-        self.hash.update(data)
-        return data
+        if intent.staged:
+            self.vmm.run("clear_brought", Path=[intent.staged])
+        self.vmm.run("clear_away", Path=[self._lock(intent.key), self._record(intent.key)])

@@ -13,7 +13,17 @@ from urllib.parse import quote
 
 import pytest
 
-from golden.errors import Conflict, EndpointError, GoldenError, NotAble, NotFound, PolicyRefused, ProofFailed, Refused
+from golden.errors import (
+    Conflict,
+    EndpointError,
+    GoldenError,
+    NotAble,
+    NotFound,
+    PolicyRefused,
+    ProofFailed,
+    Refused,
+    Unreachable,
+)
 from golden.library import Library
 from golden.model import GuestFacts, GuestState, Image, Publication
 from golden.testing.library_contract import bytes_of, sample
@@ -105,6 +115,21 @@ def test_a_lost_answer_costs_nothing(peer: Peer, bench: WdsBench, library: Libra
     assert library.list() == (published,)
     assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]
     library.withdraw(published)
+    assert bench.left() == []
+
+
+@pytest.mark.parametrize("kind", [WdsBench, ConfigMgrBench])
+def test_what_a_broken_transfer_left_is_taken_away(peer: Peer, tmp_path: Path, kind: type[WdsBench]) -> None:
+    """The session goes before the file has its name: what was sent is found by the record, wherever it was sent to."""
+    installed(peer.folder)
+    bench = kind(endpoint(peer, tmp_path / "secrets"), tmp_path / "state", peer.folder)
+    library, image = bench.open(), image_of(bench)
+    peer.rule("Get-FileHash", "drop-before", named=r"\.part$")
+    with pytest.raises(Unreachable):
+        publish(library, bench, image)
+    assert [name for name in bench.left() if name.endswith(".part")]
+    assert library.settle("shelf/1") is None
+    library.close()
     assert bench.left() == []
 
 

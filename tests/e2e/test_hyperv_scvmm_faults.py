@@ -385,6 +385,19 @@ def test_a_source_that_breaks_leaves_nothing_on_the_host(bench: OnTheHost, peer:
     finished(shelf, image)
 
 
+def test_what_a_broken_transfer_left_is_taken_away(bench: OnTheHost, peer: Peer, tmp_path: Path) -> None:
+    """The session goes before the file has its name: what was sent is found by the record, and goes with it."""
+    shelf, image = streamed(peer, tmp_path, bench.endpoint), sample("win2022", 1, "vhdx", "sysprep")
+    peer.rule("Get-FileHash", "drop-before", named=r"\.part$")
+    with pytest.raises(Unreachable):
+        publish(shelf, image)
+    assert [name for name in left(peer) if name.endswith(".part")]
+    library = shelf.open()
+    assert library.settle(KEY) is None
+    library.close()
+    assert left(peer) == []
+
+
 def test_a_host_without_room_for_the_image_is_told(tmp_path: Path) -> None:
     """Where the bytes come through golden they lie on the host for a while: Refused before one of them is sent."""
     with Peer(tmp_path / "host", free=100_000) as peer:

@@ -121,6 +121,17 @@ def test_a_broken_session_is_a_lost_line_and_then_none(german: Peer, line: Commu
     assert line.read(path, 0, 100) == b"after"
 
 
+def test_what_a_broken_transfer_left_on_the_host_is_taken_away(german: Peer, line: Communicator) -> None:
+    """The session goes before the piece has its name; the machine's folder holds its own files alone again."""
+    folder = german.drive("C:\\golden\\machines\\guest")
+    before = sorted(one.name for one in folder.iterdir())
+    german.rule("Get-FileHash", "drop-before", named=r"\.part$")
+    with pytest.raises(LineLost):
+        line.write(f"{FOLDER}\\broken", 0, os.urandom(1 << 20))
+    assert not german.unmet()
+    assert sorted(one.name for one in folder.iterdir()) == before
+
+
 def test_arguments_go_as_they_are(line: Communicator) -> None:
     """Quotes, spaces and what a shell would take for its own; none is one."""
     path = f"{FOLDER}\\v1'; Remove-Item $(calc) \u00e9\u2019"

@@ -1,4 +1,4 @@
-# Whether nobody holds the lock of an import any more: $true where there is none.
+# Whether nobody holds the lock any more that work of a publish holds: $true where there is none.
 param(
     [Parameter(Mandatory)] [string] $Lock
 )

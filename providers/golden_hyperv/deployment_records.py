@@ -1,0 +1,95 @@
+"""Golden's records of publications on a host with deployment services, and what lies beside them while it works."""
+
+from __future__ import annotations
+
+import ntpath
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from golden.errors import Conflict
+from golden.model import Form, Image, Publication
+from golden.waiting import Deadline, Waiting, Watcher
+from golden_hyperv import deployment_note
+from golden_hyperv.deployment_note import Note
+from golden_hyperv.deployment_places import Place
+from golden_hyperv.deployment_services import Service
+from golden_hyperv.deployment_shares import FOLDER
+from golden_hyperv.disks import COPYING
+from golden_hyperv.line import Line
+from golden_hyperv.scvmm_note import name_of, short
+
+TICK, RAREST = 0.2, 5.0
+
+
+class Records:
+    """Of one place: a file for each publication, by its key."""
+
+    def __init__(self, line: Line, place: Place, watcher: Watcher) -> None:
+        """For one connection."""
+        self._line, self._place, self._watcher = line, place, watcher
+        self._folder = ntpath.join(place.address.folder, FOLDER)
+
+    def _path(self, key: str, tail: str) -> str:
+        return ntpath.join(self._folder, f"{self._place.kind}-{short(key)}{tail}")
+
+    def lock(self, note: Note) -> str:
+        """Path of the file that the host holds as long as it works for a publication."""
+        return self._path(note.publication.key, ".lock")
+
+    def mounted(self, note: Note) -> str:
+        """The folder a disk is mounted in while a WIM is made of it."""
+        return self._path(note.publication.key, ".mounted")
+
+    def all(self) -> Iterator[Note]:
+        """Of this place."""
+        for found in self._line.run("publish_notes", Folder=self._folder):
+            if (note := deployment_note.read(str(found["Text"]), self._place)) is not None:
+                yield note
+
+    def get(self, key: str) -> Note | None:
+        """By a publication's key."""
+        return next((note for note in self.all() if note.publication.key == key), None)
+
+    def drawn_up(self, image: Image, form: Form, key: str, source: str, service: Service) -> Note:
+        """What is about to be made; not written down yet."""
+        name = name_of(image, key)
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        publication = Publication(
+            image.reference, image.number, self._place.library, name, form.format, key, service.where(name),
+            form.sha256, form.size, created,
+        )  # fmt: skip
+        token = secrets.token_hex(8)
+        return Note(publication, self._place.kind, self._place.name, token, service.staging(name), source)
+
+    def claim(self, note: Note) -> None:
+        """Write a new one down. Conflict where there is one of that key."""
+        path = self._path(note.publication.key, ".golden.json")
+        if not self._line.run("claim", Path=path, Text=note.text(), Token=note.token)[-1]:
+            raise Conflict(f"another publish of {note.publication.name} has begun", hint="golden jobs; golden resume")
+
+    def rewrite(self, note: Note) -> None:
+        """In one act."""
+        path = self._path(note.publication.key, ".golden.json")
+        self._line.run("rewrite", Path=path, Text=note.text(), Token=secrets.token_hex(4))
+
+    def rest(self, note: Note) -> None:
+        """Wait until the host does not work for it any more, whoever began that."""
+        lock = self.lock(note)
+
+        def over() -> bool:
+            return bool(self._line.run("publish_at_rest", Lock=lock)[-1])
+
+        waiting = Waiting(Deadline(COPYING), TICK, self._watcher, RAREST)
+        waiting.until(f"{self._place.shown} to end what it does with {note.publication.name}", over)
+
+    def drop_staged(self, note: Note) -> None:
+        """What golden brought, where the service has its own copy, and the lock."""
+        if note.staged.startswith(self._folder):
+            self._line.run("clear_brought", Path=[note.staged])
+        self._line.run("clear_away", Path=[self.lock(note)])
+
+    def forget(self, note: Note) -> None:
+        """What golden brought, the lock, and the record last."""
+        self._line.run("clear_brought", Path=[note.staged])
+        self._line.run("clear_away", Path=[self.lock(note), self._path(note.publication.key, ".golden.json")])
