@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from golden.errors import BadConfig, BadName, NotFound
 from golden.provider import Endpoint
@@ -163,6 +164,15 @@ def _named(name: str, what: str, known: dict[str, Endpoint], file: Path | None) 
     raise NotFound(f"there is no {what} {name!r}", details=details, hint=hint)
 
 
+def _files(url: str) -> dict[str, str]:
+    """Options of a URL's own that are paths; of a URL that is none, none: its provider says what is wrong."""
+    try:
+        told = parse_qsl(urlsplit(url).query)
+    except ValueError:
+        return {}
+    return {option: value for option, value in told if option.endswith("_file")}
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads tables of one file and knows where in it a wrong key stands."""
@@ -223,7 +233,9 @@ class _Reader:
                 raise self.wrong(path, secret, f"secrets are not written here; use {secret}_file or {secret}_env")
             if PASSWORD_IN_URL.match(options["url"]):
                 raise self.wrong(path, "url", "secrets are not written here; leave the password out of the URL")
-            found[key] = Endpoint(key, options.pop("url"), options)
+            url = options.pop("url")
+            in_url = {option: self._option(path, option, value) for option, value in _files(url).items()}
+            found[key] = Endpoint(key, url, in_url | options)
         return found
 
     def _option(self, path: str, option: str, value: Any) -> str:

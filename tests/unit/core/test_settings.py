@@ -9,6 +9,8 @@ import pytest
 from golden.app.moves import assert_opens
 from golden.errors import BadConfig
 from golden.settings import read
+from golden_hyperv import address as hyperv
+from golden_vsphere import address as vsphere
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,25 @@ def test_where_to_read_a_secret_is_taken(tmp_path: Path, url: str) -> None:
     file = tmp_path / "golden.toml"
     file.write_text(f'[endpoints.e]\nurl = "{url}"\npassword_file = "pw"\ntoken_env = "T"\n')
     assert read(file).endpoint("e").options == {"password_file": str(tmp_path / "pw"), "token_env": "T"}
+
+
+@pytest.mark.parametrize("table", ["endpoints", "libraries"])
+@pytest.mark.parametrize("scheme", ["vsphere", "hyperv"])
+def test_a_file_named_in_a_url_lies_where_one_named_in_the_table_does(tmp_path: Path, table: str, scheme: str) -> None:
+    """Beside golden.toml, wherever golden is called; where both name one, the table's is it. Other options stay."""
+    file = tmp_path / "golden.toml"
+    file.write_text(
+        f'[{table}.e]\nurl = "{scheme}://host?password_file=my%20pw&ca_file=url.pem&user=root"\nca_file = "ca.pem"\n'
+    )
+    found = read(file).endpoint("e") if table == "endpoints" else read(file).library("e")
+    assert found.options == {"password_file": str(tmp_path / "my pw"), "ca_file": str(tmp_path / "ca.pem")}
+    address = {"vsphere": vsphere, "hyperv": hyperv}[scheme].parse(found)
+    assert address.options == {**found.options, "user": "root"}
+
+
+@pytest.mark.parametrize("url", ["hyperv://[host?password_file=x", "memory:?", "memory:?_file", "memory:?x_file="])
+def test_a_url_that_is_none_is_its_providers_to_refuse(tmp_path: Path, url: str) -> None:
+    """Reading golden.toml does not end there: other endpoints may be all that is wanted."""
+    file = tmp_path / "golden.toml"
+    file.write_text(f'[endpoints.e]\nurl = "{url}"\n')
+    assert read(file).endpoint("e").options == {}
