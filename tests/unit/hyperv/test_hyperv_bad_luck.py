@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
+from pathlib import Path
 
 import pytest
 
 from golden.errors import GoldenError
 from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
-from golden.provider import Hypervisor
+from golden.provider import Endpoint, Hypervisor, Scope
 from golden.waiting import Deadline, Waiting
+from golden_hyperv import PROVIDER
+from tests.e2e.hyperv_bench import endpoint
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.conftest import Opening
 
@@ -126,26 +130,20 @@ def record(peer: Peer, name: str) -> str:
 
 @pytest.mark.parametrize("call", ["New-VM", "Start-VM"])
 def test_a_server_that_is_killed_and_comes_back(based: Peer, peer: Peer, opening: Opening, call: str) -> None:
-    """The host's process of PowerShell remoting goes with every session; the machines stay."""
+    """The host's process of PowerShell remoting goes with every session; golden waits for it and goes on."""
     hypervisor = opening()
     base(hypervisor)
     peer.rule(call, "kill-after")
-    with pytest.raises(GoldenError):
-        opening_while_it_is_away(peer, hypervisor, f"k-{call.lower()}")
-    peer.start_server()
-    other = opening()
-    for one in other.list_marked():
-        found = other.find(one.name)
-        if one.name != "base" and found is not None:
-            settled = other.settle(found) if not found.settled else found
-            if settled is not None:
-                other.destroy(settled)
-    nothing_left(peer, other)
 
+    def restarting() -> None:
+        Waiting(Deadline(60)).until(f"{call} to kill the server", lambda: not peer.unmet())
+        peer.restart_server()
 
-def opening_while_it_is_away(peer: Peer, hypervisor: Hypervisor, name: str) -> None:
-    """The call during which the server goes."""
-    whole_life(hypervisor, name)
+    thread = threading.Thread(target=restarting)
+    thread.start()
+    whole_life(hypervisor, f"k-{call.lower()}")
+    thread.join(60)
+    nothing_left(peer, hypervisor)
 
 
 def test_a_freeze_that_was_cut_off_is_finished(based: Peer, peer: Peer, opening: Opening) -> None:
@@ -185,18 +183,26 @@ def test_a_full_disk_leaves_nothing(based: Peer, peer: Peer, opening: Opening) -
     nothing_left(peer, hypervisor)
 
 
-def test_a_copy_that_takes_long_is_waited_for_by_whoever_comes_next(based: Peer, peer: Peer, opening: Opening) -> None:
-    """The host goes on with it; settle waits and clears it away."""
+def cloning(reached: Endpoint, state: Path) -> None:
+    """In a process of its own, which is killed."""
+    PROVIDER.open(reached, Scope("job-1", state)).clone("slow", BASE, MARK, CloneOptions(linked=False))
+
+
+def test_a_copy_that_takes_long_is_waited_for_by_whoever_comes_next(
+    based: Peer, peer: Peer, opening: Opening, tmp_path: Path
+) -> None:
+    """golden was killed, the host goes on with the copy; settle waits for it and clears it away."""
     hypervisor = opening()
     base(hypervisor)
-    peer.rule("Job.convert", "delay", seconds=2)
-    peer.rule("Select-Object", "kill-before", nth=3)
-    with pytest.raises(GoldenError):
-        hypervisor.clone("slow", BASE, MARK, CloneOptions(linked=False))
-    peer.clear_rules()
-    peer.start_server()
-    other = opening()
-    found = other.find("slow")
+    peer.rule("Job.convert", "delay", seconds=3)
+    reached = endpoint(peer, tmp_path / "secrets")
+    child = multiprocessing.get_context("spawn").Process(target=cloning, args=(reached, tmp_path))
+    child.start()
+    Waiting(Deadline(60)).until("the job to be written down", lambda: '"job": ""' not in record(peer, "slow"))
+    child.kill()
+    child.join()
+    found = hypervisor.find("slow")
     assert found is not None and not found.settled
-    assert other.settle(found) is None
-    nothing_left(peer, other)
+    assert [one.name for one in hypervisor.list_marked()] == ["base", "slow"]
+    assert hypervisor.settle(found) is None
+    nothing_left(peer, hypervisor)
