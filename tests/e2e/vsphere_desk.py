@@ -99,7 +99,7 @@ class VsphereDesk(Desk):
             client.content.eventManager.PostEvent(event)
 
     def leaked(self) -> str:
-        """The name of a clone with this project's mark, of a job that its records know nothing of."""
+        """The name of a clone with this project's mark, of a job of its that is over, and nothing needs it."""
         (version, *_) = self.log()["versions"]
         point = Snapshot(version["snapshot"]["machine"], version["snapshot"]["name"])
         opened = PROVIDER.open(endpoint(self.peer, self.path.parent / "secrets"), Scope("look", self.path.parent))
@@ -107,7 +107,7 @@ class VsphereDesk(Desk):
             theirs = opened.find(point.machine)
             assert theirs is not None
             assert theirs.mark is not None
-            mark = replace(theirs.mark, role=Role.CLONE, job="jlostxx")
+            mark = replace(theirs.mark, role=Role.CLONE)
             return opened.clone("golden-jlostxx-a1-clone", point, mark, CloneOptions()).name
         finally:
             opened.close()

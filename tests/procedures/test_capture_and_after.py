@@ -17,6 +17,7 @@ from golden.errors import (
     Tampered,
     UsageError,
 )
+from golden.jobs import states
 from golden.model import CaptureOrder, CloneOptions, Mark, PruneOrder, Role, Severity
 from golden.procedures import capture as procedure
 from golden.procedures.channels import promote, roll_back_channel, roll_back_head
@@ -182,11 +183,12 @@ def test_prune_keeps_what_anything_needs(bench: Bench) -> None:
 
 
 def test_leaks_are_found_and_taken_away_and_strangers_are_left(bench: Bench) -> None:
-    """Only what carries this installation's mark."""
+    """Only what carries this installation's mark and was made by a job of this journal's."""
     version = bench.adopt()
     mine = bench.project.catalog.installation
+    (job,) = states(bench.project.database)
     with bench.project.shop("here", "ref", "jx", Silent()) as shop:
-        shop.hypervisor.clone("leak", version.snapshot, Mark(Role.CLONE, "jgone", "ref", mine), CloneOptions())
+        shop.hypervisor.clone("leak", version.snapshot, Mark(Role.CLONE, job, "ref", mine), CloneOptions())
         shop.hypervisor.clone("theirs", version.snapshot, Mark(Role.CLONE, "jgone", "ref", "other"), CloneOptions())
     assert bench.troubles() == ["leak"]
     found, left = upkeep.gc(bench.project, Silent(), dry_run=True)
@@ -194,6 +196,22 @@ def test_leaks_are_found_and_taken_away_and_strangers_are_left(bench: Bench) -> 
     upkeep.gc(bench.project, Silent(), dry_run=False)
     assert bench.machines() == {version.snapshot.machine, "theirs"}
     assert bench.troubles() == []
+
+
+def test_what_another_copy_of_the_project_made_is_named_and_left(bench: Bench) -> None:
+    """A project that was copied or restored does not take away the other's versions unless it is told to."""
+    version = bench.adopt()
+    mine = bench.project.catalog.installation
+    with bench.project.shop("here", "ref", "jx", Silent()) as shop:
+        shop.hypervisor.clone("newer", version.snapshot, Mark(Role.VERSION, "jelsewhere", "ref", mine), CloneOptions())
+    (finding,) = upkeep.doctor(bench.project, Silent())
+    assert (finding.id, finding.severity) == ("stranger", Severity.WARNING)
+    assert "newer" in finding.sentence
+    assert upkeep.gc(bench.project, Silent(), dry_run=False) == ([], [])
+    assert "newer" in bench.machines()
+    found, left = upkeep.gc(bench.project, Silent(), dry_run=False, strangers=True)
+    assert ([thing.name for thing in found], left) == (["newer"], [])
+    assert bench.machines() == {version.snapshot.machine}
 
 
 def test_verify_tells_a_changed_image_and_a_changed_publication(bench: Bench) -> None:

@@ -12,11 +12,11 @@ from golden.app.project import Project
 from golden.app.run import unfinished
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
-from golden.jobs import JobRecord, records
+from golden.jobs import JobRecord, states
 from golden.model import Artifact, DiskFile, Finding, Image, Severity, Version
 from golden.procedures.frozen import check_frozen, deep_check
 from golden.procedures.prune import prunable
-from golden.procedures.repair import leaks, mend, survey
+from golden.procedures.repair import mend, survey, unneeded
 from golden.provider import Marked, Scope
 from golden.waiting import Watcher
 
@@ -24,7 +24,7 @@ from golden.waiting import Watcher
 def doctor(project: Project, watcher: Watcher) -> list[Finding]:
     """Everything that is not as it must be, errors first; empty when nothing is wrong."""
     found: list[Finding] = [_interrupted(job) for job in unfinished(project)] if project.exists() else []
-    for name, endpoint in project.settings.endpoints.items():
+    for name in project.settings.endpoints:
         watcher.doing(f"looking at endpoint {name}")
         found += diagnose(project, name, watcher)
         if not project.exists():
@@ -32,8 +32,9 @@ def doctor(project: Project, watcher: Watcher) -> list[Finding]:
         references = [r for r in project.catalog.references() if r.endpoint == name]
         try:
             with project.shop(name, "", "look", watcher) as shop:
-                unneeded = leaks(shop, partial(records, project.database, only_open=True))
-                found += [_leak(thing, endpoint.name) for thing in unneeded]
+                there = unneeded(shop, partial(states, project.database))
+                found += [_leak(thing, name) for thing in there.leaks]
+                found += [_stranger(thing, name) for thing in there.strangers]
                 for reference in references:
                     watcher.doing(f"looking at {reference.name}")
                     found += survey(shop, reference.name)
@@ -55,13 +56,18 @@ def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]
         return [_trouble(endpoint, error)]
 
 
-def gc(project: Project, watcher: Watcher, *, dry_run: bool) -> tuple[list[Marked], list[str]]:
-    """Things of golden's that nothing needs and no unfinished job owns: those found, and those that would not go."""
+def gc(project: Project, watcher: Watcher, *, dry_run: bool, strangers: bool = False) -> tuple[list[Marked], list[str]]:
+    """
+    Things of golden's that nothing needs and no unfinished job owns: those found, and those that would not go.
+
+    ``strangers``: also what carries this installation's mark and was made by jobs that its journal does not know.
+    """
     found: list[Marked] = []
     left: list[str] = []
     for name in project.settings.endpoints:
         with project.shop(name, "", "look", watcher) as shop:
-            leaked = leaks(shop, partial(records, project.database, only_open=True))
+            there = unneeded(shop, partial(states, project.database))
+            leaked = there.leaks + (there.strangers if strangers else ())
             found += leaked
             if not dry_run:
                 left += mend(shop, leaked)
@@ -168,6 +174,15 @@ def _interrupted(job: JobRecord) -> Finding:
 def _leak(thing: Marked, endpoint: str) -> Finding:
     sentence = f"{thing.kind} {thing.name} on {endpoint} is golden's, and nothing needs or owns it."
     return Finding("leak", Severity.ERROR, sentence, f"made by job {thing.mark.job}", "golden gc")
+
+
+def _stranger(thing: Marked, endpoint: str) -> Finding:
+    sentence = (
+        f"{thing.kind} {thing.name} on {endpoint} was made by job {thing.mark.job}, which this project does not know:"
+        " by another copy of it, or after the backup it was restored from."
+    )
+    fix = "look where else the project lies; golden gc --strangers takes such things away, versions of a copy too"
+    return Finding("stranger", Severity.WARNING, sentence, f"of reference {thing.mark.reference}", fix)
 
 
 def _trouble(endpoint: str, error: GoldenError) -> Finding:

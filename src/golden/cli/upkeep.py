@@ -95,9 +95,18 @@ def prune(
     talk.tell("prune", {**data, "done": True, "job": job}, [f"{gone} taken away, {size(data['size'])} free again"])
 
 
-def gc(talk: Talk, dry_run: DryRun = False) -> None:
+def gc(
+    talk: Talk,
+    dry_run: DryRun = False,
+    strangers: Annotated[
+        bool, typer.Option("--strangers", help="Also what jobs made that this project knows nothing of.")
+    ] = False,
+) -> None:
     """
     Take away what golden made on its endpoints and nothing needs any more: what a crash left behind.
+
+    What was made by another copy of this project, or after the backup it was restored from, is left alone and
+    named by golden doctor.
 
     Example: golden gc --dry-run
     """
@@ -106,7 +115,7 @@ def gc(talk: Talk, dry_run: DryRun = False) -> None:
         from golden.errors import Leaked
 
         with shown(talk) as steps:
-            found, left = upkeep.gc(project, steps, dry_run=dry_run)
+            found, left = upkeep.gc(project, steps, dry_run=dry_run, strangers=strangers)
         data = [moves.told_plainly(one) for one in found]
     if left:
         raise Leaked(

@@ -1,7 +1,7 @@
 """Durable jobs: a journal, leases, and a way to write procedures that survive the process that runs them."""
 
 from golden.jobs.job import Job
-from golden.jobs.journal import Entry, JobRecord, Journal, create, entries, new_id, record, records
+from golden.jobs.journal import Entry, JobRecord, Journal, create, entries, new_id, record, records, states
 from golden.jobs.kind import Kind
 from golden.jobs.lease import Lease, Owner, holder, holder_is_alive
 from golden.jobs.showing import Show, ShowNothing
@@ -23,4 +23,5 @@ __all__ = [
     "new_id",
     "record",
     "records",
+    "states",
 ]

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from golden.errors import GoldenError, NotFound, Tampered
-from golden.jobs import JobRecord
 from golden.model import Finding, Severity, Version
 from golden.procedures.frozen import check_frozen
 from golden.procedures.shop import Shop
 from golden.provider import Marked
 
 
-def leaks(shop: Shop, open_jobs: Callable[[], list[JobRecord]]) -> tuple[Marked, ...]:
+@dataclass(frozen=True, slots=True)
+class Unneeded:
+    """What carries this installation's mark on an endpoint while neither catalog nor unfinished job knows it."""
+
+    leaks: tuple[Marked, ...]
+    """Made by jobs of this journal, which are over."""
+    strangers: tuple[Marked, ...]
     """
-    Things with this installation's mark that neither the catalog needs nor an unfinished job owns.
+    Made by jobs this journal never heard of: by another copy of this project, or after the backup it was restored
+    from. They may be somebody's versions.
+    """
+
+
+def unneeded(shop: Shop, jobs: Callable[[], dict[str, str]]) -> Unneeded:
+    """
+    Look at the endpoint for what nothing here needs; ``jobs`` gives the journal's jobs, id to state.
 
     The endpoint is asked first, then the journal, then the catalog: a job is written down before it makes anything,
     and is over only after the catalog has what it made. So what another process makes meanwhile is never a leak.
     """
     there = shop.hypervisor.list_marked()
-    unfinished = {job.id for job in open_jobs()}
+    known = jobs()
     mine = shop.catalog.installation
-    return tuple(
+    found = [
         thing
         for thing in there
         if thing.mark.installation == mine
-        and thing.mark.job not in unfinished
+        and known.get(thing.mark.job) != "open"
         and not shop.catalog.refers_to(thing.name)
+    ]
+    return Unneeded(
+        tuple(thing for thing in found if thing.mark.job in known),
+        tuple(thing for thing in found if thing.mark.job not in known),
     )
 
 
