@@ -150,6 +150,16 @@ def test_a_chain_is_flattened(opening: Opening, peer: Peer) -> None:
     hypervisor.destroy(machine)
 
 
+def test_without_the_management_service_copies_are_made_by_convert_vhd(opening: Opening, tmp_path: Path) -> None:
+    """As on an endpoint of just enough administration that hides the CIM commands."""
+    with Peer(tmp_path / "jea", hidden=("Get-CimInstance", "Invoke-CimMethod"), openssh=False) as jea:
+        jea.seed("origin", state=None, chain=1)
+        hypervisor = opening(jea)
+        point = hypervisor.freeze(adopted(hypervisor, "converted", "origin"), "v1")
+        assert [one.given["VHDType"] for one in jea.requests("Convert-VHD")] == ["Dynamic"]
+        assert hypervisor.identity(point)
+
+
 def test_a_machine_on_another_node_names_the_node(opening: Opening, tmp_path: Path) -> None:
     """With the endpoint that reaches it."""
     with Peer(tmp_path / "cluster", nodes=("HV1", "HV2")) as cluster:
