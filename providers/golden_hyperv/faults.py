@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,8 +17,15 @@ DENIED = ("PermissionDenied", "SecurityError", "AuthenticationError")
 DENIED_TYPES = ("System.UnauthorizedAccessException", "System.Security.SecurityException")
 NO_ROOM = (0x80070070, 0x80070027)
 """HRESULT of ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL."""
-SHARED = 0x80070020
+SHARED = (0x80070020,)
 """HRESULT of ERROR_SHARING_VIOLATION."""
+NO_FILE = (0x80070002, 0x80070003)
+"""HRESULT of ERROR_FILE_NOT_FOUND and ERROR_PATH_NOT_FOUND."""
+FILE_EXISTS = (0x80070050, 0x800700B7)
+"""HRESULT of ERROR_FILE_EXISTS and ERROR_ALREADY_EXISTS."""
+NO_ACCESS = (0x80070005,)
+"""HRESULT of E_ACCESSDENIED."""
+_CODE = re.compile(r"\(0x([0-9A-Fa-f]{8})\)")
 SECOND_HOP = (
     "a PowerShell session carries no network credential: keep golden's folder on a disk of the host or on a cluster's "
     "shared volume, or allow delegation (docs: second hop)"
@@ -63,22 +71,34 @@ def of_host(wanted: str, error: RemoteError) -> GoldenError:
             "golden's account has to be one of the host's Hyper-V Administrators: golden endpoint check"
         )  # fmt: skip
         return Refused(f"{wanted}: the host denies it to golden's account", details=words, hint=hint)
-    for categories, kind, brief in _TABLE:
-        if error.category in categories:
+    told = codes(error)
+    for categories, numbers, kind, brief in _TABLE:
+        if error.category in categories or told & set(numbers):
             return kind(f"{wanted}: {brief}", details=words)
     return EndpointError(f"{wanted} did not work", details=words)
 
 
-_TABLE: tuple[tuple[tuple[str, ...], type[GoldenError], str], ...] = (
-    (ABSENT, NotFound, "the host does not know it"),
-    (TAKEN, Conflict, "it is there already"),
-    (BUSY, Conflict, "something else is being done with it, or it is in another state"),
+_TABLE: tuple[tuple[tuple[str, ...], tuple[int, ...], type[GoldenError], str], ...] = (
+    (ABSENT, NO_FILE, NotFound, "the host does not know it"),
+    (TAKEN, FILE_EXISTS, Conflict, "it is there already"),
+    (BUSY, SHARED, Conflict, "something else is being done with it, or it is in another state"),
 )
+
+
+def codes(error: RemoteError) -> set[int]:
+    """
+    The HRESULTs an error carries: as a property, or in brackets in its text, where Hyper-V's cmdlets put it.
+
+    Reports of real hosts: New-VHD on a file that exists is OperationFailed, NotSpecified, "... (0x80070050)."
+    """
+    told = {int(found, 16) for found in _CODE.findall(error.message)}
+    return told if error.hresult is None else told | {error.hresult & 0xFFFFFFFF}
 
 
 def is_denied(error: RemoteError) -> bool:
     """Whether the account lacks a right."""
-    return error.category in DENIED or any(kind in DENIED_TYPES for kind in (error.exception_type, *_types(error)))
+    types = (error.exception_type, *_types(error))
+    return error.category in DENIED or any(kind in DENIED_TYPES for kind in types) or bool(codes(error) & {*NO_ACCESS})
 
 
 def _types(error: RemoteError) -> tuple[str, ...]:
@@ -87,13 +107,12 @@ def _types(error: RemoteError) -> tuple[str, ...]:
 
 def has_no_room(error: RemoteError) -> bool:
     """Whether a disk or share is full."""
-    return error.hresult is not None and (error.hresult & 0xFFFFFFFF) in NO_ROOM
+    return bool(codes(error) & set(NO_ROOM))
 
 
 def is_in_use(error: RemoteError) -> bool:
     """Whether somebody else has the file open."""
-    shared = error.hresult is not None and (error.hresult & 0xFFFFFFFF) == SHARED
-    return shared or error.category in ("ResourceBusy", "WriteError")
+    return bool(codes(error) & set(SHARED)) or error.category in ("ResourceBusy", "WriteError")
 
 
 def words_of(error: RemoteError) -> str:
