@@ -104,3 +104,15 @@ def test_a_constant_script_begins_with_its_parameters(script: Path) -> None:
 def test_the_check_finds_what_it_is_for(content: str, finding: str) -> None:
     """A script that goes round the lists is found out."""
     assert any(finding in each for each in findings(content)), findings(content)
+
+
+def test_every_command_that_golden_sends_stands_in_what_is_proved() -> None:
+    """Those of the scripts, and those of structured pipelines, each by its name in the documents' table."""
+    package = Path(golden_hyperv.__file__).parent
+    sent = {name for script in SCRIPTS for name, _ in used(script.read_bytes()).commands}
+    for module in package.rglob("*.py"):
+        sent.update(re.findall(r'"([A-Z][a-z]+-[A-Z][A-Za-z]+)"', module.read_text(encoding="utf-8")))
+    proved = (package.parents[1] / "docs/proven.md").read_text(encoding="utf-8")
+    table = proved.partition("## Hyper-V, command by command")[2].partition("\n## ")[0]
+    assert "New-VHD" in sent and table
+    assert sorted(name for name in sent if f"`{name}`" not in table) == []
