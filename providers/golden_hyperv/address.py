@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from golden.errors import BadConfig
+from golden.options import cannot_open, must_be_known, number, public, split, thumbprint
 from golden.provider import Endpoint
 
 EXAMPLE = "hyperv://host.example.com or hyperv+ssh://golden@host.example.com"
@@ -26,7 +26,6 @@ OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST, *SIDE)
 DEPTH = 10
 """Differencing disks on top of each other before golden makes a full clone; Hyper-V documents no limit."""
 DEEPEST = 30
-_THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 _FOLDER = re.compile(r"[A-Za-z]:(\\[^\\/:*?\"<>|\[\]\x00-\x1f]+)+|\\\\[^\\/:*?\"<>|\[\]\x00-\x1f]+"
                      r"(\\[^\\/:*?\"<>|\[\]\x00-\x1f]+)+")  # fmt: skip
 
@@ -64,12 +63,7 @@ class Address:
 
 def parse(endpoint: Endpoint) -> Address:
     """BadConfig for a URL or an option that cannot be."""
-    try:
-        parts = urlsplit(endpoint.url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        port = parts.port
-    except ValueError as error:
-        raise _bad(endpoint.url, str(error)) from error
+    parts, port, options = split(endpoint, EXAMPLE)
     transport = {"hyperv": WSMAN, "hyperv+ssh": SSH}.get(parts.scheme)
     if transport is None or not parts.hostname or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
         raise _bad(endpoint.url, "it names no Hyper-V host")
@@ -79,9 +73,7 @@ def parse(endpoint: Endpoint) -> Address:
         )
     if parts.password is not None or (parts.username is not None and transport == WSMAN):
         raise _bad(endpoint.url, "passwords do not belong into a URL", 'user = "golden" and password_env')
-    options = {**query, **endpoint.options}
-    for key in options:
-        _check_key(endpoint.url, key)
+    must_be_known(f"the endpoint {public(endpoint.url)}", options, OPTIONS)
     _check_transport(transport, options)
     return Address(
         endpoint=endpoint.name,
@@ -93,17 +85,9 @@ def parse(endpoint: Endpoint) -> Address:
         folder=_folder(options.get("folder", FOLDER)),
         networks=tuple(filter(None, (name.strip() for name in options.get("networks", "").split(",")))),
         options=options,
-        thumbprint=_thumbprint(options.get("thumbprint", "")),
-        snapshot_depth=_depth(options.get("snapshot_depth", str(DEPTH))),
+        thumbprint=thumbprint(options.get("thumbprint", ""), "a Hyper-V endpoint"),
+        snapshot_depth=number("snapshot_depth", options.get("snapshot_depth", str(DEPTH)), DEEPEST),
     )
-
-
-def _check_key(url: str, key: str) -> None:
-    if key in OPTIONS:
-        return
-    close = get_close_matches(key, OPTIONS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
-    raise BadConfig(f"the endpoint {_public(url)} has an option golden does not know: {key}", hint=hint)
 
 
 _OF_SSH = ("key_file", "key_passphrase_file", "known_hosts_file", "host_key")
@@ -145,27 +129,5 @@ def _folder(text: str) -> str:
     return text
 
 
-def _thumbprint(text: str) -> str:
-    if text and not _THUMBPRINT.fullmatch(text):
-        raise BadConfig(
-            "the thumbprint of a Hyper-V endpoint is no SHA-256",
-            details=text,
-            hint="openssl x509 -in CERTIFICATE -noout -fingerprint -sha256",
-        )
-    return text.replace(":", "").lower()
-
-
-def _depth(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= DEEPEST:
-        raise BadConfig(f"snapshot_depth is a number from 1 to {DEEPEST}, not {text!r}")
-    return int(text)
-
-
 def _bad(url: str, why: str, hint: str = "") -> BadConfig:
-    return BadConfig(f"the URL {_public(url)} cannot be opened: {why}", hint=hint or f"like {EXAMPLE}")
-
-
-def _public(url: str) -> str:
-    """Without whatever may be a password."""
-    bare = re.sub(r"//[^/?#]*@", "//***@", url)
-    return repr(re.sub(r"(?<=[?&])([^=&]*pass[^=&]*)=[^&]*", r"\1=***", bare))
+    return cannot_open(url, why, hint or f"like {EXAMPLE}")

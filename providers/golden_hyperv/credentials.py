@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from golden.errors import BadConfig, NotAble
+from golden.errors import BadConfig
+from golden.options import password as read_password
+from golden.options import secret
 from golden_hyperv.address import SIDE, SSH, Address
 from golden_hyperv.remoting import Credential, Login, Secret, SshLogin, WsmanLogin
 
@@ -40,7 +41,7 @@ def side(address: Address) -> SshLogin | None:
     if key:
         _must_be_file(key, "the SSH key")
     phrase = (
-        _read(options, "ssh_key_passphrase", "the passphrase of the SSH key")
+        secret(options, "ssh_key_passphrase", "the passphrase of the SSH key")
         if "ssh_key_passphrase_file" in options
         else ""
     )
@@ -95,7 +96,7 @@ def _ssh(address: Address) -> SshLogin:
         password = _password(options, "", address.user, f"the Hyper-V host {address.shown}")
     phrase = ""
     if "key_passphrase_file" in options:
-        phrase = _read(options, "key_passphrase", "the passphrase of the SSH key")
+        phrase = secret(options, "key_passphrase", "the passphrase of the SSH key")
     return SshLogin(
         host=address.host,
         port=address.port,
@@ -132,42 +133,9 @@ def _password(options: dict[str, str], prefix: str, user: str, what: str) -> Sec
     if len(ways) != 1:
         met = f"golden.toml names {', '.join(ways)}" if ways else "golden.toml names none"
         raise BadConfig(f"{what} needs one password; {met}", hint=HINT)
-    if service := options.get(f"{prefix}keyring"):
-        return Secret(_from_keyring(service, user))
-    return Secret(_read(options, f"{prefix}password", f"the password of {user}"))
-
-
-def _read(options: dict[str, str], key: str, what: str) -> str:
-    if path := options.get(f"{key}_file"):
-        try:
-            text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            words = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            raise BadConfig(f"{what} cannot be read from {path}: {words}") from error
-        where = path
-    else:
-        where = options[f"{key}_env"]
-        text = os.environ.get(where, "")
-    if not text:
-        raise BadConfig(f"{what} is empty", details=f"looked in {where}", hint=f"set {where}")
-    return text
+    return Secret(read_password(options, prefix, user))
 
 
 def _must_be_file(path: str, what: str) -> None:
     if not Path(path).expanduser().is_file():
         raise BadConfig(f"{what} is not there: {path}")
-
-
-def _from_keyring(service: str, user: str) -> str:
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError as error:
-        raise NotAble("keyring is not installed, which this endpoint needs", hint="pip install keyring") from error
-    try:
-        found = keyring.get_password(service, user)
-    except KeyringError as error:
-        raise BadConfig(f"the keyring does not open for {service}", details=str(error)) from error
-    if not found:
-        raise BadConfig(f"the keyring has no password of {user} for {service}", hint=f"keyring set {service} {user}")
-    return found

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from golden.errors import BadConfig
 from golden.library import Library
-from golden.plugins import unusable
+from golden.options import cannot_open, endpoint_of, must_be_known, split
+from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
 from golden_hyperv.address import Address
 from golden_hyperv.libraries import host_of
@@ -59,12 +59,8 @@ class Place:
 
 def understand(endpoint: Endpoint, scope: Scope) -> Place:
     """BadConfig for a URL or option that cannot be; NotAble where the endpoint is one of SSH."""
-    kind = endpoint.url.partition(":")[0]
-    try:
-        parts = urlsplit(endpoint.url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise _bad(endpoint, kind, str(error)) from error
+    kind = scheme(endpoint.url)
+    parts, _, options = split(endpoint, EXAMPLES[kind])
     name = unquote(parts.path)
     if parts.netloc or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
         raise _bad(endpoint, kind, "it names no place of this kind")
@@ -74,19 +70,13 @@ def understand(endpoint: Endpoint, scope: Scope) -> Place:
     if fits is None or name != name.strip(" ."):
         what = {"wds": "an image group", "mdt": "a folder of the host", "configmgr": "a site code of three signs"}[kind]
         raise _bad(endpoint, kind, f"{name!r} is not {what}")
-    options = {**query, **endpoint.options}
     _check(endpoint.name, kind, options)
-    address = host_of(endpoint, scope, options.pop("endpoint", ""), EXAMPLES[kind])
+    address = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), EXAMPLES[kind]))
     return Place(endpoint.name, kind, name, address, options)
 
 
 def _check(library: str, kind: str, options: dict[str, str]) -> None:
-    known = OPTIONS[kind]
-    for key in options:
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise BadConfig(f"library {library} has an option golden does not know: {key}", hint=hint)
+    must_be_known(f"library {library}", options, OPTIONS[kind])
     if kind != "configmgr":
         return
     for key, pattern, like in (("source", _UNC, "\\\\server\\sources"), ("folder", _FOLDER, "D:\\sources")):
@@ -98,8 +88,7 @@ def _check(library: str, kind: str, options: dict[str, str]) -> None:
 
 
 def _bad(endpoint: Endpoint, kind: str, why: str) -> BadConfig:
-    shown = re.sub(r"//[^/?#]*@", "//***@", endpoint.url)
-    return BadConfig(f"the URL {shown!r} cannot be opened: {why}", hint=f"like {EXAMPLES.get(kind, EXAMPLES['wds'])}")
+    return cannot_open(endpoint.url, why, f"like {EXAMPLES[kind]}")
 
 
 @dataclass(frozen=True, slots=True)

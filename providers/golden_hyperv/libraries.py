@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from golden.errors import BadConfig, NotAble
 from golden.library import Library
-from golden.plugins import unusable
+from golden.options import cannot_open, endpoint_of, must_be_known, split
+from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
 from golden_hyperv.address import SSH, Address, parse
 
@@ -58,12 +58,7 @@ class Place:
 
 def understand(endpoint: Endpoint, scope: Scope, base: Path) -> Place:
     """BadConfig for a URL or option that cannot be, NotFound for an unknown endpoint, NotAble for one of SSH."""
-    try:
-        parts = urlsplit(endpoint.url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        port = parts.port or PORT
-    except ValueError as error:
-        raise _bad(endpoint, str(error)) from error
+    parts, port, options = split(endpoint, SCVMM)
     below = [unquote(part) for part in parts.path.strip("/").split("/")]
     if parts.username is not None or parts.password is not None:
         raise _bad(endpoint, "accounts do not belong into it", 'user = "DOMAIN\\\\golden" in its table')
@@ -71,40 +66,31 @@ def understand(endpoint: Endpoint, scope: Scope, base: Path) -> Place:
         raise _bad(endpoint, "it names no VMM server")
     if not below[0] or any(_BAD.search(part) or part != part.strip(" .") or not part for part in below):
         raise _bad(endpoint, "it names no library share")
-    options = {**query, **endpoint.options}
     _check(endpoint.name, options)
     if path := options.get("password_file"):
         options["password_file"] = str(base / Path(path).expanduser())
-    host = host_of(endpoint, scope, options.pop("endpoint", ""), SCVMM)
-    return Place(endpoint.name, parts.hostname, port, below[0], "\\".join(below[1:]), host, options)
+    host = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), SCVMM))
+    return Place(endpoint.name, parts.hostname, port or PORT, below[0], "\\".join(below[1:]), host, options)
 
 
-def host_of(library: Endpoint, scope: Scope, name: str, example: str) -> Address:
+def host_of(library: Endpoint, found: Endpoint) -> Address:
     """The endpoint a library names; NotAble where it is one of SSH, as the modules of libraries need WSMan."""
-    if not name:
-        raise BadConfig(f"library {library.name} does not say which endpoint it is reached by", hint=f"like {example}")
-    if scope.endpoint is None:
-        raise BadConfig(f"library {library.name} lies behind endpoint {name}, and there is no golden.toml that has it")
-    found = scope.endpoint(name)
-    if not found.url.startswith(("hyperv:", "hyperv+ssh:")):
+    if scheme(found.url) not in ("hyperv", "hyperv+ssh"):
         raise BadConfig(
-            f"library {library.name} is reached by the endpoint {name}, which is no Hyper-V host: {found.url}"
+            f"library {library.name} is reached by the endpoint {found.name}, which is no Hyper-V host: {found.url}"
         )
     address = parse(found)
     if address.transport == SSH:
         raise NotAble(
-            f"library {library.name} needs Windows PowerShell 5.1, and endpoint {name} reaches PowerShell 7 by SSH",
+            f"library {library.name} needs Windows PowerShell 5.1, and endpoint {found.name} reaches PowerShell 7 by "
+            "SSH",
             hint=f'an endpoint with url = "hyperv://{address.host}" (WinRM over HTTPS), and endpoint=ITS-NAME here',
         )
     return address
 
 
 def _check(library: str, options: dict[str, str]) -> None:
-    for key in options:
-        if key not in OPTIONS:
-            close = get_close_matches(key, OPTIONS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
-            raise BadConfig(f"library {library} has an option golden does not know: {key}", hint=hint)
+    must_be_known(f"library {library}", options, OPTIONS)
     for key in ("template", "unencrypted"):
         if options.get(key, "no") not in YES:
             raise BadConfig(f"library {library}: {key} is yes or no, not {options[key]!r}")
@@ -115,8 +101,7 @@ def _check(library: str, options: dict[str, str]) -> None:
 
 
 def _bad(endpoint: Endpoint, why: str, hint: str = "") -> BadConfig:
-    shown = re.sub(r"//[^/?#]*@", "//***@", endpoint.url)
-    return BadConfig(f"the URL {shown!r} cannot be opened: {why}", hint=hint or f"like {SCVMM}")
+    return cannot_open(endpoint.url, why, hint or f"like {SCVMM}")
 
 
 class ScvmmFactory:

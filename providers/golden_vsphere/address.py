@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from difflib import get_close_matches
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from golden.errors import BadConfig
+from golden.options import cannot_open, must_be_known, number, public, split, thumbprint
 from golden.provider import Endpoint
 
 EXAMPLE = "vsphere://vcenter.example.com/Datacenter/golden"
@@ -21,7 +20,6 @@ TRUST = ("ca_file", "thumbprint", "host_ca_file")
 PLACE = ("datastore", "resource_pool", "isolated_network", "snapshot_depth")
 GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
 OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST)
-_THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,61 +47,24 @@ class Address:
 
 def parse(endpoint: Endpoint) -> Address:
     """BadConfig for a URL or an option that cannot be."""
-    try:
-        parts = urlsplit(endpoint.url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-        port = parts.port or PORT
-    except ValueError as error:
-        raise _bad(endpoint.url, str(error)) from error
+    parts, port, options = split(endpoint, EXAMPLE)
     if parts.scheme != "vsphere" or not parts.hostname or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
         raise _bad(endpoint.url, "it names no vCenter")
     if parts.username is not None or parts.password is not None:
         raise _bad(endpoint.url, "accounts do not belong into a URL", 'user = "golden@vsphere.local" and password_env')
-    options = {**query, **endpoint.options}
-    for key in options:
-        _check_key(endpoint.url, key)
+    must_be_known(f"the endpoint {public(endpoint.url)}", options, OPTIONS)
     path = [unquote(part) for part in parts.path.split("/") if part]
     return Address(
         endpoint=endpoint.name,
         host=parts.hostname,
-        port=port,
+        port=port or PORT,
         datacenter=path[0] if path else "",
         folder=tuple(path[1:]) or (FOLDER,),
         options=options,
-        thumbprint=_thumbprint(options.get("thumbprint", "")),
-        snapshot_depth=_depth(options.get("snapshot_depth", str(DEPTH))),
+        thumbprint=thumbprint(options.get("thumbprint", ""), "a vSphere endpoint"),
+        snapshot_depth=number("snapshot_depth", options.get("snapshot_depth", str(DEPTH)), DEEPEST),
     )
 
 
-def _check_key(url: str, key: str) -> None:
-    if key in OPTIONS:
-        return
-    close = get_close_matches(key, OPTIONS, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(OPTIONS)}"
-    raise BadConfig(f"the endpoint {_public(url)} has an option golden does not know: {key}", hint=hint)
-
-
-def _thumbprint(text: str) -> str:
-    if text and not _THUMBPRINT.fullmatch(text):
-        raise BadConfig(
-            "the thumbprint of a vSphere endpoint is no SHA-256",
-            details=text,
-            hint="openssl x509 -in CERTIFICATE -noout -fingerprint -sha256",
-        )
-    return text.replace(":", "").lower()
-
-
-def _depth(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= DEEPEST:
-        raise BadConfig(f"snapshot_depth is a number from 1 to {DEEPEST}, not {text!r}")
-    return int(text)
-
-
 def _bad(url: str, why: str, hint: str = "") -> BadConfig:
-    return BadConfig(f"the URL {_public(url)} cannot be opened: {why}", hint=hint or f"like {EXAMPLE}")
-
-
-def _public(url: str) -> str:
-    """Without whatever may be a password."""
-    bare = re.sub(r"//[^/?#]*@", "//***@", url)
-    return repr(re.sub(r"(?<=[?&])([^=&]*pass[^=&]*)=[^&]*", r"\1=***", bare))
+    return cannot_open(url, why, hint or f"like {EXAMPLE}")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from golden.errors import BadConfig, NotAble
+from golden.errors import BadConfig
+from golden.options import password, secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +37,10 @@ def login(options: dict[str, str]) -> Login:
             hint='user = "golden@vsphere.local" and password_env, password_file or keyring',
         )
     if ways[0].startswith("session"):
-        return Login(options.get("user", ""), session=_read(options, "session", "the id of a vSphere session"))
+        return Login(options.get("user", ""), session=secret(options, "session", "the id of a vSphere session"))
     if not options.get("user"):
         raise BadConfig(f"a vSphere endpoint with {ways[0]} needs a user", hint='user = "golden@vsphere.local"')
-    return Login(options["user"], _password(options, "", options["user"]))
+    return Login(options["user"], password(options, "", options["user"]))
 
 
 def guest_account(options: dict[str, str]) -> GuestAccount | None:
@@ -51,41 +50,4 @@ def guest_account(options: dict[str, str]) -> GuestAccount | None:
         return None
     if not any(key in options for key in ("guest_password_env", "guest_password_file", "guest_keyring")):
         raise BadConfig(f"the guest account {user} has no password", hint="password_env or password_file beside it")
-    return GuestAccount(user, _password(options, "guest_", user))
-
-
-def _password(options: dict[str, str], prefix: str, user: str) -> str:
-    if service := options.get(f"{prefix}keyring"):
-        return _from_keyring(service, user)
-    return _read(options, f"{prefix}password", f"the password of {user}")
-
-
-def _read(options: dict[str, str], key: str, what: str) -> str:
-    if path := options.get(f"{key}_file"):
-        try:
-            text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            words = getattr(error, "strerror", None) or "it is no UTF-8 text"
-            raise BadConfig(f"{what} cannot be read from {path}: {words}") from error
-        where = path
-    else:
-        where = options[f"{key}_env"]
-        text = os.environ.get(where, "")
-    if not text:
-        raise BadConfig(f"{what} is empty", details=f"looked in {where}", hint=f"set {where}")
-    return text
-
-
-def _from_keyring(service: str, user: str) -> str:
-    try:
-        import keyring
-        from keyring.errors import KeyringError
-    except ImportError as error:
-        raise NotAble("keyring is not installed, which this endpoint needs", hint="pip install keyring") from error
-    try:
-        found = keyring.get_password(service, user)
-    except KeyringError as error:
-        raise BadConfig(f"the keyring does not open for {service}", details=str(error)) from error
-    if not found:
-        raise BadConfig(f"the keyring has no password of {user} for {service}", hint=f"keyring set {service} {user}")
-    return found
+    return GuestAccount(user, password(options, "guest_", user))

@@ -8,13 +8,13 @@ Opens vCenter's places to publish to. Nothing here imports pyVmomi or httpx befo
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
 from golden.errors import BadConfig
 from golden.library import Library
-from golden.plugins import unusable
+from golden.options import endpoint_of, must_be_known, split
+from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
 from golden_vsphere.address import Address, parse
 
@@ -35,31 +35,17 @@ class Place:
 
 def understand(endpoint: Endpoint, scope: Scope, example: str, known: tuple[str, ...]) -> Place:
     """BadConfig for a URL or option that cannot be, NotFound for an endpoint that golden.toml does not have."""
-    try:
-        parts = urlsplit(endpoint.url)
-        query = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
-    except ValueError as error:
-        raise BadConfig(f"the URL {endpoint.url!r} cannot be opened: {error}", hint=f"like {example}") from error
+    parts, _, options = split(endpoint, example)
     path = unquote(parts.path).strip("/")
     if not path or parts.netloc or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
         raise BadConfig(f"the URL {endpoint.url!r} names no place on a vCenter", hint=f"like {example}")
-    options = {**query, **endpoint.options}
-    for key in options:
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise BadConfig(f"library {endpoint.name} has an option golden does not know: {key}", hint=hint)
-    return Place(path, _on(endpoint, scope, options.pop("endpoint", ""), example), options)
+    must_be_known(f"library {endpoint.name}", options, known)
+    return Place(path, _on(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), example)), options)
 
 
-def _on(library: Endpoint, scope: Scope, name: str, example: str) -> Address:
-    if not name:
-        raise BadConfig(f"library {library.name} does not say which endpoint it lies on", hint=f"like {example}")
-    if scope.endpoint is None:
-        raise BadConfig(f"library {library.name} lies on the endpoint {name}, and there is no golden.toml that has it")
-    found = scope.endpoint(name)
-    if not found.url.startswith("vsphere:"):
-        raise BadConfig(f"library {library.name} lies on the endpoint {name}, which is no vCenter: {found.url}")
+def _on(library: Endpoint, found: Endpoint) -> Address:
+    if scheme(found.url) != "vsphere":
+        raise BadConfig(f"library {library.name} lies on the endpoint {found.name}, which is no vCenter: {found.url}")
     return parse(found)
 
 
