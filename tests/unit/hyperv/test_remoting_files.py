@@ -133,8 +133,13 @@ def test_a_deadline_ends_a_transfer_and_nothing_stays(session: Session, folder: 
     """The old file is untouched."""
     windows, place = folder
     (place / "x").write_bytes(b"old")
+    deadline = Deadline(0.2)
+
+    def slow(*_: int) -> None:
+        Waiting(Deadline(20), tick=0.01).until("the time to be over", lambda: deadline.left <= 0)
+
     with pytest.raises(TimedOut):
-        session.put(io.BytesIO(DATA), f"{windows}\\x", deadline=Deadline(0.01))
+        session.put(io.BytesIO(DATA), f"{windows}\\x", told=slow, deadline=deadline)
     assert [one.read_bytes() for one in place.iterdir()] == [b"old"]
     assert not session.is_lost
 

@@ -254,7 +254,8 @@ def test_a_dropped_answer_is_a_lost_link(own: Peer, do: str, how: Open) -> None:
 def test_a_server_of_ssh_that_ends_is_a_lost_link_within_seconds(own: Peer) -> None:
     """And nothing of the session stays behind on the host."""
     session = by_ssh(own)
-    threading.Timer(0.7, own.restart_ssh).start()
+    ending = threading.Timer(0.7, own.restart_ssh)
+    ending.start()
     begun = time.monotonic()
     with pytest.raises(LinkLost):
         session.invoke(Command("Start-Sleep", {"Seconds": 60}))
@@ -262,6 +263,7 @@ def test_a_server_of_ssh_that_ends_is_a_lost_link_within_seconds(own: Peer) -> N
     with pytest.raises(LinkLost):
         session.invoke(told(1))
     session.close()
+    ending.join()
 
 
 @pytest.mark.parametrize(
