@@ -12,16 +12,19 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import psutil  # noqa: F401  - children inherit what is imported here; importing it anew costs each 25 ms
 
+from golden import plugins
 from golden.app import run
 from golden.app.checking import CheckWish, check_order
 from golden.app.names import Target
@@ -32,11 +35,16 @@ from golden.cli import signals
 from golden.guest.family import Wanted
 from golden.model import AdoptOrder, Origin, PruneOrder
 from golden.procedures.channels import promote, roll_back_channel, roll_back_head
+from golden.provider import Endpoint
 from golden.settings import read
 from golden.testing.memory import ABLE, PROVIDER, VIRGIN, World
 from golden.waiting import Silent
 
 DIED = 137
+
+# Children inherit the plugins that were found, too: looking for them anew costs each 80 ms.
+plugins.provider(Endpoint("here", "memory:"))
+plugins.library_factory(Endpoint("shelf", "dir:"))
 
 
 @dataclass(frozen=True)
@@ -177,12 +185,8 @@ class _Lines(_Points):
         return self._line
 
 
-def child(home: Home, act: str, die_at: int = 0, *, stop_at: int | None = None) -> tuple[int, int]:
-    """
-    Run an act in a process of its own: (exit status, checkpoints it passed).
-
-    With ``stop_at`` the lines of golden's code are counted in place of checkpoints, and SIGTERM comes at that one.
-    """
+def forked(home: Home, act: str, die_at: int, stop_at: int | None) -> tuple[int, int]:
+    """Run an act in a child of this process: (exit status, checkpoints or lines it passed)."""
     read_end, write_end = os.pipe()
     gc_module.freeze()  # A child that never collects copies no page of its parent's.
     pid = os.fork()
@@ -210,6 +214,35 @@ def child(home: Home, act: str, die_at: int = 0, *, stop_at: int | None = None) 
     return status, int(seen_text or 0)
 
 
+@cache
+def _server() -> subprocess.Popen[str]:
+    """A small process to fork from: the children of one as large as pytest cost 15 ms more each."""
+    argv = [sys.executable, "-m", "tests.crash.bench"]
+    root = Path(__file__).parents[2]
+    return subprocess.Popen(argv, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def serve() -> None:
+    """Carry out orders, one a line, until nobody is there to give any."""
+    for line in sys.stdin:
+        path, act, die_at, stop_at = json.loads(line)
+        print(json.dumps(forked(Home(Path(path)), act, die_at, stop_at)), flush=True)
+
+
+def child(home: Home, act: str, die_at: int = 0, *, stop_at: int | None = None) -> tuple[int, int]:
+    """
+    Run an act in a process of its own: (exit status, checkpoints it passed).
+
+    With ``stop_at`` the lines of golden's code are counted in place of checkpoints, and SIGTERM comes at that one.
+    """
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    server.stdin.write(json.dumps([str(home.path), act, die_at, stop_at]) + "\n")
+    server.stdin.flush()
+    status, seen = json.loads(server.stdout.readline())
+    return status, seen
+
+
 def copied(template: Path, home: Home) -> Home:
     """The template's project at the place it was made for."""
     shutil.rmtree(home.path, ignore_errors=True)
@@ -224,3 +257,7 @@ def troubles(home: Home) -> list[str]:
         return [f.sentence for f in doctor(project, Silent()) if f.severity == "error"]
     finally:
         project.close()
+
+
+if __name__ == "__main__":
+    serve()
