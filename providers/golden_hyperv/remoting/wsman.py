@@ -38,6 +38,8 @@ GONE = {
     995: "the host ended the session",  # ERROR_OPERATION_ABORTED
     1726: "the process behind the session is gone",  # RPC_S_CALL_FAILED
 }
+TERMINATE = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell/signal/terminate"
+"""As [MS-WSMV] 2.2.5.6 has it; pypsrp's own constant has a capital T, which no host has to understand."""
 SMALL, LARGE = 153600, 512000
 """Bytes of an envelope that every host takes, and that those from PowerShell 3 on take (MaxEnvelopeSizekb)."""
 CONNECTING = 15
@@ -180,7 +182,7 @@ class WsmanTransport:
     def finish(self, pipeline: uuid.UUID) -> None:
         """TERMINATE; a command the host does not know any more is closed."""
         try:
-            self._tell(lambda: self._shell.signal(SignalCode.TERMINATE, _id(pipeline)))
+            self._tell(lambda: self._shell.signal(TERMINATE, _id(pipeline)))
         except LinkLost as error:
             if getattr(error.__cause__, "code", None) != NO_SUCH:
                 raise

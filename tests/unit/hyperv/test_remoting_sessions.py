@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pypsrp.powershell import RunspacePool
+from pypsrp.wsman import WSMan
 
 from golden.errors import TimedOut
 from golden.waiting import Deadline
@@ -264,6 +266,21 @@ def test_a_server_of_ssh_that_ends_is_a_lost_link_within_seconds(own: Peer) -> N
         session.invoke(told(1))
     session.close()
     ending.join()
+
+
+def test_no_call_keeps_a_place_of_its_shell(own: Peer) -> None:
+    """A shell has 1000 places for commands (MaxConcurrentCommandsPerShell), and a job makes more calls than that."""
+    session = by_https(own)
+    session.invoke(told(1))
+    with pytest.raises(RemoteError):
+        session.invoke(Command("Get-VM", {"Name": "nobody", "ErrorAction": "Stop"}))
+    with pytest.raises(TimedOut):
+        session.invoke(Command("Start-Sleep", {"Seconds": 60}), deadline=Deadline(0.5))
+    line = WSMan(own.host, port=own.port, username=own.user, password=own.password, cert_validation=str(own.ca))
+    with line:
+        (shell,) = RunspacePool.get_runspace_pools(line)
+        assert shell.pipelines == {}
+    session.close()
 
 
 @pytest.mark.parametrize(
