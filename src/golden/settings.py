@@ -35,6 +35,10 @@ _TABLES = {
         "account",
         "password_file",
         "password_env",
+        "keyring",
+        "scheme",
+        "ca_file",
+        "thumbprint",
     },
 }
 

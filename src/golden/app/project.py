@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from golden.app.ways_in import PASSWORDS, direct, password
 from golden.database import Checkpoint, Database
-from golden.errors import BadConfig, UsageError
+from golden.errors import UsageError
 from golden.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Project:
             guest = self.settings.guests.get(reference, {})
             if guest.get("communicator", "agent") == "agent":
                 return hypervisor.communicator(machine)
-            return ssh_communicator(reference, guest, self.settings.base)
+            return direct(reference, guest, self.settings.base)
 
         return way_in
 
@@ -135,7 +135,7 @@ class Project:
         guest = self.settings.guests.get(reference, {})
         if "account" not in guest:
             return endpoint
-        told = {f"guest_{key}": guest[key] for key in ("account", "password_file", "password_env") if key in guest}
+        told = {f"guest_{key}": guest[key] for key in ("account", *PASSWORDS) if key in guest}
         if path := guest.get("password_file"):
             told["guest_password_file"] = str(self.settings.base / Path(path).expanduser())
         kept = {key: value for key, value in endpoint.options.items() if not key.startswith("guest_")}
@@ -147,7 +147,7 @@ class Project:
         guest = self.settings.guests.get(reference, {})
         if "account" not in guest:
             return Account()
-        return Account(guest["account"], secret(guest, "password", self.settings.base))
+        return Account(guest["account"], password(guest, guest["account"], self.settings.base))
 
 
 def family(os_name: str) -> Family:
@@ -165,38 +165,3 @@ def family(os_name: str) -> Family:
 
         return WindowsFamily()
     raise UsageError(f"golden does not know guests of the kind {os_name!r}", hint="--os windows or --os linux")
-
-
-def secret(table: dict[str, str], key: str, base: Path) -> str:
-    """A secret by file or environment, never from golden.toml itself; empty where neither is named."""
-    if path := table.get(f"{key}_file"):
-        try:
-            return (base / Path(path).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise BadConfig(f"the {key} file {path} cannot be read: {error.strerror}") from error
-    if name := table.get(f"{key}_env"):
-        if name not in os.environ:
-            raise BadConfig(f"the environment has no {name}, which golden.toml names for the {key}")
-        return os.environ[name]
-    return ""
-
-
-def ssh_communicator(reference: str, guest: dict[str, str], base: Path) -> Communicator:
-    """SSH into the guest of a reference, as golden.toml describes it."""
-    if guest["communicator"] != "ssh":
-        raise BadConfig(f"references.{reference}.guest: communicator is agent or ssh, not {guest['communicator']!r}")
-    from golden.guest.ssh import SshAddress
-    from golden.linux.ssh import linux_over_ssh
-
-    if missing := [key for key in ("host", "user", "known_hosts") if key not in guest]:
-        raise BadConfig(f"references.{reference}.guest: communicator ssh also needs {', '.join(missing)}")
-    return linux_over_ssh(
-        SshAddress(
-            guest["host"],
-            guest["user"],
-            base / Path(guest["known_hosts"]).expanduser(),
-            port=int(guest.get("port", "22")),
-            key_file=base / Path(guest["key_file"]).expanduser() if "key_file" in guest else None,
-            password=secret(guest, "password", base) or None,
-        )
-    )

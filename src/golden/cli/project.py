@@ -35,8 +35,10 @@ url = {url}                # qemu:///embed (no daemon), qemu:///system, qemu:///
 # user = "Administrator"
 # key_file = "~/.ssh/id_ed25519"
 # known_hosts = "known_hosts"
+# communicator = "winrm"             # for Windows: host, account and a password; port 5986 unless it says otherwise
+# ca_file = "ca.pem"                 # or thumbprint (SHA-256 of its certificate), or scheme = "http" (encrypted, too)
 # account = "Administrator"          # whom sysprep runs as; its password comes from a file or the environment
-# password_file = "password.txt"
+# password_file = "password.txt"     # or password_env, keyring
 """
 
 

@@ -1,0 +1,20 @@
+# A piece of a file, in Base64.
+param([Parameter(Mandatory)][string]$Path, [Parameter(Mandatory)][long]$Offset, [Parameter(Mandatory)][int]$Size)
+$ErrorActionPreference = 'Stop'
+try {
+    if ([System.IO.File]::Exists($Path)) {
+        $stream = [System.IO.File]::Open($Path, 'Open', 'Read', 'ReadWrite')
+        try {
+            $buffer = [byte[]]::new($Size)
+            $null = $stream.Seek($Offset, 'Begin')
+            $count = $stream.Read($buffer, 0, $Size)
+        } finally {
+            $stream.Dispose()
+        }
+        [pscustomobject]@{ Failed = ''; Exists = $true; Data = [System.Convert]::ToBase64String($buffer, 0, $count) }
+    } else {
+        [pscustomobject]@{ Failed = ''; Exists = $false; Data = '' }
+    }
+} catch {
+    [pscustomobject]@{ Failed = $_.Exception.Message; Exists = $true; Data = '' }
+}
