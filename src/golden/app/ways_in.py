@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from golden.errors import BadConfig
-from golden.options import number, thumbprint
-from golden.options import password as from_keyring
 
 if TYPE_CHECKING:
     from golden.guest.communicator import Communicator
@@ -52,6 +50,7 @@ def _ssh(table: str, guest: dict[str, str], base: Path) -> Communicator:
 
 def _winrm(table: str, guest: dict[str, str], base: Path) -> Communicator:
     from golden.guest.winrm import HTTP, HTTPS, WinrmAddress
+    from golden.options import thumbprint
     from golden.windows.winrm import windows_over_winrm
 
     if missing := [key for key in ("host", "account") if key not in guest]:
@@ -85,13 +84,17 @@ def _winrm(table: str, guest: dict[str, str], base: Path) -> Communicator:
 
 
 def _port(table: str, guest: dict[str, str], usual: int) -> int:
+    from golden.options import number
+
     return number(f"{table}: port", guest.get("port", str(usual)), 65535)
 
 
 def password(table: dict[str, str], user: str, base: Path) -> str:
     """By file, environment or keyring, never from golden.toml itself; empty where none is named."""
     if "keyring" in table:
-        return from_keyring(table, "", user)
+        from golden.options import password as read  # Slow to import: difflib.
+
+        return read(table, "", user)
     if path := table.get("password_file"):
         try:
             return (base / Path(path).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")

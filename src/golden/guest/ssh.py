@@ -58,7 +58,7 @@ def far_shell(name: str, starter: Path, encode: Encode) -> FarShell:
     if name != "posix":
         raise NotAble(
             f"golden cannot speak to a guest's SSH server with the shell {name!r}",
-            hint="use the hypervisor's own way in for Windows guests; SSH is for POSIX guests",
+            hint='Windows guests: the hypervisor\'s own way in, or communicator = "winrm"; SSH is for POSIX guests',
         )
     return FarShell(name, shlex.quote, starter, encode)
 

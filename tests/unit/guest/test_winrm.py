@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
+from golden.app.ways_in import direct
 from golden.errors import BadConfig, GuestError, GuestSilent, Refused
 from golden.guest.communicator import Exit, LineLost
 from golden.guest.session import Session
 from golden.guest.winrm import WinrmAddress, WinrmCommunicator
 from golden.guest.winrm_line import Line as PowerShellLine
+from golden.settings import load
 from golden.waiting import Deadline, Waiting
 from golden.windows.dialect import SCRIPTS, WindowsDialect
 from golden.windows.winrm import windows_over_winrm
@@ -416,3 +418,21 @@ def test_a_guest_that_restarts(winrm: WinrmCommunicator, tmp_path: Path) -> None
     session.restart(Deadline(60))
     assert session.boot_mark(Deadline(60)) != mark
     session.close(Deadline(60))
+
+
+def test_as_golden_toml_says_it(
+    server: GuestWinrm, peer: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the words of [references.NAME.guest] to a guest that answers, over HTTPS and over HTTP."""
+    monkeypatch.setenv("GUEST_PASSWORD", peer.guest_password)
+    (tmp_path / "ca.pem").write_bytes(peer.ca.read_bytes())
+    common = f'communicator = "winrm"\nhost = "127.0.0.1"\naccount = "{peer.guest_user}"\n'
+    common += 'password_env = "GUEST_PASSWORD"\n'
+    ways = (f'port = {server.port}\nca_file = "ca.pem"\n', f'port = {server.http_port}\nscheme = "http"\n')
+    for way in ways:
+        (tmp_path / "golden.toml").write_text(f"[references.win.guest]\n{common}{way}")
+        settings = load(tmp_path)
+        line = direct("win", settings.guests["win"], settings.base)
+        line.ready(Deadline(20))
+        assert line.read("C:\\Windows\\explorer.exe", 0, 10) is not None
+        line.close()
