@@ -13,10 +13,15 @@ from tests.peers.hyperv.peer import Peer
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("hyperv deployment contract")]
 
-BENCHES = (WdsBench, Made, MdtBench, ConfigMgrBench)
+BENCHES = (
+    pytest.param(WdsBench, id="wds"),
+    pytest.param(Made, id="wds of vhdx"),
+    pytest.param(MdtBench, id="mdt", marks=pytest.mark.thorough),  # its own scripts: test_hyperv_deployment
+    pytest.param(ConfigMgrBench, id="configmgr"),
+)
 
 
-@pytest.fixture(scope="module", params=BENCHES, ids=["wds", "wds of vhdx", "mdt", "configmgr"])
+@pytest.fixture(scope="module", params=BENCHES)
 def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LibraryGround]:
     """One host with all of them."""
     folder = tmp_path_factory.mktemp("hyperv")

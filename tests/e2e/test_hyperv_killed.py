@@ -4,6 +4,9 @@ golden killed with kill -9 while it updates and captures on a Hyper-V host, and 
 Each point is an entry of the job's journal, a line golden had just said, or a command that the host is carrying out.
 One project sees them all, one after the other, so that what one leaves behind is met by the next. What must be true
 afterwards is the same everywhere: all of it or nothing, once, and not a file or machine too many on the host.
+
+Each takes as long as several boots. ``make test`` has one of each kind, beside the cheap ones of single verbs, in the
+contract and in test_hyperv_bad_luck, and of publishing, in test_hyperv_scvmm_faults; the others are thorough.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ UPDATE_RESUMED = [
     pytest.param("own a1-clone", "done number", marks=THOROUGH),
     ("New-VM", "call"),
     pytest.param("waiting for the guest", "said", marks=THOROUGH),
-    ("driver goldennet.inf", "said"),
-    ("Remove-VM", "call"),
+    pytest.param("driver goldennet.inf", "said", marks=THOROUGH),
+    pytest.param("Remove-VM", "call", marks=THOROUGH),
     pytest.param("start record", "owned a1-looking", marks=THOROUGH),
 ]
 UPDATE_CANCELLED = [
@@ -39,7 +42,7 @@ UPDATE_CANCELLED = [
     ("reading the guest's state inside it", "said"),
 ]
 CAPTURE_RESUMED = [
-    ("sysprep is generalizing the clone", "said"),
+    pytest.param("sysprep is generalizing the clone", "said", marks=THOROUGH),
     ("Invoke-CimMethod", "call"),
     pytest.param("done record", "owned a1-image", marks=THOROUGH),
 ]
@@ -193,7 +196,7 @@ def test_a_killed_capture_is_cancelled(place: HyperVDesk, point: str, after: str
 # The command during which the process of PowerShell remoting on the host is killed, and which of golden's orders.
 KILLED_THERE = [
     pytest.param("New-VHD", UPDATE, marks=THOROUGH),
-    ("New-VM", UPDATE),
+    pytest.param("New-VM", UPDATE, marks=THOROUGH),
     pytest.param("Set-VM", UPDATE, marks=THOROUGH),
     pytest.param("Set-VMFirmware", UPDATE, marks=THOROUGH),
     ("Start-VM", UPDATE),
@@ -201,7 +204,7 @@ KILLED_THERE = [
     pytest.param("Remove-VM", UPDATE, marks=THOROUGH),
     pytest.param("Test-VHD", UPDATE, marks=THOROUGH),
     pytest.param("Remove-Item", UPDATE, marks=THOROUGH),
-    ("Invoke-CimMethod", CAPTURE),
+    pytest.param("Invoke-CimMethod", CAPTURE, marks=THOROUGH),
     pytest.param("New-VM", CAPTURE, marks=THOROUGH),
     pytest.param("Get-FileHash", CAPTURE, marks=THOROUGH),
 ]

@@ -75,6 +75,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
         yield Project(folder, peer)
 
 
+@pytest.mark.thorough  # the demo does the same job by the same commands, and publishes; what is left is in scvmm_items
 def test_a_machine_becomes_a_template_and_the_next_image_takes_its_place(project: Project) -> None:
     """
     golden library add, publish, again the same, --seal none with its warning; the image before is disabled; the library
