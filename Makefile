@@ -19,12 +19,12 @@ demo:
 
 test:
 	@tools/install.sh test
-	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not daemon and not thorough"
+	.venv/bin/pytest -q -n 3 --dist loadgroup -m "not daemon and not thorough"
 	.venv/bin/pytest -q -m "daemon and not thorough"
 
 thorough:
 	@tools/install.sh test
-	.venv/bin/pytest -q -n 2 --dist loadgroup -m "thorough and not daemon"
+	.venv/bin/pytest -q -n 3 --dist loadgroup -m "thorough and not daemon"
 	.venv/bin/pytest -q -m "thorough and daemon"
 
 check:
@@ -33,7 +33,7 @@ check:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q -n 2 --dist loadgroup -m "not slow"
+	.venv/bin/pytest -q -n 3 --dist loadgroup -m "not slow"
 
 bench:
 	@tools/install.sh bench
