@@ -31,15 +31,13 @@ def _unpacked(folder: Path) -> Path:
     """A GOPATH with the package's original source; the lists that apt keeps for that are this folder's own."""
     lists = folder / "lists"
     lists.mkdir(parents=True)
-    release = dict(
-        line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line
-    )
-    suite = release.get("VERSION_CODENAME", "stable")
-    (folder / "sources.list").write_text(f"deb-src http://deb.debian.org/debian {suite} main\n", "utf-8")
+    where = ["apt-get", "indextargets", "--format", "deb-src $(SITE) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
+    known = subprocess.run(where, capture_output=True, text=True, check=True).stdout
+    (folder / "sources.list").write_text(known, "utf-8")
     kept = (f"Dir::Etc::sourcelist={folder}/sources.list", "Dir::Etc::sourceparts=-", f"Dir::State::lists={lists}")
     apt = ["apt-get", "-qq", *(word for one in (*kept, "APT::Sandbox::User=root") for word in ("-o", one))]
     _run([*apt, "update"], folder)
-    _run([*apt, "source", "--download-only", SOURCE], folder)
+    _run([*apt, "source", "--download-only", f"{SOURCE}={_version()}"], folder)
     (archive,) = folder.glob("*.orig.tar.*")
     place = folder / "src" / MODULE
     place.mkdir(parents=True)

@@ -158,7 +158,7 @@ PARAMETERS = """param([Parameter(Mandatory)] [string] $Path, [long] $Size = 5, [
 def test_parameters_are_converted_to_their_types(world: World) -> None:
     """Values arrive as what param() says, whatever the wire brought."""
     who = credential("administrator", Secret("hunter2"))
-    hostile = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é’"  # noqa: RUF001
+    hostile = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é’"  # noqa: RUF001 - meant
     made = world.run(PARAMETERS, Path=hostile, size="7", Big=1 << 63, Id="A1B2C3D4-0000-0000-0000-000000000001",
                      Force=True,
                      Names="one", Data=b"ab", On=1, Table={"A": 1}, Who=who, Hidden=Secret("x"))[0]  # fmt: skip
@@ -327,7 +327,7 @@ def test_what_leaves_a_script_is_nobodys_any_more(world: World) -> None:
 
 
 def test_a_file_that_is_not_shared_is_nobody_elses(world: World) -> None:
-    """FileShare.None keeps others out until it is disposed of, from another runner as well; the error has its HRESULT."""
+    """FileShare.None keeps others out until it is disposed of, other runners as well; the error has its HRESULT."""
     take = "$one = [System.IO.File]::Open('C:\\l', 'OpenOrCreate', 'ReadWrite', 'None')"
     again = (
         "try { $two = [System.IO.File]::Open('C:\\l', 'Open', 'Read', 'ReadWrite'); $two.Dispose(); 'free' }"
