@@ -5,6 +5,7 @@ from __future__ import annotations
 import ntpath
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from golden.errors import Conflict, NotFound
 from golden.model import Machine, Mark, Power
@@ -147,33 +148,20 @@ class Machines:
 
     def vms(self, name: str) -> list[Vm]:
         """Virtual machines of that name in golden's own folder for it; more than one only after a lost answer."""
-        told = self.line.run("machine_state", Name=checked(name), Place=self.places.machine(name))
-        found = []
-        for one in told:
-            if one["Kind"] != "machine":
-                continue
-            of_it = [other for other in told if str(other["Id"]) == str(one["Id"])]
-            found.append(
-                Vm(
-                    str(one["Id"]),
-                    str(one["State"]),
-                    marking.noted(one.get("Notes")),
-                    str(one.get("Checkpoint") or ""),
-                    tuple(str(other.get("Path") or "") for other in of_it if other["Kind"] == "disk"),
-                    tuple(str(other.get("Switch") or "") for other in of_it if other["Kind"] == "adapter"),
-                )
-            )
-        return found
+        return _vms(self.line.run("machine_state", Name=checked(name), Place=self.places.machine(name)))
 
     def find(self, name: str) -> Held | None:
         """A machine of golden's; None where neither a record nor a virtual machine of it is there."""
-        return self._held(name, self.record(MACHINE, name))
+        place, path = self.places.machine(name), self.places.record(MACHINE, name)
+        with translated(f"looking for {name}"):
+            told = self.line.run("machine_state", Name=checked(name), Place=place, Record=path)
+        parsed = (marking.parsed(str(one["Text"])) for one in told if one["Kind"] == "record")
+        record = next((one for one in parsed if one is not None and (one.kind, one.name) == (MACHINE, name)), None)
+        return self._held(name, record, _vms(told))
 
-    def _held(self, name: str, record: Record | None) -> Held | None:
+    def _held(self, name: str, record: Record | None, vms: list[Vm]) -> Held | None:
         if record is not None and not record.vm and record.state is State.FROZEN:
             return Held(name, record, None)
-        with translated(f"looking for {name}"):
-            vms = self.vms(name)
         if record is None:
             return next((Held(name, None, vm) for vm in vms if vm.note is not None), None)
         chosen = next((vm for vm in vms if vm.id == record.vm), vms[0] if vms else None)
@@ -214,6 +202,26 @@ class Machines:
         if record is None or point not in record.points:
             raise NotFound(f"the frozen point {point} of {name} is not there", hint="golden doctor")
         return record
+
+
+def _vms(told: list[Any]) -> list[Vm]:
+    """Of the flat objects of ``machine_state``."""
+    found = []
+    for one in told:
+        if one["Kind"] != "machine":
+            continue
+        of_it = [other for other in told if str(other["Id"]) == str(one["Id"])]
+        found.append(
+            Vm(
+                str(one["Id"]),
+                str(one["State"]),
+                marking.noted(one.get("Notes")),
+                str(one.get("Checkpoint") or ""),
+                tuple(str(other.get("Path") or "") for other in of_it if other["Kind"] == "disk"),
+                tuple(str(other.get("Switch") or "") for other in of_it if other["Kind"] == "adapter"),
+            )
+        )
+    return found
 
 
 def elsewhere(name: str, node: str, here: str) -> Conflict:

@@ -185,10 +185,7 @@ class Maker:
         if hardware.tpm:
             self.change(vm, Command("Set-VMKeyProtector", {"NewLocalKeyProtector": True}))
             self.change(vm, Command("Enable-VMTPM"))
-        attached = next((one.disks for one in self.machines.vms(record.name) if one.id == vm), ())
-        for path in record.disks[1:]:
-            if path.casefold() not in map(str.casefold, attached):
-                self.change(vm, Command("Add-VMHardDiskDrive", {"ControllerType": "SCSI", "Path": path}))
+        self._attached(record, vm)
         self.change(
             vm,
             Command("Get-VMIntegrationService"),
@@ -198,6 +195,15 @@ class Maker:
         if network:
             connect = Command("Connect-VMNetworkAdapter", {"SwitchName": network})
             self.change(vm, Command("Get-VMNetworkAdapter"), connect)
+
+    def _attached(self, record: Record, vm: str) -> None:
+        """The first disk came with the machine."""
+        if not record.disks[1:]:
+            return
+        attached = next((one.disks for one in self.machines.vms(record.name) if one.id == vm), ())
+        for path in record.disks[1:]:
+            if path.casefold() not in map(str.casefold, attached):
+                self.change(vm, Command("Add-VMHardDiskDrive", {"ControllerType": "SCSI", "Path": path}))
 
     def change(self, vm: str, *commands: Command) -> None:
         """Something with a machine by its id; asked for again where the answer was lost, so only what bears it."""

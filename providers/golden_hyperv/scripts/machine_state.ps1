@@ -1,10 +1,15 @@
-# A machine by its name and folder as it is now, in flat objects: the machine, its disks, its adapters.
+# A machine by its name and folder as it is now, in flat objects: its record where it is asked for, the machine, its
+# disks, its adapters.
 # The name is golden's own (letters, digits, dashes), so it is no pattern. Nothing where there is none.
 param(
     [Parameter(Mandatory)] [string] $Name,
-    [Parameter(Mandatory)] [string] $Place
+    [Parameter(Mandatory)] [string] $Place,
+    [string] $Record = ''
 )
 $ErrorActionPreference = 'Stop'
+if (($Record -ne '') -and [System.IO.File]::Exists($Record)) {
+    [pscustomobject]@{ Kind = 'record'; Id = ''; Text = [System.IO.File]::ReadAllText($Record) }
+}
 foreach ($vm in @(Get-VM -Name $Name -ErrorAction SilentlyContinue)) {
     if ($vm.Path -eq $Place) {
         [pscustomobject]@{
