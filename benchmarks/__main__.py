@@ -10,7 +10,19 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import check_offline, clones, explaining, inspection, lint, main_job, memory, remoting, status, vsphere
+from benchmarks import (
+    check_offline,
+    clones,
+    explaining,
+    hyperv,
+    inspection,
+    lint,
+    main_job,
+    memory,
+    remoting,
+    status,
+    vsphere,
+)
 from benchmarks.row import Row
 
 ROWS: dict[str, Callable[[Path], Row]] = {
@@ -24,6 +36,7 @@ ROWS: dict[str, Callable[[Path], Row]] = {
     "memory": memory.measure,
     "hyperv-call": remoting.call,
     "hyperv-copy": remoting.copy,
+    "hyperv-job": hyperv.job,
     "vsphere-find": vsphere.find,
     "vsphere-own": vsphere.own,
     "vsphere-job": vsphere.job,

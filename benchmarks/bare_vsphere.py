@@ -21,68 +21,13 @@ from pyVim.connect import Disconnect, SmartConnect
 from pyVmomi import vim, vmodl
 from tests.peers.vsphere.peer import Peer
 
-from golden.guest.communicator import Communicator
-from golden.model import CloneOptions, Machine, Mark, Power, Role, Snapshot
-from golden.provider import Hypervisor
+from benchmarks.verbs import LIMIT, SYSTEM32, work
+from golden.model import Machine
 from golden.waiting import Deadline, Waiting
 from golden_vsphere import devices
 
 Collector: Any = vmodl.query.PropertyCollector
 Guest: Any = vim.vm.guest
-MARK = Mark(Role.CLONE, "bench", "win2022", "bench")
-PROGRAMS = 8
-"""Started in each guest; an update by golden starts more."""
-SYSTEM32 = "C:\\Windows\\System32"
-SHUTDOWN = (f"{SYSTEM32}\\shutdown.exe", "/s", "/t", "0")
-HOT, LIMIT = 0.1, 120
-
-
-def work(line: Communicator | _Line) -> None:
-    """What is done in a guest: files sent, programs run to their end, files fetched; then it switches itself off."""
-    for number in range(PROGRAMS):
-        path = f"C:\\Windows\\Temp\\bench-{number}"
-        line.write(path, 0, bytes(64 << 10))
-        pid = line.start((f"{SYSTEM32}\\cmd.exe", "/c", "exit", "0"))
-        Waiting(Deadline(LIMIT), HOT).until("a program", lambda pid=pid: line.poll(pid))  # type: ignore[misc]
-        assert line.read(path, 0, 1 << 20) == bytes(64 << 10)
-    line.start(SHUTDOWN)
-
-
-class Verbs:
-    """golden's provider."""
-
-    def __init__(self, hypervisor: Hypervisor, point: Snapshot) -> None:
-        self._there, self._point = hypervisor, point
-
-    def update_and_capture(self) -> None:
-        """Everything that is made is taken away again."""
-        there = self._there
-        clone = self._worked("clone", self._point)
-        frozen = there.freeze(clone, "v2")
-        there.identity(frozen)
-        there.destroy(self._worked("looking", frozen))
-        sealed = self._worked("capture", frozen)
-        image = there.capture("image", sealed, MARK)
-        there.destroy(sealed)
-        there.identity(frozen)
-        there.discard_image(image)
-        there.drop_snapshot(frozen)
-        there.destroy(clone)
-
-    def _worked(self, name: str, point: Snapshot) -> Machine:
-        there = self._there
-        machine = there.start(there.clone(name, point, MARK, CloneOptions()))
-        line = there.communicator(machine)
-        line.ready(Deadline(LIMIT))
-        work(line)
-
-        def is_off() -> bool:
-            now = there.find(name)
-            return now is not None and now.power is Power.OFF
-
-        Waiting(Deadline(LIMIT)).until("the guest to switch itself off", is_off)
-        line.close()
-        return machine
 
 
 class Bare:

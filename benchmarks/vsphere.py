@@ -19,6 +19,7 @@ from tests.peers.vsphere.peer import Peer, vcenter
 from benchmarks import bare_vsphere
 from benchmarks.govc import govc
 from benchmarks.row import Row, in_turns, median
+from benchmarks.verbs import Verbs
 from golden.model import CloneOptions, Mark, Origin, Role
 from golden.provider import Hypervisor, Scope
 from golden_vsphere import PROVIDER
@@ -89,7 +90,7 @@ def job(work: Path) -> Row:
         source = peer.seed("source")
         base = hypervisor.adopt("base", Origin("machine", source.name), MARK, in_place=False)
         point = hypervisor.freeze(base, "v1")
-        verbs = bare_vsphere.Verbs(hypervisor, point)
+        verbs = Verbs(hypervisor, point)
         with bare_vsphere.calling(peer, base, "v1") as calls:
             acts: dict[str, Callable[[], object]] = {
                 "golden": verbs.update_and_capture,
