@@ -24,8 +24,11 @@ _ERRORS = {
     errno.EISDIR: ("System.UnauthorizedAccessException", "Access to the path '{}' is denied.", -2147024891),
     errno.ENOTDIR: ("System.IO.DirectoryNotFoundException", "Could not find a part of the path '{}'.", -2147024893),
     errno.ENOTEMPTY: ("System.IO.IOException", "The directory is not empty.", -2147024751),
-    errno.EAGAIN: ("System.IO.IOException", "The process cannot access the file '{}' because it is being used by "
-                   "another process.", -2147024864),
+    errno.EAGAIN: (
+        "System.IO.IOException",
+        "The process cannot access the file '{}' because it is being used by another process.",
+        -2147024864,
+    ),
     errno.ENOSPC: ("System.IO.IOException", "There is not enough space on the disk.", -2147024784),
 }
 
