@@ -14,6 +14,8 @@ from tests.peers.hyperv.client import Client
 from tests.peers.hyperv.host import vhdx
 from tests.peers.hyperv.peer import Peer
 
+pytestmark = pytest.mark.slow
+
 MB = 1 << 20
 
 

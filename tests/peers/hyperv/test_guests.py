@@ -13,6 +13,8 @@ from tests.peers.hyperv.host.seeding import Seeded
 from tests.peers.hyperv.peer import Peer
 from tests.peers.hyperv.test_machines import ready, state, tree
 
+pytestmark = pytest.mark.slow
+
 PROBE = """
 param([guid] $VMId, [pscredential] $Credential)
 Invoke-Command -VMId $VMId -Credential $Credential -ScriptBlock { 'inside' }

@@ -14,6 +14,8 @@ from tests.peers.hyperv.host import trees, vhdx
 from tests.peers.hyperv.peer import Peer
 from tests.peers.hyperv.test_disks import find, real
 
+pytestmark = pytest.mark.slow
+
 GUEST = "6C09BB55-D683-4DA0-8931-C9BF705F6480"
 
 

@@ -18,6 +18,8 @@ from tests.peers.hyperv.client import Client, connected
 from tests.peers.hyperv.life import ROOT
 from tests.peers.hyperv.peer import Peer
 
+pytestmark = pytest.mark.slow
+
 LOST = (WSManFaultError, WinRMError, NoConnection)
 NEW = "C:\\golden\\{}.vhdx"
 

@@ -19,7 +19,7 @@ from psrpcore.types import PSInvocationState, RunspacePoolState
 from tests.peers.hyperv.peer import Peer
 from tests.unit.guest.sshd import SSHD
 
-pytestmark = pytest.mark.skipif(SSHD is None, reason="no sshd here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(SSHD is None, reason="no sshd here")]
 
 
 @pytest.fixture

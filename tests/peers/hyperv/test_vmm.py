@@ -11,6 +11,8 @@ from tests.peers.hyperv.client import Client, connected
 from tests.peers.hyperv.peer import Peer
 from tests.peers.hyperv.vmm import SERVER, SHARE, SYSTEMS, Vmm
 
+pytestmark = pytest.mark.slow
+
 EVERY = ("Get-SCVirtualHardDisk", "Get-SCVMTemplate", "Get-SCLibraryShare", "Get-SCJob", "Get-SCOperatingSystem",
          "Get-SCHardwareProfile", "Get-SCGuestOSProfile")  # fmt: skip
 SERVERS = {"ComputerName": SERVER, "TCPPort": 8100}

@@ -14,6 +14,8 @@ from tests.peers.hyperv.client import Client, connected, wsman
 from tests.peers.hyperv.peer import Peer
 from tests.peers.hyperv.wire.soap import TOO_MANY_SHELLS
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "v1'; Remove-Item C:\\ -Recurse # $(calc) \"é\u2019_x000A_\n`"
 
 

@@ -30,7 +30,7 @@ from tests.peers.hyperv.test_machines import ready
 from tests.peers.vsphere.certificates import Authority
 from tests.unit.guest.sshd import Line, free_port
 
-pytestmark = pytest.mark.xdist_group("winrm")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("winrm")]
 
 TEMP = "C:\\Windows\\Temp"
 HOSTILE = "v1'; Remove-Item C_ -Recurse # $(calc) \u00e9\u2019 `n %TEMP% ${x} & ^"

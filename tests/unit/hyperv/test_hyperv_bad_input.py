@@ -17,6 +17,8 @@ from tests.e2e.hyperv_bench import endpoint
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.conftest import Opening
 
+pytestmark = pytest.mark.slow
+
 MARK = Mark(Role.VERSION, "job-1", "win2022", "here")
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from golden.model import Finding, Severity
 from golden.provider import Scope
 from golden_hyperv import PROVIDER
 from tests.e2e.hyperv_bench import endpoint, ssh_endpoint
 from tests.peers.hyperv.peer import Peer
+
+pytestmark = pytest.mark.slow
 
 
 def found(peer: Peer, place: Path, *, ssh: bool = False, **options: str) -> dict[str, list[Finding]]:

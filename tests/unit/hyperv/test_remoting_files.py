@@ -17,6 +17,8 @@ from golden_hyperv.remoting import LinkLost, RemoteError, Secret, Session, SshLo
 from golden_hyperv.remoting.bulk import PIECE
 from tests.peers.hyperv.peer import Peer
 
+pytestmark = pytest.mark.slow
+
 DATA = random.Random(7).randbytes(2 * PIECE + 4321)
 NAMES = ["plain.bin", "it's $(odd) é [x] `n ; & %TEMP%.bin"]
 

@@ -14,6 +14,8 @@ from golden_hyperv.remoting.events import Event
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.test_remoting_values import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:

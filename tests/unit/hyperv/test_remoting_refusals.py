@@ -22,6 +22,8 @@ from golden_hyperv.remoting.refusals import is_refused
 from tests.peers.hyperv.peer import Peer
 from tests.peers.vsphere.certificates import Authority
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "c0rrect-h0rse"
 
 

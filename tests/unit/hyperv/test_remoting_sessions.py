@@ -37,6 +37,8 @@ from tests.peers.hyperv.peer import Peer
 from tests.unit.guest.sshd import Line
 from tests.unit.hyperv.test_remoting_values import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 Open = Callable[[Peer], Session]
 
 

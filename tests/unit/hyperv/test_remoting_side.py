@@ -17,6 +17,8 @@ from golden_hyperv.line import Line
 from golden_hyperv.remoting import SshLogin
 from tests.peers.hyperv.peer import Peer
 
+pytestmark = pytest.mark.slow
+
 KEY = "ssh-ed25519 AAAA"
 
 

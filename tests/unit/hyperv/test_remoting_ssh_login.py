@@ -16,7 +16,7 @@ from golden_hyperv.remoting.ssh_login import connect
 from tests.unit.guest.sshd import SSHD, Sshd, free_port, make_key
 from tests.unit.hyperv.test_remoting_refusals import Tap
 
-pytestmark = pytest.mark.skipif(SSHD is None, reason="no OpenSSH server here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(SSHD is None, reason="no OpenSSH server here")]
 
 
 @pytest.fixture(scope="module")
