@@ -49,8 +49,6 @@ class GoldenError(Exception):
         self.brief = brief
         self.details = details
         self.hint = hint
-        for note in filter(None, (details, hint)):  # Tracebacks and test reports show notes; users get the three parts.
-            self.add_note(note)
 
 
 class UsageError(GoldenError):

@@ -46,7 +46,10 @@ def asked(pool: RunspacePool, name: str, given: dict[str, Any]) -> PowerShell:
         return shell
 
 
-@pytest.mark.parametrize("value", [HOSTILE, "", "x" * 700_000, True, 3, -3, 1.5, b"bytes\x00", [1, "b", [None]]])
+VALUES = [HOSTILE, "", "x" * 700_000, True, 3, -3, 1.5, b"bytes\x00", [1, "b", [None]]]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=map(str, range(len(VALUES))))  # an id is in the environment of children
 def test_values_are_the_same_to_both(ours: Session, theirs: RunspacePool, value: Any) -> None:
     """What either client gets back of a value it sent."""
     expected = asked(theirs, "Write-Output", {"InputObject": value}).output
