@@ -137,12 +137,12 @@ class Store:
         return self.save(entry.but(snapshots=left))
 
     def _make_writable(self, entry: Record) -> None:
+        """What is not there any more, or never came to be, needs no right: letting go must not fail for it."""
         modes = {self.folder(entry.name) / disk.file: disk.mode for disk in entry.disks if disk.in_place}
         for path, _ in self.files(entry):
-            if path not in modes:
-                path.chmod(0o600)
-            elif path.exists() and modes[path]:
-                path.chmod(modes[path])
+            mode = modes.get(path, 0o600)
+            if mode and path.exists():
+                path.chmod(mode)
 
     def children(self, name: str) -> tuple[str, ...]:
         """Machines whose disks lie on this one's, half-made ones included."""

@@ -33,7 +33,7 @@ from golden.app.project import Project
 from golden.app.upkeep import doctor, prune_plan
 from golden.cli import signals
 from golden.guest.family import Wanted
-from golden.model import AdoptOrder, Origin, PruneOrder
+from golden.model import AdoptOrder, CloneOptions, Origin, PruneOrder, Role
 from golden.procedures.channels import promote, roll_back_channel, roll_back_head
 from golden.provider import Endpoint
 from golden.settings import read
@@ -129,6 +129,17 @@ def move(project: Project) -> Any:
     roll_back_head(project.catalog, "ref", 1)
 
 
+def leak(project: Project) -> Any:
+    """Two machines and an image of a job that is over, one on the other: what no kill should leave and gc takes."""
+    job = project.database.rows("SELECT id FROM job WHERE state = 'done'")[0][0]
+    with project.shop("here", "", str(job), Silent()) as shop:
+        version = shop.catalog.version("ref", 1)
+        below = shop.hypervisor.clone("golden-lost-a", version.snapshot, shop.mark(Role.CLONE, "ref"), CloneOptions())
+        point = shop.hypervisor.freeze(below, "v9")
+        clone = shop.hypervisor.clone("golden-lost-b", point, shop.mark(Role.CAPTURE, "ref"), CloneOptions())
+        shop.hypervisor.capture("golden-lost-image", clone, shop.mark(Role.IMAGE, "ref"))
+
+
 def gc(project: Project) -> Any:
     from golden.app import upkeep
 
@@ -148,7 +159,7 @@ def cancel(project: Project) -> Any:
 
 ACTS: dict[str, Callable[[Project], Any]] = {
     act.__name__: act
-    for act in (adopt, update, fixes, capture, capture_only, check, publish, prune, move, gc, resume, cancel)
+    for act in (adopt, update, fixes, capture, capture_only, check, publish, prune, move, leak, gc, resume, cancel)
 }
 
 
