@@ -27,7 +27,9 @@ from golden_libvirt.serving import served
 from golden_libvirt.volume_disk import open_volume
 from golden_libvirt.volume_images import VolumeImages
 
-EXTRAS = (("nvram", f"{definition.NVRAM}"), ("kernel", definition.KERNEL), ("initrd", definition.INITRD))
+BESIDE = (("kernel", definition.KERNEL), ("initrd", definition.INITRD))
+EXTRAS = (definition.NVRAM, definition.KERNEL, definition.INITRD)
+"""Files of a machine's own beside its disks. Firmware variables come to be with its first start."""
 
 
 class Daemon:
@@ -101,7 +103,8 @@ class Daemon:
         for disk, source, info in zip(disks, found.disks, found.infos, strict=True):
             order.take(disk.file, source, info, is_theirs=origin.kind == "machine")
         for extra, path in extras.items():
-            order.take_extra(f"{name}.{extra}", path)
+            take = order.take_variables if extra == definition.NVRAM else order.take_extra
+            take(f"{name}.{extra}", path)
         return self._finish(entry)
 
     def _begin(self, entry: Record, domain: ET.Element, extras: tuple[str, ...]) -> Record:
@@ -109,7 +112,8 @@ class Daemon:
         folder = self.pool.folder
         for element, disk in zip(definition.disks_of(domain), entry.disks, strict=True):
             definition.point(element, f"{folder}/{disk.file}", disk.format)
-        for tag, extra in EXTRAS:
+        definition.keep_variables(domain, f"{folder}/{entry.name}.{definition.NVRAM}")
+        for tag, extra in BESIDE:
             boot = domain.find(f"os/{tag}")
             if boot is not None and extra in extras:
                 boot.text = f"{folder}/{entry.name}.{extra}"
@@ -158,7 +162,7 @@ class Daemon:
                 native.destroy()
             if entry.settled:
                 self.domains.save(entry.but(settled=False))
-            mine = (*(disk.file for disk in entry.disks), *(f"{entry.name}.{extra}" for _, extra in EXTRAS))
+            mine = (*(disk.file for disk in entry.disks), *(f"{entry.name}.{extra}" for extra in EXTRAS))
             for volume in mine:
                 self.pool.delete(volume)
             if native is not None:
@@ -182,7 +186,8 @@ class Daemon:
         domain = definition.clean(definition.parse(text, parent.name), name, entry.uuid, self._options.get("virt_type"))
         if options.network is not None:
             network.connect(domain, options.network)
-        extras = tuple(extra for _, extra in EXTRAS if self.pool.find(f"{parent.name}.{extra}") is not None)
+        there = self.pool.names()
+        extras = tuple(extra for extra in EXTRAS if f"{parent.name}.{extra}" in there)
         entry = self._begin(entry, domain, extras)
         for below, disk in zip(parent.disks, disks, strict=True):
             if options.linked:

@@ -253,6 +253,23 @@ def nvram_of(domain: ET.Element) -> str | None:
     return "" if has_uefi else None
 
 
+def keep_variables(domain: ET.Element, path: str) -> None:
+    """
+    Let a machine that boots by UEFI keep its firmware variables in that file and in no other; libvirt makes it from the
+    firmware's template where it is not there. A BIOS has none.
+    """
+    system = domain.find("os")
+    if system is None or nvram_of(domain) is None:
+        return
+    nvram = system.find("nvram")
+    if nvram is None:
+        nvram = ET.SubElement(system, "nvram")
+    for child in list(nvram):
+        nvram.remove(child)
+    nvram.attrib.pop("type", None)
+    nvram.text = path
+
+
 def has_tpm(domain: ET.Element) -> bool:
     """Whether the machine has a TPM that software emulates."""
     return domain.find("devices/tpm") is not None

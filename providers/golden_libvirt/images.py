@@ -94,10 +94,10 @@ class Images:
         return whole
 
     def _claim(self, folder: Path, mark: Mark) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = self.path / f".{folder.name}.{os.getpid()}"
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
+        fresh.mkdir(mode=0o700)
         write_json(fresh / "image.json", {"mark": asdict(mark), "forms": [], "maker": asdict(Maker.this())})
         try:
             fresh.rename(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,10 @@ def _without_tpm(found: Found) -> Found:
     if found.domain is None or not definition.has_tpm(found.domain):
         return found
     sentence = "the state of a TPM cannot be copied through libvirt's interface"
-    fix = "adopt it with qemu:///embed on that host, or take the TPM away"
+    fix = (
+        "as root on its host: virsh dumpxml --inactive --security-info MACHINE > m.xml, and adopt m.xml with"
+        " qemu:///embed; or take the TPM away"
+    )
     problem = Finding("tpm-state", Severity.ERROR, sentence, fix=fix)
     return Found(found.disks, found.infos, found.domain, (*found.problems, problem), found.power)
 
@@ -117,6 +121,8 @@ class Intake:
         domain = definition.clean(found.domain, entry.name, entry.uuid, self.virt_type)
         marking.take(domain)
         variables = definition.nvram_of(found.domain)
+        if variables == "" and origin.kind == "machine":
+            variables = self._usual_variables(origin.where)
         base = Path("/") if origin.kind == "machine" else Path(origin.where).parent
         files = {
             definition.NVRAM: variables,
@@ -124,6 +130,13 @@ class Intake:
             definition.INITRD: found.domain.findtext("os/initrd"),
         }
         return domain, {extra: base / path.strip() for extra, path in files.items() if path}
+
+    def _usual_variables(self, name: str) -> str:
+        """Where libvirt keeps the firmware variables of a machine whose definition names no file (seen with 9.0)."""
+        session = "/session" in self.line.native.getURI()
+        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "libvirt"
+        state = config if session else origins.SYSTEM_STATE
+        return str(state / "qemu/nvram" / f"{name}_VARS.fd")
 
     def take(self, volume: str, source: Path, info: DiskInfo, *, is_theirs: bool) -> None:
         """One disk into the pool, as qcow2."""
@@ -150,8 +163,15 @@ class Intake:
         with translated(f"reading {source}"), source.open("rb") as content:
             self.pool.upload(volume, content, source.stat().st_size, "qcow2", capacity)
 
+    def take_variables(self, volume: str, source: Path) -> None:
+        """Firmware variables; a machine that was never started has none yet, and libvirt makes them at its first."""
+        try:
+            self.take_extra(volume, source)
+        except NotFound:
+            self.scope.watcher.doing(f"there are no firmware variables at {source}; they begin anew")
+
     def take_extra(self, volume: str, source: Path) -> None:
-        """A small file beside the disks; one of the daemon's own is fetched from it first."""
+        """A small file beside the disks; one of the daemon's own is fetched from it first. NotFound."""
         with translated(f"copying {source}"):
             if source.is_file():
                 self.pool.put_text(volume, source.read_bytes())

@@ -74,6 +74,8 @@ class Making:
         if found.domain is not None:
             domain = definition.clean(found.domain, entry.name, entry.uuid, self.virt_type)
             _take_firmware(found.domain, domain, folder, Path(origin.where).parent)
+            if (state := origins.tpm_state(found.domain)) is not None:
+                _take_tpm(state, folder)
             return domain
         virt_type = kvm.virt_type(self.state, self.virt_type)
         hardware = origins.hardware(origin, virt_type, folder / entry.disks[0].file, entry.disks[0].format)
@@ -110,4 +112,12 @@ def _copy_rest(origin: Path, folder: Path) -> None:
             tools.copy(origin / name, folder / name)
             (folder / name).chmod(0o600)
     if (origin / "tpm").is_dir():
-        shutil.copytree(origin / "tpm", folder / "tpm", copy_function=shutil.copyfile)
+        _take_tpm(origin / "tpm", folder)
+
+
+def _take_tpm(state: Path, folder: Path) -> None:
+    """Its lock is the running emulator's own."""
+    locks = shutil.ignore_patterns(".lock", "*.lock")
+    shutil.copytree(state, folder / "tpm", copy_function=shutil.copyfile, ignore=locks)
+    for path in (folder / "tpm", *(folder / "tpm").rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)

@@ -34,6 +34,8 @@ def oddities(domain: ET.Element) -> tuple[Finding, ...]:
             found.append(
                 _error("raw-host-disk", "the machine has a raw SCSI device of the host's", "copy it to a file")
             )
+    if domain.find("devices/tpm/backend/encryption") is not None:
+        found.append(_error("tpm-encrypted", "its TPM's state is encrypted by a secret of libvirt's", "take it away"))
     for tag, what in (("hostdev", "a device of the host's"), ("filesystem", "a shared folder of the host's")):
         if domain.find(f"devices/{tag}") is not None:
             sentence = f"the machine uses {what}; machines of golden's go without"

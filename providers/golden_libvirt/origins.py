@@ -20,6 +20,8 @@ from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info
 FORMATS = ("qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi")
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 """Partition type C12A7328-F81F-11D2-BA4B-00A0C93EC93B, the EFI system partition, as GPT stores it."""
+SYSTEM_STATE = Path("/var/lib/libvirt")
+"""Where the system's daemon keeps what belongs to a machine: swtpm/UUID, and qemu/nvram/NAME_VARS.fd for UEFI."""
 _FIRMWARE = (
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
@@ -71,11 +73,41 @@ def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF)
     """Look at the disks a definition names; relative ones count from ``base``."""
     sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
     found = look_at_disks(tuple(base / source for source in sources if source), domain)
-    problems = (*oddities(domain), *found.problems)
+    problems = (*oddities(domain), *found.problems, *_left_behind(domain, base))
     if power is Power.ON:
         sentence = "the machine is running, so its disks cannot be copied in one piece"
         problems = (Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"), *problems)
     return Found(found.disks, found.infos, domain, problems, power)
+
+
+def tpm_state(domain: ET.Element) -> Path | None:
+    """The folder with the state of a machine's emulated TPM, where it is on this computer and may be read."""
+    if not definition.has_tpm(domain):
+        return None
+    source = domain.find("devices/tpm/backend/source")
+    uuid = domain.findtext("uuid", "").strip()
+    named = source.get("path") if source is not None and source.get("type") == "dir" else None
+    folder = Path(named) if named else SYSTEM_STATE / "swtpm" / (uuid or "none")
+    try:
+        return folder if any(path.is_file() for path in folder.rglob("*")) else None
+    except OSError:
+        return None
+
+
+def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
+    """What of a machine's state lies neither on its disks nor anywhere golden can see."""
+    found = []
+    variables = definition.nvram_of(domain)
+    if variables is not None and not (variables and (base / variables).is_file()):
+        sentence = "the file of its firmware variables is not here: boot entries and Secure Boot keys begin anew"
+        found.append(Finding("nvram-fresh", Severity.WARNING, sentence, variables, "name it in <nvram>, if it has one"))
+    if definition.has_tpm(domain) and tpm_state(domain) is None:
+        sentence = "the state of its TPM is not here or may not be read: the TPM begins empty"
+        fix = (
+            "as root on the machine's own host, with its <uuid> in the definition; a guest that trusts its TPM needs it"
+        )
+        found.append(Finding("tpm-fresh", Severity.WARNING, sentence, fix=fix))
+    return found
 
 
 def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:

@@ -68,7 +68,7 @@ class Pool:
     def folder(self) -> str:
         """Where its volumes lie on the daemon's host."""
         with translated(f"asking for the folder of the pool {self.name}"):
-            return _xml(self.native.XMLDesc(0)).findtext("target/path", "")
+            return _target(self.native)
 
     def free(self) -> int:
         """Bytes free."""
@@ -223,28 +223,50 @@ def choose(line: Line, wanted: str | None) -> Pool:
         raise error from None
 
 
+LOOK = "golden-look-"
+"""How the names of pools begin that golden makes to see one folder, for a moment."""
+
+
 def by_path(line: Line, path: str) -> tuple[Any, Any]:
     """
     The volume that is a file on the daemon's host, and the pool that was made to see it (None where one had it).
 
-    Whoever asks destroys that pool afterwards; destroying a transient pool leaves its files alone.
+    Whoever asks destroys that pool afterwards; destroying a pool leaves its files alone. One that a killed golden left
+    is told like one's own.
     """
     with translated(f"looking at {path} on the host"):
         try:
-            return line.native.storageVolLookupByPath(path), None
+            volume = line.native.storageVolLookupByPath(path)
         except line.libvirt.libvirtError as error:
             if code_of(error) != NO_STORAGE_VOL:
                 raise
-        pool = ET.Element("pool", type="dir")
-        folder = Path(path).parent
-        ET.SubElement(pool, "name").text = f"golden-look-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
-        ET.SubElement(ET.SubElement(pool, "target"), "path").text = str(folder)
-        seen = line.native.storagePoolCreateXML(ET.tostring(pool, encoding="unicode"), 0)
-        try:
-            return seen.storageVolLookupByName(Path(path).name), seen
-        except line.libvirt.libvirtError:
-            seen.destroy()
-            raise
+            return _in_folder(line, Path(path))
+        pool = volume.storagePoolLookupByVolume()
+        return volume, pool if pool.name().startswith(LOOK) else None
+
+
+def _in_folder(line: Line, path: Path) -> tuple[Any, Any]:
+    """A file that no pool has in its list: the pool of its folder may be off, or have looked before it was there."""
+    folder = str(path.parent)
+    pool = next((one for one in line.native.listAllStoragePools(0) if _target(one) == folder), None)
+    if pool is None:
+        wanted = ET.Element("pool", type="dir")
+        ET.SubElement(wanted, "name").text = LOOK + hashlib.sha256(folder.encode()).hexdigest()[:8]
+        ET.SubElement(ET.SubElement(wanted, "target"), "path").text = folder
+        pool, ours = line.native.storagePoolCreateXML(ET.tostring(wanted, encoding="unicode"), 0), True
+    else:
+        ours = not pool.isActive()
+        pool.create(0) if ours else pool.refresh(0)
+    try:
+        return pool.storageVolLookupByName(path.name), pool if ours else None
+    except line.libvirt.libvirtError:
+        if ours:
+            pool.destroy()
+        raise
+
+
+def _target(pool: Any) -> str:
+    return _xml(pool.XMLDesc(0)).findtext("target/path", "")
 
 
 def _volume_xml(name: str, kind: str, capacity: int, backing: tuple[str, str] | None, *, lazy: bool = False) -> str:

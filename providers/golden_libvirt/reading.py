@@ -44,8 +44,9 @@ def _volumes(pool: Pool, entry: Record) -> Iterator[tuple[str, str, str]]:
     for disk in entry.disks:
         yield disk.file, "disk", disk.format
     kinds = ((definition.NVRAM, "nvram"), (definition.KERNEL, "definition"), (definition.INITRD, "definition"))
+    there = pool.names()  # As the folder is now: firmware variables are written beside libvirt's list of volumes.
     for extra, kind in kinds:
-        if pool.find(f"{entry.name}.{extra}") is not None:
+        if f"{entry.name}.{extra}" in there:
             yield f"{entry.name}.{extra}", kind, "raw"
 
 

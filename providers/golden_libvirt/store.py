@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -195,7 +196,12 @@ class Store:
 
 
 def clear_unclaimed(path: Path, name: str) -> None:
-    """Take away what processes that were killed in the middle of claiming a name left; live ones are let be."""
+    """
+    Take away what processes that were killed in the middle of claiming a name, or of giving it up, left; live ones are
+    let be.
+    """
+    with contextlib.suppress(OSError):  # not there, or not empty
+        (path / name).rmdir()
     for left in path.glob(f".{name}.*"):
         pid = left.name.rpartition(".")[2]
         if pid.isdigit() and record.started(int(pid)) is None:

@@ -1,4 +1,9 @@
-"""Captured images as volumes of a storage pool: the data, and a small note beside it with mark and hash."""
+"""
+Captured images as volumes of a storage pool: the data between two small notes with its mark and hashes.
+
+The first note is there before any data and goes last, the second comes after all of it: a volume can be replaced only by
+deleting it first, and an image whose one note is just being replaced would be nobody's.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from golden_libvirt.pool import Pool
 from golden_libvirt.record import mark_of
 
 _NOTE = ".golden.json"
+_DONE = ".whole.golden.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class VolumeImages:
     def marked(self) -> Iterator[tuple[str, Mark]]:
         """Every image with its mark."""
         for volume in self.pool().names():
-            if volume.endswith(_NOTE):
+            if volume.endswith(_NOTE) and not volume.endswith(_DONE):
                 name = volume.removesuffix(_NOTE)
                 note = self._read(name)
                 if note is not None:
@@ -61,25 +67,28 @@ class VolumeImages:
         for disk, target in zip(disks, targets, strict=True):
             pool.make_copy(target, pool.native_volume(disk))
             forms.append({"volume": target, "size": pool.get(target).length, "sha256": pool.sha256(target)})
-        pool.put_text(name + _NOTE, json.dumps({**note, "forms": forms}).encode())
+        pool.put_text(name + _DONE, json.dumps({**note, "forms": forms}).encode())
         made = self.find(name)
         assert made is not None
         return made
 
     def discard(self, name: str) -> None:
-        """Data first, the note last."""
+        """Data first, the first note last."""
         note = self._read(name)
         if note is None:
             return
-        for volume in note["volumes"]:
+        for volume in (*note["volumes"], name + _DONE, name + _NOTE):
             self.pool().delete(volume)
-        self.pool().delete(name + _NOTE)
 
     def _read(self, name: str) -> dict[str, Any] | None:
+        """The second note where it is whole, else the first; None where neither is there."""
         pool = self.pool()
         if pool.find(name + _NOTE) is None:
             return None
-        try:
-            return dict(json.loads(b"".join(pool.pieces(name + _NOTE)).rstrip(b"\0")))
-        except ValueError:
-            return {"mark": asdict(Mark(Role.IMAGE, "", "", "")), "volumes": [f"{name}.qcow2"], "forms": []}
+        for volume in (name + _DONE, name + _NOTE):
+            if pool.find(volume) is not None:
+                try:
+                    return dict(json.loads(b"".join(pool.pieces(volume)).rstrip(b"\0")))
+                except ValueError:
+                    continue  # cut off while it was written
+        return {"mark": asdict(Mark(Role.IMAGE, "", "", "")), "volumes": [f"{name}.qcow2"], "forms": []}

@@ -29,6 +29,33 @@ DEFINITION = """<domain type='qemu'><name>theirs</name><uuid>8b1c2d3e-0000-4000-
 <tpm model='tpm-tis'><backend type='emulator' version='2.0'/></tpm></devices></domain>"""
 
 
+DAEMON_UUID = "8b1c2d3e-0000-4000-8000-000000000001"
+
+
+def test_the_tpm_of_a_machine_comes_along_or_is_missed_aloud(tmp_path: Path) -> None:
+    """State that its definition names is copied; a machine whose state is not here is adopted with a warning."""
+    tools.run("making a disk", "qemu-img", "create", "-q", "-f", "qcow2", str(tmp_path / "theirs.qcow2"), "64M")
+    state = tmp_path / "swtpm" / DAEMON_UUID
+    (state / "tpm2").mkdir(parents=True)
+    (state / "tpm2/tpm2-00.permall").write_bytes(b"what the machine sealed to itself")
+    (state / "tpm2/.lock").touch()
+    backend = "<backend type='emulator' version='2.0'"
+    (tmp_path / "with.xml").write_text(
+        DEFINITION.replace(f"{backend}/>", f"{backend}><source type='dir' path='{state}'/></backend>")
+    )
+    (tmp_path / "without.xml").write_text(DEFINITION)
+    opened = PROVIDER.open(Endpoint("here", "qemu:///embed"), Scope("job", tmp_path / "state"))
+    assert "tpm-fresh" not in {
+        one.id for one in opened.examine(Origin("definition", str(tmp_path / "with.xml"))).problems
+    }
+    missed = opened.examine(Origin("definition", str(tmp_path / "without.xml"))).problems
+    assert {one.id: one.severity for one in missed} == {"nvram-fresh": "warning", "tpm-fresh": "warning"}
+    opened.adopt("v1", Origin("definition", str(tmp_path / "with.xml")), MARK, in_place=False)
+    files = {Path(file.path).name: file for file in opened.digest(opened.freeze(opened.find("v1"), "v1"))}
+    assert files["tpm2-00.permall"].kind == "tpm"
+    assert Path(files["tpm2-00.permall"].path).read_bytes() == b"what the machine sealed to itself"
+
+
 @pytest.fixture
 def hypervisor(tmp_path: Path) -> Hypervisor:
     """A machine with UEFI and a TPM, frozen as v1."""

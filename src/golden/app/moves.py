@@ -103,6 +103,14 @@ def warned(project: Project, job: str) -> list[dict[str, Any]]:
     return [{"library": e.name.removeprefix(WARNINGS), **plain(one)} for e in kept for one in e.value]
 
 
+def not_taken(project: Project, job: str) -> list[dict[str, Any]]:
+    """What an adoption warned of: parts of the user's machine that golden's does not have."""
+    from golden.model import Severity
+
+    looked = [e.value for e in entries(project.database, job) if e.kind == "done" and e.name == "examine"]
+    return [plain(one) for candidate in looked for one in candidate.problems if one.severity is Severity.WARNING]
+
+
 def told_plainly(noun: Any) -> Any:
     """Any noun for programs."""
     return plain(noun)

@@ -63,7 +63,10 @@ def adopt(
             talk.tell("candidate", moves.told(candidate, free), _candidate(talk, name, candidate, free))
             return
         job, version, took = work.do(talk, project, "adopt", order, on_error)
-    data = {**moves.version_told(version), "job": job, "seconds": round(took, 3)}
+        warnings = moves.not_taken(project, job)
+    for finding in warnings:
+        talk.warn(finding["sentence"])
+    data = {**moves.version_told(version), "warnings": warnings, "job": job, "seconds": round(took, 3)}
     talk.tell("version", data, _adopted(talk, version, took))
     talk.say("", f"next: golden update {name} --add driver.inf, or golden capture {name}")
 

@@ -33,7 +33,9 @@ from golden.waiting import Silent, Watcher
 ABILITIES = LibraryAbilities(
     forms=("qcow2", "vmdk", "ova", "vhdx", "vhd", "wim"), seals=("sysprep", "linux", "none"), versioned=True
 )
-REFERENCE = re.compile(r"[a-z0-9][a-z0-9-]*")
+REFERENCE = re.compile(r"[a-z0-9][a-z0-9._-]*")
+LIKE_A_FILE = re.compile(r"-i\d+\.[a-z0-9]+$")
+"""How the names of images end: the pointer of a reference called like that would be their manifest."""
 PIECE = 1 << 20
 SPARE = 1 << 16
 """Bytes that manifest and pointer may need besides the image."""
@@ -116,7 +118,7 @@ class DirectoryLibrary:
             raise ProofFailed(
                 f"{path} has other bytes than were published",
                 details=f"published {publication.sha256}, there now {met}",
-                hint=f"withdraw it from {self._name} and publish image i{publication.image} again",
+                hint=f"move that file away, then golden publish {publication.reference}@i{publication.image} --to {self._name}",
             )
 
     def retire(self, publication: Publication) -> Publication:
@@ -138,7 +140,7 @@ class DirectoryLibrary:
             raise PolicyRefused(f"library {self._name} takes {', '.join(self._abilities.forms)}, not {form.format!r}")
         if image.seal not in ABILITIES.seals:
             raise PolicyRefused(f"library {self._name} takes the seals {', '.join(ABILITIES.seals)}")
-        if not REFERENCE.fullmatch(image.reference):
+        if not REFERENCE.fullmatch(image.reference) or LIKE_A_FILE.search(image.reference):
             raise BadName(f"{image.reference!r} cannot be part of a file name")
 
     def _record_of(self, publication: Publication) -> Record:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from golden.errors import GoldenError, LeaseLost, NotAble, NotFound, PartlyPublished, PolicyRefused, StateUnusable
 from golden.jobs import Job
 from golden.library import Library
-from golden.model import Finding, Form, Image, Publication, PublishOrder
+from golden.model import Finding, Form, Image, Publication, PublishOrder, Severity
 from golden.procedures.kinds import publication_key
 from golden.procedures.shop import Shop
 
@@ -53,7 +53,14 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
 
 def warnings(library: Library, image: Image) -> tuple[Finding, ...]:
     """What whoever deploys this image from there has to know."""
-    return tuple(finding for seal, finding in library.abilities.warnings if seal == image.seal)
+    found = [finding for seal, finding in library.abilities.warnings if seal == image.seal]
+    published = choose(image, "", library).format
+    disks = sum(form.format == published for form in image.artifact.forms)
+    if disks > 1:
+        sentence = f"{image.reference}@i{image.number} has {disks} disks, and a publication is its system disk alone"
+        kept = ", ".join(form.path or form.url or "?" for form in image.artifact.forms[1:])
+        found.append(Finding("first-disk-only", Severity.WARNING, sentence, f"the others: {kept}"))
+    return tuple(found)
 
 
 def put(shop: Shop, image: Image, name: str, key: str) -> Publication:

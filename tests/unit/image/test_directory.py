@@ -176,7 +176,18 @@ def test_what_is_not_goldens_is_left_alone(library: DirectoryLibrary, tmp_path: 
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == sorted(strangers)
 
 
-@pytest.mark.parametrize("reference", ["../up", "a/b", "", "A", "a\n"])
+@pytest.mark.parametrize("reference", ["rhel9.4", "win_2022", "a-i1", "x.json"])
+def test_every_name_that_a_reference_may_have_can_be_published(library: DirectoryLibrary, reference: str) -> None:
+    """Dots and underscores are in many names; the pointer is never taken for a manifest, nor the other way round."""
+    image = sample(reference, 1, "qcow2", "sysprep")
+    made = put(library, image)
+    assert library.list() == (made,)
+    library.verify(made)
+    library.withdraw(made)
+    assert library.list() == ()
+
+
+@pytest.mark.parametrize("reference", ["../up", "a/b", "", "A", "a\n", "a-i1.qcow2"])
 def test_a_reference_that_is_no_name_is_refused(library: DirectoryLibrary, reference: str, tmp_path: Path) -> None:
     """A name that could leave the folder writes nothing."""
     with pytest.raises(BadName):

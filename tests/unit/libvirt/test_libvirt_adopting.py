@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -185,3 +186,47 @@ def test_looking_imports_no_libvirt(tmp_path: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
     assert ended.returncode == 0
+
+
+def test_an_adoption_in_place_that_was_cut_off_can_be_taken_away(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """Killed before its definition was written, or failed there: it goes, and the user's disk is as it was."""
+    disk = make(tmp_path / "theirs.qcow2")
+    disk.chmod(0o640)
+    before = disk.read_bytes()
+    store = tmp_path / "state/libvirt/store/v1"
+    hypervisor.adopt("v1", Origin("disk", str(disk), firmware="bios"), MARK, in_place=True)
+    record = json.loads((store / "machine.json").read_text())
+    (store / "machine.json").write_text(json.dumps({**record, "settled": False}))
+    (store / "domain.xml").unlink()
+    half = hypervisor.find("v1")
+    assert half is not None
+    assert not half.settled
+    hypervisor.destroy(half)
+    assert not store.exists()
+    store.mkdir()  # killed once more, between its last file and its folder
+    assert hypervisor.find("v1") is None
+    assert not store.exists()
+    assert (disk.read_bytes(), disk.stat().st_mode & 0o777) == (before, 0o640)
+
+
+def test_a_version_whose_file_is_lost_can_still_be_let_go(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """What somebody deleted is named as changed, and stands in the way of no prune."""
+    origin = Origin("disk", str(make(tmp_path / "theirs.qcow2")), firmware="bios")
+    hypervisor.adopt("v1", origin, MARK, in_place=False)
+    point = hypervisor.freeze(hypervisor.find("v1"), "v1")  # type: ignore[arg-type]
+    (lost,) = [Path(file.path) for file in hypervisor.digest(point) if file.kind == "disk"]
+    lost.unlink()
+    with pytest.raises(GoldenError):
+        hypervisor.identity(point)
+    hypervisor.drop_snapshot(point)
+    hypervisor.destroy(hypervisor.find("v1"))  # type: ignore[arg-type]
+    assert hypervisor.find("v1") is None
+
+
+def test_captured_images_are_their_owners_alone(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """An image may hold what its guest held: nobody else reads it before it is published."""
+    origin = Origin("disk", str(make(tmp_path / "theirs.qcow2")), firmware="bios")
+    machine = hypervisor.adopt("v1", origin, MARK, in_place=False)
+    made = hypervisor.capture("i1", machine, MARK)
+    folder = Path(made.forms[0].path or "").parent
+    assert (folder.stat().st_mode & 0o077, folder.parent.stat().st_mode & 0o077) == (0, 0)
