@@ -92,4 +92,4 @@ def _folders(address: Address, scope: Scope) -> Iterator[Finding]:
             if name not in known.names():
                 sentence = f"the machine {name} runs and golden's store does not know it"
                 pid = processes.running(root, name)
-                yield Finding("stray-machine", Severity.WARNING, sentence, str(root), f"kill {pid}")
+                yield Finding("stray-machine", Severity.ERROR, sentence, str(root), f"kill {pid}")

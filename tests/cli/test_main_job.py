@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,6 +130,33 @@ def test_doctor_and_verify_tell_of_tampering(imaged: Lab, golden: Golden) -> Non
     assert [finding["id"] for finding in doctor.data["findings"]] == ["tampered"]
     assert golden("verify", "-o", "json").error["id"] == "tampered"
     assert golden("update", "--add", "b.inf").code == 9
+
+
+def test_doctor_misses_what_was_published(imaged: Lab, golden: Golden) -> None:
+    """A published file that somebody deleted is named with the command that brings it back."""
+    (publication,) = golden("show", "ref@i1", "-o", "json").data["publications"]
+    Path(publication["where"]).unlink()
+    doctor = golden("doctor", "-o", "json")
+    assert doctor.code == 4
+    assert [(one["id"], one["fix"]) for one in doctor.data["findings"]] == [
+        ("publication-gone", "golden publish ref@i1 --to shelf")
+    ]
+    assert golden("publish", "ref@i1", "--to", "shelf").code == 0
+    assert golden("doctor").code == 0
+    (imaged.path / "golden.toml").write_text((imaged.path / "golden.toml").read_text().replace(".shelf]", ".other]"))
+    assert [one["id"] for one in golden("doctor", "-o", "json").data["findings"]] == ["library-unknown"]
+
+
+def test_doctor_names_a_reference_whose_endpoint_is_gone(ref: Lab, golden: Golden) -> None:
+    """An endpoint that golden.toml no longer names is not simply not looked at."""
+    assert golden("endpoint", "add", "elsewhere", f"memory:{ref.path}/world").code == 0
+    text = (ref.path / "golden.toml").read_text()
+    kept = text.replace("[endpoints.here]", "[endpoints.gone]").replace('endpoint = "here"', 'endpoint = "gone"')
+    assert kept != text
+    (ref.path / "golden.toml").write_text(kept)
+    doctor = golden("doctor", "-o", "json")
+    assert doctor.code == 4
+    assert "endpoint-missing" in [one["id"] for one in doctor.data["findings"]]
 
 
 def test_prune_shows_asks_and_takes(ref: Lab, golden: Golden) -> None:

@@ -13,17 +13,21 @@ from golden.app.run import unfinished
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord, states
-from golden.model import Artifact, DiskFile, Finding, Image, Severity, Version
+from golden.model import Artifact, DiskFile, Finding, Image, Reference, Severity, Version
 from golden.procedures.frozen import check_frozen, deep_check
 from golden.procedures.prune import prunable
-from golden.procedures.repair import mend, survey, unneeded
+from golden.procedures.repair import mend, published, survey, unneeded
 from golden.provider import Marked, Scope
 from golden.waiting import Watcher
 
 
 def doctor(project: Project, watcher: Watcher) -> list[Finding]:
     """Everything that is not as it must be, errors first; empty when nothing is wrong."""
-    found: list[Finding] = [_interrupted(job) for job in unfinished(project)] if project.exists() else []
+    found: list[Finding] = []
+    if project.exists():
+        found += [_interrupted(job) for job in unfinished(project)]
+        references = project.catalog.references()
+        found += [_homeless(one) for one in references if one.endpoint not in project.settings.endpoints]
     for name in project.settings.endpoints:
         watcher.doing(f"looking at endpoint {name}")
         found += diagnose(project, name, watcher)
@@ -37,7 +41,7 @@ def doctor(project: Project, watcher: Watcher) -> list[Finding]:
                 found += [_stranger(thing, name) for thing in there.strangers]
                 for reference in references:
                     watcher.doing(f"looking at {reference.name}")
-                    found += survey(shop, reference.name)
+                    found += survey(shop, reference.name) + published(shop, reference.name)
         except GoldenError as error:
             found.append(_trouble(name, error))
     order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
@@ -169,6 +173,12 @@ def _interrupted(job: JobRecord) -> Finding:
     sentence = f"job {job.id} ({job.procedure} of {job.reference}) was cut off and is not over."
     fix = f"golden resume {job.id}, or golden cancel {job.id}"
     return Finding("job-interrupted", Severity.ERROR, sentence, "", fix)
+
+
+def _homeless(reference: Reference) -> Finding:
+    sentence = f"{reference.name} lives on the endpoint {reference.endpoint}, which golden.toml does not name any more."
+    fix = f"golden endpoint add {reference.endpoint} URL"
+    return Finding("endpoint-missing", Severity.ERROR, sentence, "", fix)
 
 
 def _leak(thing: Marked, endpoint: str) -> Finding:

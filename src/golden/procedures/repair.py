@@ -88,6 +88,22 @@ def survey(shop: Shop, reference: str) -> list[Finding]:
     return found
 
 
+def published(shop: Shop, reference: str) -> list[Finding]:
+    """Every publication of one reference is still in its library, as far as that library sees without reading it all."""
+    found = []
+    for one in shop.catalog.publications(reference):
+        image = f"{reference}@i{one.image}"
+        try:
+            if shop.libraries(one.library).find(one.key) is None:
+                sentence = f"{image} was published to {one.library} as {one.name}, and is not there, or not whole."
+                fix = f"golden publish {image} --to {one.library}"
+                found.append(Finding("publication-gone", Severity.ERROR, sentence, one.where, fix))
+        except GoldenError as error:
+            sentence = f"{image} was published to {one.library}, which cannot be asked: {error.brief}"
+            found.append(Finding("library-unknown", Severity.ERROR, sentence, error.details or "", error.hint or ""))
+    return found
+
+
 def _version(shop: Shop, version: Version) -> list[Finding]:
     try:
         check_frozen(shop, version)
