@@ -1,8 +1,8 @@
 """
 Captured images as volumes of a storage pool: the data between two small notes with its mark and hashes.
 
-The first note is there before any data and goes last, the second comes after all of it: a volume can be replaced only by
-deleting it first, and an image whose one note is just being replaced would be nobody's.
+The first note is there before any data and goes last, the second comes after all of it: a volume can be replaced only
+by deleting it first, and an image whose one note is just being replaced would be nobody's.
 """
 
 from __future__ import annotations

@@ -115,10 +115,11 @@ class DirectoryLibrary:
                 raise NotFound(f"{publication.name} is not in {self._folder} any more")
             met = self._hash(path)
         if met != publication.sha256:
+            image = f"{publication.reference}@i{publication.image}"
             raise ProofFailed(
                 f"{path} has other bytes than were published",
                 details=f"published {publication.sha256}, there now {met}",
-                hint=f"move that file away, then golden publish {publication.reference}@i{publication.image} --to {self._name}",
+                hint=f"move that file away, then golden publish {image} --to {self._name}",
             )
 
     def retire(self, publication: Publication) -> Publication:

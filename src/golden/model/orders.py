@@ -82,7 +82,6 @@ class PublishOrder:
     reference: str
     image: int
     libraries: tuple[str, ...]
-    timeout: float = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,4 +91,3 @@ class PruneOrder:
     reference: str
     versions: tuple[int, ...]
     images: tuple[int, ...]
-    timeout: float = 3600

@@ -19,7 +19,7 @@ from golden.model import (
     Version,
 )
 from golden.procedures.frozen import lineage_digest
-from golden.procedures.seeing import frozen_and_judged, way
+from golden.procedures.seeing import Judging, frozen_and_judged, way
 from golden.procedures.shop import Shop
 
 _WHY = {
@@ -40,9 +40,8 @@ def adopt(job: Job, shop: Shop, order: AdoptOrder) -> Version:
     job.step("examine", examine, shop, order)
     with job.owning(shop.machines, "v1", take_over, shop, order) as machine:
         family = family_of(shop, order)
-        snapshot, facts = frozen_and_judged(
-            job, shop, machine, "v1", family, lambda seen: accept(family.read(seen), order, order.reference)
-        )
+        judging = Judging(family, lambda seen: accept(family.read(seen), order, order.reference), order.timeout)
+        snapshot, facts = frozen_and_judged(job, shop, machine, "v1", judging)
         version = job.step("record", record, shop, order, facts, snapshot)
         job.keep("v1")
     return version

@@ -95,19 +95,20 @@ def generalize(shop: Shop, machine: Machine, order: CaptureOrder, version: Versi
     with inside(shop, machine, order.reference, deadline) as session:
         found, fixed = ask(shop, session, wanted, looked, deadline)
         refuse_errors(shop, found, f"{version.reference}@v{version.number}")
-        sealing = seal(shop, session, machine, order, version)
+        sealing = seal(shop, session, machine, order, deadline)
     if sealing.proof is not None:
         sealing = replace(sealing, proof=witnessed(shop, machine, sealing.proof))
     return replace(sealing, notes=(*fixed, *sealing.notes), findings=found.findings)
 
 
-def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, version: Version) -> Sealing:
+def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, deadline: Deadline) -> Sealing:
     """Seal the running guest of a clone that this job made for it."""
     assert_disposable(shop, machine)
+    version = shop.catalog.version(order.reference, order.version)
     answers = _answer_file(shop, order)
     wanted = SealOrder(order.seal, answers, shop.account.name, shop.account.password, order.mode_vm)
     shop.watcher.doing("generalizing the clone")
-    family, deadline = shop.families(version.facts.os), Deadline(order.timeout)
+    family = shop.families(version.facts.os)
     sealing = family.generalize(session, wanted, version.facts, deadline)
     if shop.hypervisor.abilities.open_disk:
         return sealing

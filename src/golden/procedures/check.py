@@ -30,7 +30,7 @@ def check(job: Job, shop: Shop, order: CheckOrder) -> CheckReport:
     with job.owning(shop.machines, "clone", clone, shop, version, order) as machine:
         looked = job.step("disk", look_at, shop, machine, order)
         found, fixed = job.once("guest", ask_guest, shop, machine, order, looked)
-        sealing = job.once("rehearsal", rehearse, shop, machine, order, version)
+        sealing = job.once("rehearsal", rehearse, shop, machine, order)
         proof = job.step("proof", prove, shop, machine, order, sealing)
     check_frozen(shop, version)
     return CheckReport(
@@ -64,12 +64,13 @@ def ask_guest(shop: Shop, machine: Machine, order: CheckOrder, looked: Checked) 
         return ask(shop, session, preflight(shop, order), looked, deadline)
 
 
-def rehearse(shop: Shop, machine: Machine, order: CheckOrder, version: Version) -> Sealing:
+def rehearse(shop: Shop, machine: Machine, order: CheckOrder) -> Sealing:
     """Really generalize the clone, as a capture would, whatever was found before; nothing unless it was asked for."""
     if not order.rehearse or order.seal == "none":
         return Sealing()
-    with inside(shop, machine, order.reference, Deadline(order.timeout)) as session:
-        return capture.seal(shop, session, machine, as_capture(order), version)
+    deadline = Deadline(order.timeout)
+    with inside(shop, machine, order.reference, deadline) as session:
+        return capture.seal(shop, session, machine, as_capture(order), deadline)
 
 
 def prove(shop: Shop, machine: Machine, order: CheckOrder, sealing: Sealing) -> SealProof | None:

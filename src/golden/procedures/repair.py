@@ -89,7 +89,7 @@ def survey(shop: Shop, reference: str) -> list[Finding]:
 
 
 def published(shop: Shop, reference: str) -> list[Finding]:
-    """Every publication of one reference is still in its library, as far as that library sees without reading it all."""
+    """Every publication of one reference is in its library still, as far as that sees without reading all of it."""
     found = []
     for one in shop.catalog.publications(reference):
         image = f"{reference}@i{one.image}"

@@ -8,7 +8,8 @@ is cut off from every network, asked, and thrown away. The proof says which way 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from golden.guest.family import Family
 from golden.guest.running import Running, Seen
@@ -19,24 +20,30 @@ from golden.procedures.shop import Shop
 from golden.waiting import Deadline
 
 T = TypeVar("T")
-LOOKING_LIMIT = 1800.0
-"""Seconds for a start, a look and a shutdown."""
 
 
-def frozen_and_judged(
-    job: Job, shop: Shop, machine: Machine, name: str, family: Family, judge: Callable[[Seen], T]
-) -> tuple[Snapshot, T]:
+@dataclass(frozen=True, slots=True)
+class Judging(Generic[T]):
+    """How a guest is judged."""
+
+    family: Family
+    judge: Callable[[Seen], T]
+    limit: float
+    """Seconds for a start, a look and a shutdown, where it takes those."""
+
+
+def frozen_and_judged(job: Job, shop: Shop, machine: Machine, name: str, judging: Judging[T]) -> tuple[Snapshot, T]:
     """
-    The machine frozen, and what ``judge`` says of its disk; an error of ``judge`` is for the caller to clean up.
+    The machine frozen, and what is said of its disk; an error of the judging is for the caller to clean up.
 
     Judged before it is frozen where its disk can be opened, else afterwards, in a clone of the snapshot.
     """
     if shop.hypervisor.abilities.open_disk:
-        judged = job.step("proof", on_disk, shop, machine, judge)
+        judged = job.step("proof", on_disk, shop, machine, judging.judge)
         return job.step("freeze", shop.hypervisor.freeze, machine, name), judged
     snapshot = job.step("freeze", shop.hypervisor.freeze, machine, name)
     with job.owning(shop.machines, "looking", clone_to_look, shop, snapshot, reference_of(machine)) as clone:
-        judged = job.step("proof", in_guest, shop, clone, family, judge)
+        judged = job.step("proof", in_guest, shop, clone, judging)
     return snapshot, judged
 
 
@@ -62,9 +69,9 @@ def on_disk(shop: Shop, machine: Machine, judge: Callable[[Seen], T]) -> T:
         return judge(disk)
 
 
-def in_guest(shop: Shop, machine: Machine, family: Family, judge: Callable[[Seen], T]) -> T:
+def in_guest(shop: Shop, machine: Machine, judging: Judging[T]) -> T:
     """From inside."""
-    deadline = Deadline(LOOKING_LIMIT)
-    with inside(shop, machine, reference_of(machine), deadline, family) as session:
+    deadline = Deadline(judging.limit)
+    with inside(shop, machine, reference_of(machine), deadline, judging.family) as session:
         shop.watcher.doing("reading the guest's state inside it, since its disk cannot be read from outside")
-        return judge(Running(session, deadline))
+        return judging.judge(Running(session, deadline))

@@ -25,7 +25,7 @@ from golden.procedures import fixing
 from golden.procedures.applying import Applying, with_traces
 from golden.procedures.frozen import check_frozen, lineage_digest
 from golden.procedures.inside import inside
-from golden.procedures.seeing import frozen_and_judged, way
+from golden.procedures.seeing import Judging, frozen_and_judged, way
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline
 
@@ -38,9 +38,8 @@ def update(job: Job, shop: Shop, order: UpdateOrder) -> Version:
     with job.owning(shop.machines, "clone", clone, shop, parent, order) as machine:
         done = job.once("changes", apply_changes, shop, machine, order)
         family = shop.families(shop.catalog.reference(order.reference).os)
-        snapshot, (facts, proofs) = frozen_and_judged(
-            job, shop, machine, f"v{order.number}", family, lambda seen: judge(shop, seen, family, order, parent, done)
-        )
+        judging = Judging(family, lambda seen: judge(shop, seen, family, order, parent, done), order.timeout)
+        snapshot, (facts, proofs) = frozen_and_judged(job, shop, machine, f"v{order.number}", judging)
         version = job.step("record", record, shop, order, facts, proofs, snapshot, done)
         job.keep("clone")
     check_frozen(shop, parent)
