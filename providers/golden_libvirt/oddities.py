@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from golden.model import Finding, Severity
@@ -10,23 +11,7 @@ from golden_libvirt.definition import disks_of, source_of
 
 def oddities(domain: ET.Element) -> tuple[Finding, ...]:
     """What forbids adopting this definition, and what a machine of golden's will not have."""
-    found = []
-    for disk in disks_of(domain):
-        target = disk.find("target")
-        name = target.get("dev", "?") if target is not None else "?"
-        if disk.find("shareable") is not None:
-            found.append(
-                _error("shared-disk", f"the disk {name} is shared with other machines", "take <shareable/> away")
-            )
-        if source_of(disk) is None:
-            kind = f"{disk.get('type', '?')} {disk.get('device', 'disk')}"
-            found.append(
-                _error("raw-host-disk", f"the disk {name} is no file ({kind})", "copy it to a qcow2 file first")
-            )
-        if disk.find("encryption") is not None or disk.find("source/encryption") is not None:
-            found.append(
-                _error("encrypted-disk", f"the disk {name} is encrypted by QEMU", "decrypt it with qemu-img convert")
-            )
+    found = [finding for disk in disks_of(domain) for finding in _of_disk(disk)]
     if not disks_of(domain):
         found.append(_error("no-disk", "the machine has no disk", ""))
     for disk in domain.findall("devices/disk"):
@@ -41,6 +26,18 @@ def oddities(domain: ET.Element) -> tuple[Finding, ...]:
             sentence = f"the machine uses {what}; machines of golden's go without"
             found.append(Finding(f"{tag}-left-out", Severity.WARNING, sentence))
     return tuple(found)
+
+
+def _of_disk(disk: ET.Element) -> Iterator[Finding]:
+    target = disk.find("target")
+    name = target.get("dev", "?") if target is not None else "?"
+    if disk.find("shareable") is not None:
+        yield _error("shared-disk", f"the disk {name} is shared with other machines", "take <shareable/> away")
+    if source_of(disk) is None:
+        kind = f"{disk.get('type', '?')} {disk.get('device', 'disk')}"
+        yield _error("raw-host-disk", f"the disk {name} is no file ({kind})", "copy it to a qcow2 file first")
+    if disk.find("encryption") is not None or disk.find("source/encryption") is not None:
+        yield _error("encrypted-disk", f"the disk {name} is encrypted by QEMU", "decrypt it with qemu-img convert")
 
 
 def _error(identifier: str, sentence: str, fix: str) -> Finding:

@@ -140,8 +140,15 @@ def resolve(project: Project, text: str | None) -> dict[str, Any]:
 
 
 def version_told(version: dict[str, Any]) -> dict[str, Any]:
-    """A version as people and programs want it: its state at the top, its disks' paths."""
-    return {**version, "state": version["facts"]["state"]}
+    """
+    A version as people and programs want it: its state at the top; a file that is not on this computer has no path but
+    a ``url``, which is what its endpoint calls it.
+    """
+    disks = [
+        {**disk, "path": disk["path"] if disk["local"] else None, "url": None if disk["local"] else disk["path"]}
+        for disk in version["disks"]
+    ]
+    return {**version, "disks": disks, "state": version["facts"]["state"]}
 
 
 def image_told(image: dict[str, Any]) -> dict[str, Any]:

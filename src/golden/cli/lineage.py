@@ -118,7 +118,9 @@ def _version(talk: Talk, data: Data) -> Iterator[str]:
     ]
     yield from _pairs(rows)
     yield from _block(talk, "changes", [(c["kind"], c["name"], c["digest"][:12]) for c in data["changes"]])
-    yield from _block(talk, "disks", [(d["kind"], d["format"], size(d["size"]), d["path"]) for d in data["disks"]])
+    yield from _block(
+        talk, "disks", [(d["kind"], d["format"], size(d["size"]), d["path"] or d["url"]) for d in data["disks"]]
+    )
     drivers = [(d["published"], d["inf"], d["provider"], d["version"]) for d in facts["drivers"]]
     yield from _block(talk, "drivers", drivers)
     yield from _findings(talk, "licence, as it was read inside", data["licence"])
