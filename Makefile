@@ -1,6 +1,8 @@
 # The two commands a newcomer needs: make demo, make test. Both install what they need.
 PYTHON ?= python3
 export PYTHON
+# Python keeps what it compiled, whatever the environment says: the tests start small programs by the thousand.
+export PYTHONDONTWRITEBYTECODE =
 # Software emulation: where guests do not run on /dev/kvm, libguestfs must not try it either.
 export LIBGUESTFS_BACKEND = direct
 

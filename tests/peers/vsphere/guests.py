@@ -37,7 +37,7 @@ def seeded(shape: Shape) -> Path:
     (work / "order.json").write_text(json.dumps(full))
     env = {"PATH": os.defpath, "PYTHONPATH": str(STANDIN)}
     try:
-        argv = [PYTHON, "-B", "-m", "programs.seed", str(work / "order.json")]
+        argv = [PYTHON, "-m", "programs.seed", str(work / "order.json")]
         ran = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
         if ran.returncode:
             raise AssertionError(f"the stand-in's tree could not be made: {ran.stderr[-2000:]}")
@@ -123,7 +123,7 @@ class Guests:
             shutil.copyfile(faults, self.of(moid) / "machine/faults.json")
         order = json.dumps(self.order(moid, []))
         here = Path(__file__).with_name("guest_program.py")
-        subprocess.run([PYTHON, "-B", str(here)], input=order, text=True, capture_output=True, check=False)
+        subprocess.run([PYTHON, str(here)], input=order, text=True, capture_output=True, check=False)
 
     def fault(self, moid: str, name: str) -> object:
         """A fault of the stand-in that is switched on."""

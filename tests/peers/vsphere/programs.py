@@ -58,7 +58,7 @@ class Programs:
         code = self._folder / f"{moid}-{pid}"
         order = self._guests.order(moid, [path.strip('"'), *words], env=env, cwd=cwd or SHELL, code=str(code))
         process = subprocess.Popen(
-            [PYTHON, "-B", str(HERE)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            [PYTHON, str(HERE)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env={"PATH": os.defpath, "GOLDEN_GUEST": str(self._guests.of(moid)) + "/"}, start_new_session=True,
         )  # fmt: skip
         assert process.stdin is not None

@@ -37,7 +37,7 @@ class Folder:
         """Run the package of programs under Debian's Python."""
         environment = {"PATH": os.defpath, "PYTHONPATH": str(STANDIN)}
         return subprocess.run(
-            ["/usr/bin/python3", "-B", "-m", *arguments], capture_output=True, text=True, env=environment, timeout=60
+            ["/usr/bin/python3", "-m", *arguments], capture_output=True, text=True, env=environment, timeout=60
         )
 
     def plain(self, *argv: str) -> subprocess.CompletedProcess[str]:

@@ -267,6 +267,6 @@ def _bring_to(tree: Path, machine: Path, state: str) -> None:
 
     code = "import sys; from pathlib import Path as P; from programs.seed import bring_to; "
     code += "bring_to(sys.argv[1], P(sys.argv[2]), P(sys.argv[3]))"
-    argv = ["/usr/bin/python3", "-B", "-c", code, state, str(tree), str(machine)]
+    argv = ["/usr/bin/python3", "-c", code, state, str(tree), str(machine)]
     folder = Path(golden.demo.standin.__file__).parent
     subprocess.run(argv, check=True, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder)}, capture_output=True)
