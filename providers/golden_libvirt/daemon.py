@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 from golden.errors import BadName, Conflict, NotAble, NotFound
 from golden.guest.communicator import Communicator
 from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
 from golden.provider import Abilities, Endpoint, Marked, Scope
-from golden_libvirt import connection, definition, intake, marking, network, picture
+from golden_libvirt import connection, intake, network, picture
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.domains import Domains
@@ -21,15 +20,12 @@ from golden_libvirt.faults import translated
 from golden_libvirt.naming import checked
 from golden_libvirt.pool import Pool, choose
 from golden_libvirt.qcow2 import Source
-from golden_libvirt.reading import definition_bytes, hashes, stamps
-from golden_libvirt.record import Disk, Record
+from golden_libvirt.reading import hashes, stamps
+from golden_libvirt.record import Record
 from golden_libvirt.serving import served
 from golden_libvirt.volume_disk import open_volume
 from golden_libvirt.volume_images import VolumeImages
-
-BESIDE = (("kernel", definition.KERNEL), ("initrd", definition.INITRD))
-EXTRAS = (definition.NVRAM, definition.KERNEL, definition.INITRD)
-"""Files of a machine's own beside its disks. Firmware variables come to be with its first start."""
+from golden_libvirt.volume_making import VolumeMaking
 
 
 class Daemon:
@@ -95,38 +91,7 @@ class Daemon:
         if errors:
             raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
         self.domains.must_be_free(checked(name))
-        entry = Record(name, mark, str(uuid.uuid4()))
-        order = intake.Intake(self.line, self.pool, self._scope, self._options.get("virt_type"))
-        domain, extras = order.definition(entry, origin, found)
-        disks = tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(len(found.disks)))
-        entry = self._begin(entry.but(disks=disks), domain, extras=tuple(extras))
-        for disk, source, info in zip(disks, found.disks, found.infos, strict=True):
-            order.take(disk.file, source, info, is_theirs=origin.kind == "machine")
-        for extra, path in extras.items():
-            take = order.take_variables if extra == definition.NVRAM else order.take_extra
-            take(f"{name}.{extra}", path)
-        return self._finish(entry)
-
-    def _begin(self, entry: Record, domain: ET.Element, extras: tuple[str, ...]) -> Record:
-        """Define the machine, not settled, before any of its disks is there."""
-        folder = self.pool.folder
-        for element, disk in zip(definition.disks_of(domain), entry.disks, strict=True):
-            definition.point(element, f"{folder}/{disk.file}", disk.format)
-        definition.keep_variables(domain, f"{folder}/{entry.name}.{definition.NVRAM}")
-        for tag, extra in BESIDE:
-            boot = domain.find(f"os/{tag}")
-            if boot is not None and extra in extras:
-                boot.text = f"{folder}/{entry.name}.{extra}"
-        marking.put(domain, entry)
-        with translated(f"defining {entry.name}"):
-            self.domains.must_be_free(entry.name)
-            self.line.native.defineXML(ET.tostring(domain, encoding="unicode"))
-        return entry
-
-    def _finish(self, entry: Record) -> Machine:
-        entry = entry.but(settled=True)
-        self.domains.save(entry)
-        return self._shown(entry)
+        return self._shown(self._making.adopted(Record(name, mark, str(uuid.uuid4())), origin, found))
 
     def find(self, name: str) -> Machine | None:
         """Machines of golden's only; somebody else's with that name is not found."""
@@ -135,6 +100,10 @@ class Daemon:
         except BadName:
             return None
         return None if entry is None else self._shown(entry)
+
+    @property
+    def _making(self) -> VolumeMaking:
+        return VolumeMaking(self.line, self.pool, self.domains, self._scope, self._options.get("virt_type"))
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if self.domains.is_on(entry.name) else Power.OFF
@@ -152,23 +121,8 @@ class Daemon:
             return None
         if entry.settled:
             return self._shown(entry)
-        self._remove(entry)
+        self._making.remove(entry)
         return None
-
-    def _remove(self, entry: Record) -> None:
-        native = self.domains.native(entry.name)
-        with translated(f"taking {entry.name} away"):
-            if native is not None and native.isActive():
-                native.destroy()
-            if entry.settled:
-                self.domains.save(entry.but(settled=False))
-            mine = (*(disk.file for disk in entry.disks), *(f"{entry.name}.{extra}" for extra in EXTRAS))
-            for volume in mine:
-                self.pool.delete(volume)
-            if native is not None:
-                lib = self.line.libvirt
-                native.undefineFlags(lib.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | lib.VIR_DOMAIN_UNDEFINE_NVRAM)
-            self.line.forget(entry.name)
 
     def clone(self, name: str, source: Snapshot, mark: Mark, options: CloneOptions) -> Machine:
         """Volumes with a backing store, or the daemon's own full copies."""
@@ -179,24 +133,10 @@ class Daemon:
                 f"{self._address.uri} has no active network {options.network}", hint=f"its networks: {known}"
             )
         self.domains.must_be_free(checked(name))
-        disks = tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(len(parent.disks)))
-        entry = Record(name, mark, str(uuid.uuid4()), disks=disks, parent=parent.name if options.linked else "")
-        entry = entry.but(networks=tuple(filter(None, (options.network,))))
-        text = definition_bytes(self.line, self.domains.got(parent.name))
-        domain = definition.clean(definition.parse(text, parent.name), name, entry.uuid, self._options.get("virt_type"))
-        if options.network is not None:
-            network.connect(domain, options.network)
-        there = self.pool.names()
-        extras = tuple(extra for extra in EXTRAS if f"{parent.name}.{extra}" in there)
-        entry = self._begin(entry, domain, extras)
-        for below, disk in zip(parent.disks, disks, strict=True):
-            if options.linked:
-                self.pool.make_overlay(disk.file, below.file, below.format)
-            else:
-                self.pool.make_copy(disk.file, self.pool.native_volume(below.file))
-        for extra in extras:
-            self.pool.put_text(f"{name}.{extra}", b"".join(self.pool.pieces(f"{parent.name}.{extra}")))
-        return self._finish(entry)
+        networks = tuple(filter(None, (options.network,)))
+        below = parent.name if options.linked else ""
+        entry = Record(name, mark, str(uuid.uuid4()), parent=below, networks=networks)
+        return self._shown(self._making.cloned(entry, parent))
 
     def start(self, machine: Machine) -> Machine:
         """As defined."""
@@ -248,7 +188,7 @@ class Daemon:
             return
         if entry.snapshots:
             raise Conflict(f"{entry.name} has frozen points: {', '.join(entry.snapshots)}")
-        self._remove(entry)
+        self._making.remove(entry)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         """Absent is success."""
