@@ -47,7 +47,7 @@ def residue(
         *(_unseen() if running else (*_builder(volume, software), *_own_files(volume, software))),
         *_auto_logon(volume, software),
         *answer_files(volume, system, answer_file),
-        *_paging(volume, system),
+        *_memory(volume, system, running=running),
     ]
     if seal == "none":
         found = [replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one for one in found]
@@ -147,27 +147,34 @@ def _auto_logon(volume: Files, software: Hive) -> Iterator[Finding]:
         )
 
 
-def _paging(volume: Files, system: Hive) -> Iterator[Finding]:
+def _memory(volume: Files, system: Hive, *, running: bool) -> Iterator[Finding]:
     """
-    A clean shutdown leaves the paging file, with what was in the clone's memory, unless Windows was told to clear it.
+    Paging and hibernation files, and plainly that there are none.
 
-    A WIM leaves these files out; an image of the whole disk carries them (docs/facts: windows 6.1).
+    They are left where they are: Windows holds its paging file until it is off, and a setting that does away with one
+    of them would be in every machine that is made of the image. A WIM leaves them out; an image of the whole disk
+    carries them (docs/facts: windows 6.1). A disk that hibernated is not the whole state of its guest (1.4).
     """
     current = system.value("Select", "Current")
     control = f"ControlSet{current if isinstance(current, int) else 1:03d}\\{_MEMORY}"
     cleared = system.value(control, "ClearPageFileAtShutdown") == 1
-    for name, what in _PAGING.items():
-        file = volume.find(name)
-        if file is None or not file.size or (cleared and name == "pagefile.sys"):
+    if not running and volume.is_hibernated():
+        sentence = "the guest hibernated instead of switching itself off, so its disk is not the whole of it"
+        yield _error("residue-hibernated", sentence, "C:\\hiberfil.sys", "powercfg /h off in the reference")
+        return
+    met = [(name, file.size) for name in _PAGING if (file := volume.find(name)) is not None and file.size]
+    for name, size in met:
+        shown, evidence = f"a {_PAGING[name]} of {size >> 20} MiB travels with the image", f"C:\\{name}"
+        if cleared and name == "pagefile.sys":
+            sentence = f"{shown}; Windows was told to overwrite it when it switched off"
+            yield Finding("residue-memory-cleared", Severity.INFO, sentence, evidence)
             continue
         fix = "powercfg /h off in the reference" if name == "hiberfil.sys" else ""
-        yield Finding(
-            "residue-memory",
-            Severity.WARNING,
-            f"a {what} of {file.size >> 20} MiB travels with the image; it may hold what was in the clone's memory",
-            f"C:\\{name}",
-            fix or "ClearPageFileAtShutdown = 1 in the reference, or publish as WIM, which leaves it out",
-        )
+        fix = fix or "ClearPageFileAtShutdown = 1 in the reference, or publish as WIM, which leaves it out"
+        sentence = f"{shown}; it may hold what was in the clone's memory"
+        yield Finding("residue-memory", Severity.WARNING, sentence, evidence, fix)
+    if not met:
+        yield Finding("residue-memory-none", Severity.INFO, "no paging or hibernation file is on the disk")
 
 
 def _error(id_: str, sentence: str, evidence: str, fix: str = "") -> Finding:
