@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from . import servicing
+from . import servicing, shipped_checks
 from .installing import UNINSTALL
 from .registry import Hive, registry_of
 from .world import World
@@ -59,7 +59,8 @@ def _signs_of_software(hive: Hive) -> tuple[list[str], list[str]]:
     likely = {
         "Component Based Servicing\\PackagesPending": hive.has(f"{servicing.CBS}\\PackagesPending"),
         "Component Based Servicing\\RebootInProgress": hive.has(f"{servicing.CBS}\\RebootInProgress"),
-        "Component Based Servicing\\SessionsPending!Exclusive": hive.get(f"{servicing.CBS}\\SessionsPending", "Exclusive"),
+        "Component Based Servicing\\SessionsPending!Exclusive":
+            hive.get(f"{servicing.CBS}\\SessionsPending", "Exclusive"),
         "WindowsUpdate\\Auto Update\\PostRebootReporting": hive.has(f"{update}\\PostRebootReporting"),
         "ServerManager!CurrentRebootAttempts":
             hive.get("Microsoft\\ServerManager", "CurrentRebootAttempts") is not None,
@@ -189,9 +190,13 @@ def feature(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
 def windows_update(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
     """
     One round of Windows Update. What there is to install is the fault ``updates``: a list of rounds, each a list of
-    {"kb", "category", "restart"}; a number instead of a list is the HRESULT of the search.
+    {"kb", "category", "restart"}; a number instead of a list is the HRESULT of the search. Fault ``joins`` {"domain",
+    "when": "update" | "restart"}: somebody joins the guest to a domain in the first round, or with the start after it.
     """
     answer = {"ok": True, "why": "", "code": 0, "found": 0, "installed": [], "failed": [], "restart": False}
+    answer |= domain(world, wanted)
+    if answer["domain"]:
+        return answer
     if servicing.is_remote(world):
         denied = 0x80070005 - (1 << 32)
         return {
@@ -218,12 +223,29 @@ def windows_update(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int
         restart = any(each.get("restart") for each in chosen)
         servicing.add(world, packages, "WindowsUpdateAgent", restart=restart)
         titles = [f"Update for the stand-in ({each['kb']})" for each in chosen]
-        return {**answer, "found": len(chosen), "installed": titles, "restart": restart}
+        _join(world)
+        return {**answer, **domain(world, wanted), "found": len(chosen), "installed": titles, "restart": restart}
     return answer
+
+
+def domain(world: World, wanted: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """domain.ps1."""
+    return {"domain": shipped_checks.domain_of(world)}
+
+
+def _join(world: World) -> None:
+    joins: Any = world.fault("joins")
+    if joins:
+        with registry_of(world.root, world.machine).open("SYSTEM", write=True) as system:
+            if joins["when"] == "update":
+                system.set("CurrentControlSet\\Services\\Tcpip\\Parameters", "Domain", joins["domain"])
+            else:
+                system.set("CurrentControlSet\\Services\\Netlogon", "JoinDomain", joins["domain"])
 
 
 SCRIPTS: dict[str, Ask] = {
     "windows_update.ps1": windows_update,
+    "domain.ps1": domain,
     "appx.ps1": appx,
     "feature.ps1": feature,
     "start_as_system.ps1": start_as_system,
