@@ -26,6 +26,8 @@ from golden.windows.state import open_hive
 _WINLOGON = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
 _MEMORY = "Control\\Session Manager\\Memory Management"
 _PAGING = {"pagefile.sys": "paging file", "swapfile.sys": "paging file of apps", "hiberfil.sys": "hibernation file"}
+_CHUNKS = "System Volume Information/Dedup/ChunkStore"
+_RECOVERY = "Windows/System32/Recovery/Winre.wim"
 _TASKS = {TASK, CLEAN_UP_TASK, LOCAL_TASK}
 _SPOOL = ".golden"
 """What the way in by SSH keeps in its account's home."""
@@ -47,7 +49,8 @@ def residue(
         *(_unseen() if running else (*_builder(volume, software), *_own_files(volume, software))),
         *_auto_logon(volume, software),
         *answer_files(volume, system, answer_file),
-        *_memory(volume, system, running=running),
+        *_memory(volume, system),
+        *_for_a_wim(volume),
     ]
     if seal == "none":
         found = [replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one for one in found]
@@ -147,7 +150,7 @@ def _auto_logon(volume: Files, software: Hive) -> Iterator[Finding]:
         )
 
 
-def _memory(volume: Files, system: Hive, *, running: bool) -> Iterator[Finding]:
+def _memory(volume: Files, system: Hive) -> Iterator[Finding]:
     """
     Paging and hibernation files, and plainly that there are none.
 
@@ -158,7 +161,7 @@ def _memory(volume: Files, system: Hive, *, running: bool) -> Iterator[Finding]:
     current = system.value("Select", "Current")
     control = f"ControlSet{current if isinstance(current, int) else 1:03d}\\{_MEMORY}"
     cleared = system.value(control, "ClearPageFileAtShutdown") == 1
-    if not running and volume.is_hibernated():
+    if volume.is_hibernated():
         sentence = "the guest hibernated instead of switching itself off, so its disk is not the whole of it"
         yield _error("residue-hibernated", sentence, "C:\\hiberfil.sys", "powercfg /h off in the reference")
         return
@@ -175,6 +178,29 @@ def _memory(volume: Files, system: Hive, *, running: bool) -> Iterator[Finding]:
         yield Finding("residue-memory", Severity.WARNING, sentence, evidence, fix)
     if not met:
         yield Finding("residue-memory-none", Severity.INFO, "no paging or hibernation file is on the disk")
+
+
+def _for_a_wim(volume: Files) -> Iterator[Finding]:
+    """
+    What a WIM of this volume would lack (docs/facts: windows 6.1). An image of the whole disk lacks neither: the
+    chunks of deduplicated files and the recovery partition are in it.
+    """
+    if volume.exists(_CHUNKS):
+        yield Finding(
+            "residue-deduplicated",
+            Severity.WARNING,
+            "files of this volume are deduplicated; a WIM of it would hold them without their content",
+            f"C:\\{_CHUNKS.replace('/', chr(92))}",
+            "undo deduplication in the reference (Start-DedupJob -Type Unoptimization), or use no WIM of this image",
+        )
+    if not volume.exists(_RECOVERY):
+        yield Finding(
+            "residue-no-recovery",
+            Severity.INFO,
+            "the recovery environment is not on the Windows volume, so a WIM of it would come without one",
+            f"no C:\\{_RECOVERY.replace('/', chr(92))}",
+            "for a WIM: reagentc /disable in the reference is said to move it there (unconfirmed)",
+        )
 
 
 def _error(id_: str, sentence: str, evidence: str, fix: str = "") -> Finding:

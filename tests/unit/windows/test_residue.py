@@ -54,9 +54,12 @@ class Sealed(disks.Windows):
     security: dict[str, Any] = field(default_factory=dict)
 
     def tree(self, folder: Path) -> Path:
-        """As the plain one, with SAM and SECURITY."""
+        """As the plain one, with SAM and SECURITY, and its recovery environment."""
         super().tree(folder)
         config = folder / "Windows/System32/config"
+        recovery = folder / "Windows/System32/Recovery"
+        recovery.mkdir()
+        (recovery / "Winre.wim").write_bytes(b"x")
         names = [disks.at(f"{NAMES}\\{name}", {"": (number, "")}) for name, number in self.accounts.items()]  # type: ignore[dict-item]
         disks.hive(config / "SAM", disks.merged(*names))
         disks.hive(config / "SECURITY", self.security)
@@ -159,6 +162,17 @@ def test_a_paging_file_that_is_cleared_at_shutdown_is_told_and_no_warning(tmp_pa
     windows = Sealed(files={"pagefile.sys": b"x"}, system=disks.at(MEMORY, {"ClearPageFileAtShutdown": ("dword", 1)}))
     met = found(tmp_path, windows)
     assert [(one.id, one.severity) for one in met.values()] == [("residue-memory-cleared", Severity.INFO)]
+
+
+def test_what_a_wim_would_lack_is_told(tmp_path: Path) -> None:
+    """Deduplicated files are a warning; that there is no recovery environment on the volume is worth knowing."""
+    chunks = "System Volume Information/Dedup/ChunkStore/{1}.ddp/Data/1.ccc"
+    met = found(tmp_path / "a", Sealed(files={chunks: b"x"}))
+    assert [(one.id, one.severity) for one in met.values()] == [
+        ("residue-deduplicated", Severity.WARNING), (NO_MEMORY, Severity.INFO),
+    ]  # fmt: skip
+    plain = found(tmp_path / "b", disks.Windows())
+    assert plain["residue-no-recovery"].severity is Severity.INFO
 
 
 def test_names_that_only_look_like_goldens_are_left_alone(tmp_path: Path) -> None:
