@@ -77,12 +77,13 @@ def explain(
     """
     if rearm is None:
         return ()
-    rearmed = was_rearmed(before, rearm)
     found = [*_counters(facts, rearm, sealed=sealed), *_status(rearm)]
     if sealed:
-        found += [*_rearmed(rearmed, before, rearm), *_channel(rearm, _kms_of_image(rearmed))]
+        found += [*_rearmed(before, rearm), *_channel(rearm, _kms_of_image(before, rearm))]
     else:
-        found += _channel(rearm, "; clones of it that were not generalized share one client id, and count as one machine")
+        found += _channel(
+            rearm, "; clones of it that were not generalized share one client id, and count as one machine"
+        )
     order = list(Severity)
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
 
@@ -110,13 +111,13 @@ def _counters(facts: GuestFacts, rearm: Rearm, *, sealed: bool) -> Iterator[Find
     yield _said("rearm-left", f"rearm left: {told_left(facts, rearm)}", evidence=evidence)
 
 
-def _rearmed(rearmed: bool | None, before: Rearm | None, after: Rearm) -> Iterator[Finding]:
+def _rearmed(before: Rearm | None, after: Rearm) -> Iterator[Finding]:
     """What was seen of the rearm itself."""
-    if rearmed is None:
+    rearmed = was_rearmed(before, after)
+    if before is None or rearmed is None:
         sentence = "whether sysprep rearmed this image was not seen: no counter was read both before and after it"
         yield _said("rearm-unseen", sentence)
         return
-    assert before is not None
     evidence = f"before: {_pair(before)}; after: {_pair(after)}"
     if rearmed:
         yield _said("rearm-seen", "sysprep rearmed this image: its counter went down by that", evidence=evidence)
@@ -164,7 +165,8 @@ def _channel(rearm: Rearm, kms: str) -> Iterator[Finding]:
         yield _said("licence-retail", sentence, Severity.WARNING, evidence)
 
 
-def _kms_of_image(rearmed: bool | None) -> str:
+def _kms_of_image(before: Rearm | None, after: Rearm) -> str:
+    rearmed = was_rearmed(before, after)
     if rearmed is None:
         return "; each machine of this image counts for itself only if it was rearmed, which was not seen"
     if rearmed:

@@ -77,7 +77,10 @@ def generalize(session: Session, order: SealOrder, facts: GuestFacts, deadline: 
     after = read_rearm(session, Deadline(FOR_LOGS))
     clear(session, way)
     if was_rearmed(rearm, after) is False:
-        notes = (*notes, "sysprep did not rearm it: the counter is what it was before (golden show says what that means)")
+        notes = (
+            *notes,
+            "sysprep did not rearm it: the counter is what it was before (golden show says what that means)",
+        )
     return Sealing(rearm, after, notes)
 
 
