@@ -41,6 +41,7 @@ def test_an_account_that_stays_in_the_clone_is_no_image(tmp_path: Path) -> None:
         check(place, was, versions=1)
 
 
+@pytest.mark.timeout(1800)  # five restarts of a guest and five sealed ones, under emulation
 @pytest.mark.thorough  # Its twin, five rounds on plain folders, is in tests/unit/windows/test_rearm.py.
 def test_five_updates_and_captures_leave_the_references_rearm_count_where_it_was(tmp_path: Path) -> None:
     """Every image has one rearm less than its reference, which has as many as ever."""

@@ -124,8 +124,8 @@ def _rearmed(before: Rearm | None, after: Rearm) -> Iterator[Finding]:
         return
     yield _said(
         "rearm-skipped",
-        "this image was NOT rearmed: its counter is what it was before sysprep; where SkipRearm was set, every machine "
-        "made of it has one and the same client id, which a KMS host counts as one",
+        "the rearm counter did not go down while this image was generalized, so it was most likely not rearmed; its "
+        "machines then have one and the same client id, which a KMS host counts as one",
         Severity.WARNING,
         evidence,
         "set SkipRearm to 0 in the reference and in the answer file, and capture again (golden check: rearm.skipped)",
@@ -171,7 +171,7 @@ def _kms_of_image(before: Rearm | None, after: Rearm) -> str:
         return "; each machine of this image counts for itself only if it was rearmed, which was not seen"
     if rearmed:
         return "; this image was rearmed, so every machine of it has a client id of its own and counts"
-    return "; this image was not rearmed, so its machines may all have one client id, and count as one"
+    return "; this image was most likely not rearmed, so its machines may have one client id, and count as one"
 
 
 def _said(id_: str, sentence: str, severity: Severity = Severity.INFO, evidence: str = "", fix: str = "") -> Finding:
