@@ -41,22 +41,19 @@ def test_an_account_that_stays_in_the_clone_is_no_image(tmp_path: Path) -> None:
         check(place, was, versions=1)
 
 
-@pytest.mark.thorough  # Its twin on a plain folder is in tests/unit/windows.
-def test_updates_and_captures_leave_the_references_rearm_count_where_it_was(tmp_path: Path) -> None:
-    """
-    Every image has one rearm less than its reference, which has as many as ever.
-
-    Twice here; five in a row, on plain folders, are in tests/unit/windows/test_rearm.py.
-    """
+@pytest.mark.timeout(1800)  # five restarts of a guest and five sealed ones, under emulation
+@pytest.mark.thorough  # Its twin, five rounds on plain folders, is in tests/unit/windows/test_rearm.py.
+def test_five_updates_and_captures_leave_the_references_rearm_count_where_it_was(tmp_path: Path) -> None:
+    """Every image has one rearm less than its reference, which has as many as ever."""
     with ended(desk(tmp_path / "p")) as place:
         was = before(place)
-        for number in (2, 3):
+        for number in range(2, 7):
             place.write("note.cmd", f"echo {number}> C:\\v{number}.txt\r\n")
             place.does("update", "--run", "note.cmd")
             place.does(*CAPTURE)
-        log = check(place, was, versions=3, images=2)
-        assert [one["rearm"]["windows"] for one in log["versions"][1:]] == [1001] * 2
+        log = check(place, was, versions=6, images=5)
+        assert [one["rearm"]["windows"] for one in log["versions"][1:]] == [1001] * 5
         assert [(one["rearm_before"]["windows"], one["rearm"]["windows"]) for one in log["images"]] == [
             (1001, 1000)
-        ] * 2
+        ] * 5
         assert (log["rearm"]["reference"], log["rearm"]["images"]) == (1001, 1000)

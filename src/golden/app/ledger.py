@@ -44,11 +44,17 @@ def rearm_of(version: Version, images: Sequence[Image]) -> Rearm | None:
     return read[-1] if read else None
 
 
-def licence(facts: GuestFacts, rearm: Rearm | None, *, sealed: bool) -> list[dict[str, Any]]:
-    """What a reading means for this version or image, as findings for ``golden show``."""
+def licence(
+    facts: GuestFacts, rearm: Rearm | None, *, sealed: bool, before: Rearm | None = None
+) -> list[dict[str, Any]]:
+    """
+    What a reading means for this version or image, as findings for ``golden show``.
+
+    ``before`` is what was read in an image's clone before it was generalized.
+    """
     if facts.os != "windows":
         return []
-    found = explain(facts, rearm, sealed=sealed)
+    found = explain(facts, rearm, sealed=sealed, before=before)
     if rearm is None:
         why = "the guest did not tell" if sealed else "it is read when a clone of this version runs"
         found = (Finding("rearm-unknown", Severity.INFO, f"rearm left: unknown; {why}"),)

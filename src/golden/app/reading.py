@@ -165,5 +165,7 @@ def _image(project: Project, target: Target) -> dict[str, Any]:
     image = image_of(target, project.catalog)
     published = [plain(p) for p in project.catalog.publications(image.reference, image.number)]
     channels = [c.name for c in project.catalog.channels(image.reference) if c.image == image.number]
-    meaning = licence(image.proof.facts, image.rearm, sealed=True) if image.seal == "sysprep" else []
+    meaning = []
+    if image.seal == "sysprep":
+        meaning = licence(image.proof.facts, image.rearm, sealed=True, before=image.rearm_before)
     return {**image_told(plain(image)), "publications": published, "channels": channels, "licence": meaning}

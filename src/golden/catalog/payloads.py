@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
 import time
+from collections.abc import Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from golden.errors import Refused, Tampered
 from golden.model import PayloadFile
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """What was taken away."""
+
+    count: int
+    size: int
+    """Bytes."""
 
 
 class Payloads:
@@ -31,6 +46,9 @@ class Payloads:
         changed after it was looked at.
         """
         target = self.path(file.sha256)
+        # It is as good as new from here on, so that nobody frees it before the job that wants it is written down.
+        with contextlib.suppress(OSError):
+            os.utime(target)
         if self._is_whole(target, file.sha256):
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,6 +79,26 @@ class Payloads:
                 hint="give golden the file again: the same command keeps a new copy",
             )
         return path
+
+    def unneeded(self, needed: Set[str], age: float = 3600) -> list[Path]:
+        """
+        The copies that none of ``needed`` (SHA-256) names and nobody has asked for of late (``age`` in seconds): a
+        file is kept before the job that wants it is written down.
+        """
+        kept = [path for path in self._folder.glob("*/*") if _SHA256.fullmatch(path.name) and path.name not in needed]
+        return sorted(path for path in kept if _idle(path) >= age)
+
+    def free(self, needed: Set[str], age: float = 3600) -> Freed:
+        """Take those away. Cut off half-way it has taken fewer, and the next time the rest goes."""
+        count = size = 0
+        for path in self.unneeded(needed, age):
+            try:
+                bytes_of_it = path.stat().st_size
+                path.unlink()
+            except FileNotFoundError:
+                continue  # somebody else was faster
+            count, size = count + 1, size + bytes_of_it
+        return Freed(count, size)
 
     def sweep_unfinished(self, age: float = 3600) -> int:
         """Take away copies that were cut off; how many. Younger ones (seconds) may be another process's, at work."""

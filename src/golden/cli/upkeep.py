@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from golden.cli.human import size
 from golden.cli.options import Address, DryRun, OnError
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
+
+if TYPE_CHECKING:
+    from golden.catalog.payloads import Freed
 
 
 def verify(
@@ -78,7 +81,7 @@ def prune(
     Example: golden prune win2022 --keep 3 --dry-run
     """
     with open_project.writing() as project:
-        from golden.app import moves, orders, upkeep
+        from golden.app import freeing, moves, orders, upkeep
 
         name = moves.only_name(open_project.target(project, reference))
         with shown(talk) as steps:
@@ -91,8 +94,10 @@ def prune(
         talk.confirm("Take these away?")
         numbers = tuple(one.number for one in versions), tuple(one.number for one in images)
         job, _, _ = work.do(talk, project, "prune", orders.prune_order(name, *numbers), on_error)
-    gone = len(versions) + len(images)
-    talk.tell("prune", {**data, "done": True, "job": job}, [f"{gone} taken away, {size(data['size'])} free again"])
+        freed = freeing.free_payloads(project)
+    lines = [f"{len(versions) + len(images)} taken away, {size(data['size'])} free again", *_freed(freed, "freed")]
+    payloads = {"count": freed.count, "size": freed.size}
+    talk.tell("prune", {**data, "done": True, "job": job, "payloads": payloads}, lines)
 
 
 def gc(
@@ -103,7 +108,8 @@ def gc(
     ] = False,
 ) -> None:
     """
-    Take away what golden made on its endpoints and nothing needs any more: what a crash left behind.
+    Take away what golden made on its endpoints and nothing needs any more: what a crash left behind; and free the kept
+    files of changes that no version, image or unfinished job names.
 
     What was made by another copy of this project, or after the backup it was restored from, is left alone and
     named by golden doctor.
@@ -111,11 +117,12 @@ def gc(
     Example: golden gc --dry-run
     """
     with open_project.writing() as project:
-        from golden.app import moves, upkeep
+        from golden.app import freeing, moves, upkeep
         from golden.errors import Leaked
 
         with shown(talk) as steps:
             found, left = upkeep.gc(project, steps, dry_run=dry_run, strangers=strangers)
+        freed = freeing.free_payloads(project, dry_run=dry_run)
         data = [moves.told_plainly(one) for one in found]
     if left:
         raise Leaked(
@@ -123,7 +130,15 @@ def gc(
         )
     verb = "would go" if dry_run else "taken away"
     lines = [f"{one['kind']} {one['name']} (made by job {one['mark']['job']}) {verb}" for one in data]
-    talk.tell("gc", {"found": data, "done": not dry_run}, lines or ["nothing to take away"])
+    lines += _freed(freed, "would be freed" if dry_run else "freed")
+    payloads = {"count": freed.count, "size": freed.size}
+    told = {"found": data, "done": not dry_run, "payloads": payloads}
+    talk.tell("gc", told, lines or ["nothing to take away"])
+
+
+def _freed(freed: Freed, verb: str) -> Iterator[str]:
+    if freed.count:
+        yield f"{freed.count} kept file(s) of changes {verb}, {size(freed.size)}"
 
 
 def _going(talk: Talk, data: dict[str, Any]) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from golden.errors import GuestError
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,19 @@ class Dialect(Protocol):
     def probe(self) -> Script:
         """
         The script that answers ``{"boot_mark": …}``, any text that differs after each boot, and ``running``:
-        whether the process with the number given as parameter ``process`` exists.
+        whether the process with the number given as parameter ``process`` exists. Where this family's scripts cannot
+        run in the guest it answers ``{"lacking": {"wanted": …, "met": …, "fix": …}}`` instead.
         """
 
     @property
     def hasher(self) -> Script:
         """The script that answers ``{"sha256": …, "size": …}`` for the parameter ``path``."""
+
+
+def refuse_lacking(told: Any) -> None:
+    """GuestError where the probe says that the guest has not what golden's scripts need."""
+    if isinstance(told, dict) and (lacking := told.get("lacking")):
+        raise GuestError(
+            f"golden can do nothing in this guest: it has {lacking['met']}, and {lacking['wanted']} is wanted",
+            hint=str(lacking["fix"]),
+        )

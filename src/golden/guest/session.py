@@ -12,7 +12,7 @@ from typing import Any
 
 from golden.errors import GuestError
 from golden.guest.communicator import Communicator, Exit, LineLost
-from golden.guest.dialect import Dialect, Script
+from golden.guest.dialect import Dialect, Script, refuse_lacking
 from golden.guest.following import Begun, Following, GuestRestarted, Vitals
 from golden.guest.line import Line
 from golden.waiting import Deadline, Silent, Waiting, Watcher
@@ -125,7 +125,9 @@ class Session:
         Where the line breaks while it is being started it is started again, so a script must bear that.
         """
         begun, answer = self._ask(script, deadline, parameters)
-        return self._follow(begun, what, answer, deadline)
+        told = self._follow(begun, what, answer, deadline)
+        refuse_lacking(told)
+        return told
 
     def boot_mark(self, deadline: Deadline) -> str:
         """Text that differs after each boot of this guest, asked of the guest now."""
@@ -292,6 +294,7 @@ class Session:
             ended = self._line.until(what, partial(self._line.poll, begun.pid, deadline), deadline)
             told = self._line.json(answer, deadline)
             if told is not None:
+                refuse_lacking(told)
                 return told
         raise GuestError(f"{what}: {self.dialect.probe.name} ended with code {ended.code} and wrote no answer")
 

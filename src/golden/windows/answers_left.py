@@ -127,14 +127,14 @@ def _secrets(left: _Left) -> Iterator[Finding]:
 
 
 def _unmeant(left: _Left) -> Finding:
+    """Wherever it lies: without one that is meant, Windows goes on to the last place of its list."""
     secret = f"; it holds a password, {_READ_BY}" if _has_password(left.content) else ""
-    in_root = left.path in _ROOT
     return Finding(
         "residue-answer-file",
-        Severity.WARNING if in_root and not secret else Severity.ERROR,
+        Severity.ERROR,
         f"an answer file is left that nobody meant, and the first boot may use it{secret}",
         f"{left.name}: sha256 {left.digest}",
-        "take it out of the reference" if in_root else "",
+        "capture again, with --answer-file FILE if it is meant after all",
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from golden.errors import NotFound, UsageError
 from golden.model import Finding, Severity
+from golden.windows import signature
 from golden.windows.inf import DECORATIONS, Inf, parse
 
 _MOST_INFS = 32
@@ -54,20 +55,26 @@ class _Gathering:
         self.files[name.lower()] = (name, found)
         return True
 
+    def where(self, relative: str) -> Path:
+        """Where a file lies that was taken."""
+        name = _inside(relative, "taken").lower()
+        return (self.files.get(name) or self.files[f"{name[:-1]}_"])[1]
+
 
 def bundle(path: Path, architecture: str) -> InfBundle:
     """
     The driver package of the INF at ``path`` for ``architecture`` (x86_64, arm64, x86).
 
     NotFound where there is no such file or one that the INF names is missing; UsageError where it is no INF, is for
-    another architecture, or names a file outside of its own folder. No catalog named is a warning.
+    another architecture, or names a file outside of its own folder. No catalog named, and one that is empty, unsigned,
+    signed for tests or for another INF, is a warning.
     """
     data = _content(path)
     gathering = _Gathering(path.parent, architecture)
     gathering.files[path.name.lower()] = (path.name, path)
     inf = parse(data, path.name)
     _check_architecture(inf, path.name, architecture)
-    catalog = _gather(gathering, inf, path.name)
+    catalog = _gather(gathering, inf, path.name, data)
     if gathering.missing:
         raise NotFound(
             f"{path.name} names files that are not beside it: {', '.join(gathering.missing[:5])}"
@@ -95,12 +102,14 @@ def _content(path: Path) -> bytes:
         raise UsageError(f"the driver file {path} cannot be read", details=str(error)) from error
 
 
-def _gather(gathering: _Gathering, inf: Inf, name: str) -> str:
-    """Take what one INF names, and what the INFs it copies name; returns the catalog's name."""
+def _gather(gathering: _Gathering, inf: Inf, name: str, data: bytes) -> str:
+    """Take what one INF (its ``data``) names, and what the INFs it copies name; returns the catalog's name."""
     gathering.infs.append(name.lower())
     catalog = _catalog(inf, gathering.architecture)
     if catalog:
-        gathering.take(catalog, "the catalog")
+        taken = gathering.where(catalog) if gathering.take(catalog, "the catalog") else None
+        if taken is not None and not taken.name.endswith("_"):  # a compressed one is left to the guest
+            gathering.findings += signature.judge(taken, name, data)
     else:
         gathering.findings.append(
             Finding(
@@ -122,8 +131,8 @@ def _gather(gathering: _Gathering, inf: Inf, name: str) -> str:
             continue
         if len(gathering.infs) >= _MOST_INFS:
             raise UsageError(f"{name} copies more than {_MOST_INFS} other INF files")
-        other_path = gathering.files[other.replace("\\", "/").lower()][1]
-        _gather(gathering, parse(_content(other_path), other), other)
+        other_data = _content(gathering.where(other))
+        _gather(gathering, parse(other_data, other), other, other_data)
     return catalog
 
 

@@ -33,7 +33,10 @@ WAYS = ("read from outside", "read inside it")
 
 
 class WindowsFamily:
-    """Windows from 7 and Server 2008 R2 on."""
+    """
+    Windows from 8 and Server 2012 on; 7 and Server 2008 R2 once they have PowerShell 3 and .NET 4.5, which they do not
+    come with. A guest that lacks them is told by its probe, and nothing is done in it.
+    """
 
     name = "windows"
     seals: tuple[str, ...] = ("sysprep", "none")

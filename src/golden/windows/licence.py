@@ -23,6 +23,7 @@ _STATUS = {
     5: "in notification mode: the grace time is over",
     6: "in an extended grace time",
 }
+_KMS = "KMS client: a KMS host activates from 25 clients or 5 servers on, for 180 days, over TCP 1688"
 _REASONS = {
     0xC004D307: "the number of rearms is used up (KB 929828): only a new installation brings it back",
     0xC004F038: "the KMS host has not yet counted enough machines",
@@ -53,11 +54,36 @@ def told_left(facts: GuestFacts, rearm: Rearm | None) -> str:
     return f"{rearm.left} (never used)" if rearm.left == limit(facts, rearm) else str(rearm.left)
 
 
-def explain(facts: GuestFacts, rearm: Rearm | None, *, sealed: bool) -> tuple[Finding, ...]:
-    """What the reading means for a version (not sealed) or an image (sealed), the gravest first."""
+def was_rearmed(before: Rearm | None, after: Rearm | None) -> bool | None:
+    """
+    Whether a counter was seen to go down between two readings; None where no counter was read both times.
+
+    Sysprep ends well without a rearm, too, where SkipRearm is set (docs/facts: windows 2.3).
+    """
+    if before is None or after is None:
+        return None
+    pairs = ((before.windows, after.windows), (before.sku, after.sku))
+    known = [(first, last) for first, last in pairs if first is not None and last is not None]
+    return any(last < first for first, last in known) if known else None
+
+
+def explain(
+    facts: GuestFacts, rearm: Rearm | None, *, sealed: bool, before: Rearm | None = None
+) -> tuple[Finding, ...]:
+    """
+    What the reading means for a version (not sealed) or an image (sealed), the gravest first.
+
+    ``before`` is what was read in an image's clone before it was generalized.
+    """
     if rearm is None:
         return ()
-    found = [*_counters(facts, rearm, sealed=sealed), *_status(rearm), *_channel(rearm, sealed=sealed)]
+    found = [*_counters(facts, rearm, sealed=sealed), *_status(rearm)]
+    if sealed:
+        found += [*_rearmed(before, rearm), *_channel(rearm, _kms_of_image(before, rearm))]
+    else:
+        found += _channel(
+            rearm, "; clones of it that were not generalized share one client id, and count as one machine"
+        )
     order = list(Severity)
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
 
@@ -66,7 +92,7 @@ def _counters(facts: GuestFacts, rearm: Rearm, *, sealed: bool) -> Iterator[Find
     if rearm.left is None:
         yield _said("rearm-unknown", "how often this Windows may still be rearmed could not be read")
         return
-    evidence = f"Windows {_or_unknown(rearm.windows)}, edition {_or_unknown(rearm.sku)}"
+    evidence = _pair(rearm)
     if rearm.left < LOW:
         fix = "capture from an earlier version, or install the reference anew; golden generalizes clones only, so "
         fix += "the reference itself never loses one"
@@ -85,6 +111,27 @@ def _counters(facts: GuestFacts, rearm: Rearm, *, sealed: bool) -> Iterator[Find
     yield _said("rearm-left", f"rearm left: {told_left(facts, rearm)}", evidence=evidence)
 
 
+def _rearmed(before: Rearm | None, after: Rearm) -> Iterator[Finding]:
+    """What was seen of the rearm itself."""
+    rearmed = was_rearmed(before, after)
+    if before is None or rearmed is None:
+        sentence = "whether sysprep rearmed this image was not seen: no counter was read both before and after it"
+        yield _said("rearm-unseen", sentence)
+        return
+    evidence = f"before: {_pair(before)}; after: {_pair(after)}"
+    if rearmed:
+        yield _said("rearm-seen", "sysprep rearmed this image: its counter went down by that", evidence=evidence)
+        return
+    yield _said(
+        "rearm-skipped",
+        "the rearm counter did not go down while this image was generalized, so it was most likely not rearmed; its "
+        "machines then have one and the same client id, which a KMS host counts as one",
+        Severity.WARNING,
+        evidence,
+        "set SkipRearm to 0 in the reference and in the answer file, and capture again (golden check: rearm.skipped)",
+    )
+
+
 def _status(rearm: Rearm) -> Iterator[Finding]:
     if rearm.status is not None:
         grace = f", {rearm.grace // 1440} days left" if rearm.grace else ""
@@ -95,7 +142,8 @@ def _status(rearm: Rearm) -> Iterator[Finding]:
         yield _said("licence-reason", _REASONS[rearm.reason], severity, f"{rearm.reason:#010x}")
 
 
-def _channel(rearm: Rearm, *, sealed: bool) -> Iterator[Finding]:
+def _channel(rearm: Rearm, kms: str) -> Iterator[Finding]:
+    """What the kind of licence means; ``kms`` is what a KMS client's client id comes to."""
     name, words = rearm.channel.upper(), rearm.description.upper()
     evidence = rearm.channel or rearm.description
     if is_evaluation(rearm):
@@ -110,18 +158,20 @@ def _channel(rearm: Rearm, *, sealed: bool) -> Iterator[Finding]:
         fix = "keep the MAK out of the reference; give it at deployment, or use the KMS client key"
         yield _said("licence-mak", sentence, Severity.WARNING, evidence, fix)
     elif "GVLK" in name:
-        yield _said("licence-kms", _kms(sealed=sealed), evidence=evidence)
+        yield _said("licence-kms", f"{_KMS}{kms}", evidence=evidence)
     elif name.startswith(("RETAIL", "OEM")):
         sentence = "a retail or OEM licence: whether it may be imaged onto other machines is a matter of its terms "
         sentence += "(unconfirmed)"
         yield _said("licence-retail", sentence, Severity.WARNING, evidence)
 
 
-def _kms(*, sealed: bool) -> str:
-    sentence = "KMS client: a KMS host activates from 25 clients or 5 servers on, for 180 days, over TCP 1688"
-    if sealed:
-        return f"{sentence}; this image was rearmed, so every machine of it has a client id of its own and counts"
-    return f"{sentence}; clones of it that were not generalized share one client id, and count as one machine"
+def _kms_of_image(before: Rearm | None, after: Rearm) -> str:
+    rearmed = was_rearmed(before, after)
+    if rearmed is None:
+        return "; each machine of this image counts for itself only if it was rearmed, which was not seen"
+    if rearmed:
+        return "; this image was rearmed, so every machine of it has a client id of its own and counts"
+    return "; this image was most likely not rearmed, so its machines may have one client id, and count as one"
 
 
 def _said(id_: str, sentence: str, severity: Severity = Severity.INFO, evidence: str = "", fix: str = "") -> Finding:
@@ -130,6 +180,10 @@ def _said(id_: str, sentence: str, severity: Severity = Severity.INFO, evidence:
 
 def _times(count: int) -> str:
     return "no more" if count == 0 else "once more"
+
+
+def _pair(rearm: Rearm) -> str:
+    return f"Windows {_or_unknown(rearm.windows)}, edition {_or_unknown(rearm.sku)}"
 
 
 def _or_unknown(count: int | None) -> str:

@@ -26,6 +26,8 @@ from golden.windows.state import open_hive
 _WINLOGON = "Microsoft\\Windows NT\\CurrentVersion\\Winlogon"
 _MEMORY = "Control\\Session Manager\\Memory Management"
 _PAGING = {"pagefile.sys": "paging file", "swapfile.sys": "paging file of apps", "hiberfil.sys": "hibernation file"}
+_CHUNKS = "System Volume Information/Dedup/ChunkStore"
+_RECOVERY = "Windows/System32/Recovery/Winre.wim"
 _TASKS = {TASK, CLEAN_UP_TASK, LOCAL_TASK}
 _SPOOL = ".golden"
 """What the way in by SSH keeps in its account's home."""
@@ -47,7 +49,8 @@ def residue(
         *(_unseen() if running else (*_builder(volume, software), *_own_files(volume, software))),
         *_auto_logon(volume, software),
         *answer_files(volume, system, answer_file),
-        *_paging(volume, system),
+        *_memory(volume, system),
+        *_for_a_wim(volume),
     ]
     if seal == "none":
         found = [replace(one, severity=Severity.WARNING) if one.severity is Severity.ERROR else one for one in found]
@@ -147,26 +150,56 @@ def _auto_logon(volume: Files, software: Hive) -> Iterator[Finding]:
         )
 
 
-def _paging(volume: Files, system: Hive) -> Iterator[Finding]:
+def _memory(volume: Files, system: Hive) -> Iterator[Finding]:
     """
-    A clean shutdown leaves the paging file, with what was in the clone's memory, unless Windows was told to clear it.
+    Paging and hibernation files, and plainly that there are none.
 
-    A WIM leaves these files out; an image of the whole disk carries them (docs/facts: windows 6.1).
+    They are left where they are: Windows holds its paging file until it is off, and a setting that does away with one
+    of them would be in every machine that is made of the image. A WIM leaves them out; an image of the whole disk
+    carries them (docs/facts: windows 6.1). A disk that hibernated is not the whole state of its guest (1.4).
     """
     current = system.value("Select", "Current")
     control = f"ControlSet{current if isinstance(current, int) else 1:03d}\\{_MEMORY}"
     cleared = system.value(control, "ClearPageFileAtShutdown") == 1
-    for name, what in _PAGING.items():
-        file = volume.find(name)
-        if file is None or not file.size or (cleared and name == "pagefile.sys"):
+    if volume.is_hibernated():
+        sentence = "the guest hibernated instead of switching itself off, so its disk is not the whole of it"
+        yield _error("residue-hibernated", sentence, "C:\\hiberfil.sys", "powercfg /h off in the reference")
+        return
+    met = [(name, file.size) for name in _PAGING if (file := volume.find(name)) is not None and file.size]
+    for name, size in met:
+        shown, evidence = f"a {_PAGING[name]} of {size >> 20} MiB travels with the image", f"C:\\{name}"
+        if cleared and name == "pagefile.sys":
+            sentence = f"{shown}; Windows was told to overwrite it when it switched off"
+            yield Finding("residue-memory-cleared", Severity.INFO, sentence, evidence)
             continue
         fix = "powercfg /h off in the reference" if name == "hiberfil.sys" else ""
+        fix = fix or "ClearPageFileAtShutdown = 1 in the reference, or publish as WIM, which leaves it out"
+        sentence = f"{shown}; it may hold what was in the clone's memory"
+        yield Finding("residue-memory", Severity.WARNING, sentence, evidence, fix)
+    if not met:
+        yield Finding("residue-memory-none", Severity.INFO, "no paging or hibernation file is on the disk")
+
+
+def _for_a_wim(volume: Files) -> Iterator[Finding]:
+    """
+    What a WIM of this volume would lack (docs/facts: windows 6.1). An image of the whole disk lacks neither: the
+    chunks of deduplicated files and the recovery partition are in it.
+    """
+    if volume.exists(_CHUNKS):
         yield Finding(
-            "residue-memory",
+            "residue-deduplicated",
             Severity.WARNING,
-            f"a {what} of {file.size >> 20} MiB travels with the image; it may hold what was in the clone's memory",
-            f"C:\\{name}",
-            fix or "ClearPageFileAtShutdown = 1 in the reference, or publish as WIM, which leaves it out",
+            "files of this volume are deduplicated; a WIM of it would hold them without their content",
+            f"C:\\{_CHUNKS.replace('/', chr(92))}",
+            "undo deduplication in the reference (Start-DedupJob -Type Unoptimization), or use no WIM of this image",
+        )
+    if not volume.exists(_RECOVERY):
+        yield Finding(
+            "residue-no-recovery",
+            Severity.INFO,
+            "the recovery environment is not on the Windows volume, so a WIM of it would come without one",
+            f"no C:\\{_RECOVERY.replace('/', chr(92))}",
+            "for a WIM: reagentc /disable in the reference is said to move it there (unconfirmed)",
         )
 
 

@@ -29,6 +29,7 @@ from golden.waiting import Deadline
 from golden.windows.account import runner
 from golden.windows.dialect import SCRIPTS, SYSTEM32
 from golden.windows.launching import Launcher
+from golden.windows.licence import was_rearmed
 from golden.windows.rearm import read_rearm
 from golden.windows.state import Evidence, from_probe, has_seal
 from golden.windows.watching import FOR_LOGS, Watch, earlier_runs, failure, pull_logs, timed_out
@@ -75,6 +76,11 @@ def generalize(session: Session, order: SealOrder, facts: GuestFacts, deadline: 
         raise
     after = read_rearm(session, Deadline(FOR_LOGS))
     clear(session, way)
+    if was_rearmed(rearm, after) is False:
+        notes = (
+            *notes,
+            "sysprep did not rearm it: the counter is what it was before (golden show says what that means)",
+        )
     return Sealing(rearm, after, notes)
 
 

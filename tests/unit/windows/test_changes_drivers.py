@@ -8,6 +8,7 @@ import pytest
 
 from golden.errors import ChangeFailed, UsageError
 from golden.guest.family import Wanted
+from tests.unit.windows.catalogs import catalog
 from tests.unit.windows.change_bench import FACTS, FAMILY, Bench
 
 INF = """\
@@ -47,7 +48,7 @@ def test_an_inf_in_utf_16_with_strings_and_decorated_sections_goes_all_the_way(t
     folder = tmp_path / "driver"
     (folder / "x64").mkdir(parents=True)
     (folder / "agent.inf").write_bytes(INF.encode("utf-16"))
-    (folder / "agent%64.cat").write_bytes(b"a catalog")
+    (folder / "agent%64.cat").write_bytes(catalog(INF.encode("utf-16")))
     (folder / "x64" / "agent.sys").write_bytes(b"a driver")
     bench = Bench(tmp_path)
     (prepared,) = bench.prepare(Wanted("driver", folder / "agent.inf"))

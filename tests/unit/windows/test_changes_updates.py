@@ -12,6 +12,7 @@ from golden.guest.family import Wanted
 from golden.waiting import Deadline
 from golden.windows.changes import outcomes
 from golden.windows.changes.outcomes import Meaning, outcome
+from golden.windows.checks.catalogue import catalogue
 from tests.unit.windows.change_bench import FACTS, FAMILY, Bench
 from tests.unit.windows.payloads import cabinet, package_name, update_cab, update_msu
 
@@ -75,6 +76,39 @@ def test_a_sign_that_may_mean_nothing_gets_one_restart_and_is_no_error(tmp_path:
     done, _changes = bench.update(Wanted("script", script))
     assert bench.line.boots == 1
     assert "is there after a restart too, which may mean nothing" in done.notes[1]
+
+
+UNCONFIRMED = (
+    "reboot.cbs-packages", "reboot.cbs-session", "reboot.pending-xml", "reboot.update-reporting",
+    "reboot.computer-name", "reboot.domain-join", "reboot.server-manager", "reboot.run-once", "reboot.configmgr",
+)  # fmt: skip
+
+
+def test_every_sign_of_a_waiting_restart_is_looked_at_and_only_confirmed_ones_are_sure(tmp_path: Path) -> None:
+    """The list of docs/facts: windows 5.8, but for renamings of files; what it marks as unconfirmed is never sure."""
+    confirmed = ("reboot.cbs", "reboot.windows-update", "reboot.update-exe")
+    bench = Bench(tmp_path, unfit={name: 9 for name in (*confirmed, *UNCONFIRMED, "reboot.file-renames")})
+    pending = FAMILY.settle(bench.session, Deadline(60), restarted=False)
+    assert [sign.rpartition("\\")[2] for sign in pending.sure] == [
+        "RebootPending", "RebootRequired", "Updates!UpdateExeVolatile",
+    ]  # fmt: skip
+    assert len(pending.likely) == len(UNCONFIRMED), pending.likely
+    known = {name: catalogue()[name].unconfirmed for name in (*confirmed, *UNCONFIRMED)}
+    assert not any(known[name] for name in confirmed)
+    assert all(known[name] for name in UNCONFIRMED if name != "reboot.configmgr")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["reboot.cbs-packages", "reboot.domain-join", "reboot.run-once", "reboot.configmgr"])
+def test_an_unconfirmed_sign_that_stays_for_ever_fails_no_update(tmp_path: Path, name: str) -> None:
+    """It is worth one restart and a note; the update succeeds."""
+    bench = Bench(tmp_path, unfit={name: 9})
+    script = tmp_path / "note.cmd"
+    script.write_bytes(b"@echo off\r\necho x> C:\\x.txt\r\n")
+    done, (change,) = bench.update(Wanted("script", script))
+    assert bench.line.boots == 1
+    assert "is there after a restart too, which may mean nothing" in done.notes[1]
+    assert bench.prove(change) == ("exit code 0",)
 
 
 @pytest.mark.slow

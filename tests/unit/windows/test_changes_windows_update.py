@@ -8,7 +8,10 @@ import pytest
 
 from golden.errors import ChangeFailed, UsageError
 from golden.guest.asking import categories
+from golden.guest.dialect import Script
 from golden.guest.family import Wanted
+from golden.waiting import Deadline
+from golden.windows.dialect import SCRIPTS
 from tests.unit.windows.change_bench import FACTS, FAMILY, Bench
 
 ROUNDS = [
@@ -56,6 +59,28 @@ def test_a_service_that_is_not_reached_is_told(tmp_path: Path) -> None:
     """The code in hex, and what it likely means."""
     with pytest.raises(ChangeFailed, match=r"0x80240438.*reached no update service"):
         Bench(tmp_path, updates=0x80240438).update(Wanted("windows-update", name="all"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["update", "restart"])
+def test_a_guest_that_joined_a_domain_meanwhile_is_no_version(tmp_path: Path, when: str) -> None:
+    """Asked after each round, and once more after the last restart, since a join is finished by one."""
+    rounds = [[{"kb": "KB1", "category": "security"}]]
+    bench = Bench(tmp_path, updates=rounds, joins={"domain": "corp.example", "when": when})
+    with pytest.raises(ChangeFailed, match=r"is a member of the domain corp\.example") as error:
+        bench.update(Wanted("windows-update", name="all"))
+    assert bench.line.boots == (0 if when == "update" else 1)
+    assert "address translation" in (error.value.hint or "")
+
+
+@pytest.mark.slow
+def test_a_member_of_a_domain_is_not_updated_at_all(tmp_path: Path) -> None:
+    """Nothing is searched for or installed."""
+    bench = Bench(tmp_path, updates=ROUNDS, unfit=["domain.joined"])
+    with pytest.raises(ChangeFailed, match=r"is a member of the domain corp\.example"):
+        bench.update(Wanted("windows-update", name="all"))
+    packages = bench.session.script(Script(SCRIPTS / "packages.ps1"), "asking", Deadline(30))["packages"]
+    assert not [name for name in packages if "KB1" in name]
 
 
 def test_it_needs_a_network_and_says_what_to_look_at() -> None:

@@ -10,6 +10,7 @@ import pytest
 from golden.disk.raw import Memory, RawFile
 from golden.errors import (
     ChangeFailed,
+    GuestError,
     NotFound,
     ProofFailed,
     UsageError,
@@ -146,3 +147,20 @@ def test_a_disk_without_windows_proves_nothing(driver: Prepared) -> None:
         FAMILY.prove(Memory(bytes(1 << 20)), (driver.change,))
     with pytest.raises(ProofFailed, match="UNKNOWN"):
         FAMILY.prove_sealed(Memory(bytes(1 << 20)), "sysprep")
+
+
+@pytest.mark.parametrize("act", ["probe", "script", "change", "generalize"])
+def test_a_guest_with_powershell_2_is_told_what_it_lacks(tmp_path: Path, driver: Prepared, act: str) -> None:
+    """As a Windows 7 comes: none of golden's scripts runs there but the probe, which says so, whatever was wanted."""
+    guest = Guest(tmp_path / "guest", powershell="2.0")
+    wanted = "it has PowerShell 2.0, and PowerShell 3.0 or newer with .NET Framework 4.5 or newer is wanted"
+    with pytest.raises(GuestError, match=wanted) as error:
+        if act == "probe":
+            guest.session.boot_mark(Deadline(30))
+        elif act == "script":
+            guest.session.script(FAMILY.dialect.hasher, "hashing", Deadline(30), path="C:\\x")
+        elif act == "change":
+            guest.apply(driver)
+        else:
+            guest.generalize()
+    assert "Windows Management Framework 5.1" in (error.value.hint or "")

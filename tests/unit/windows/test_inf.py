@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from golden.errors import GoldenError, NotFound, UsageError
 from golden.windows.bundle import bundle
 from golden.windows.inf import parse
+from tests.unit.windows.catalogs import catalog
 
 NET = r"""
 ; A network driver, in the shape vendors publish them
@@ -67,7 +68,7 @@ def package(folder: Path, text: str, *files: str, name: str = "example.inf") -> 
     for file in files or FILES:
         path = folder / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.encode())
+        path.write_bytes(catalog(text.encode()) if file.lower().endswith(".cat") else file.encode())
     return folder
 
 

@@ -92,7 +92,7 @@ def test_below_two_is_a_warning_that_says_what_may_still_be_done() -> None:
 @pytest.mark.parametrize(
     ("rearm", "id_", "said"),
     [
-        (NEW, "licence-kms", "every machine of it has a client id of its own"),
+        (NEW, "licence-kms", "KMS client"),
         (replace(NEW, channel="Volume:MAK"), "licence-mak", "spends one of its activations"),
         (replace(NEW, description="VIRTUAL_MACHINE_ACTIVATION channel"), "licence-avma", "Hyper-V host"),
         (Rearm(5, 5, channel="TIMEBASED_EVAL"), "licence-evaluation", "few rearms"),
@@ -106,6 +106,44 @@ def test_the_licence_is_told_in_sentences_for_this_image(rearm: Rearm, id_: str,
     """Channel, status and reason mean something for what is deployed from it."""
     found = {finding.id: finding for finding in explain(FACTS, rearm, sealed=True)}
     assert said in found[id_].sentence
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "id_", "severity", "kms"),
+    [
+        ((1001, 1001), (1000, 1000), "rearm-seen", Severity.INFO, "has a client id of its own"),
+        ((3, None), (2, None), "rearm-seen", Severity.INFO, "has a client id of its own"),
+        ((1001, 5), (1001, 4), "rearm-seen", Severity.INFO, "has a client id of its own"),
+        ((1001, 1001), (1001, 1001), "rearm-skipped", Severity.WARNING, "most likely not rearmed"),
+        ((2, None), (2, 2), "rearm-skipped", Severity.WARNING, "most likely not rearmed"),
+        ((None, 1001), (1000, None), "rearm-unseen", Severity.INFO, "which was not seen"),
+        (None, (1000, 1000), "rearm-unseen", Severity.INFO, "which was not seen"),
+    ],
+)
+def test_a_rearm_is_claimed_only_where_a_counter_went_down(
+    before: tuple[int | None, int | None] | None, after: tuple[int | None, int | None], id_: str, severity: Severity,
+    kms: str,
+) -> None:  # fmt: skip
+    """Sysprep ends well with SkipRearm, too: what is said of an image is what both readings showed."""
+    read = Rearm(*before, channel="Volume:GVLK") if before else None
+    found = {one.id: one for one in explain(FACTS, Rearm(*after, channel="Volume:GVLK"), sealed=True, before=read)}
+    assert {"rearm-seen", "rearm-skipped", "rearm-unseen"} & set(found) == {id_}
+    assert found[id_].severity is severity
+    assert kms in found["licence-kms"].sentence
+    shown = licence(FACTS, Rearm(*after, channel="Volume:GVLK"), sealed=True, before=read)
+    assert id_ in [one["id"] for one in shown]
+
+
+def test_an_image_that_sysprep_did_not_rearm_says_so(tmp_path: Path) -> None:
+    """With SkipRearm = 1 in its registry a capture succeeds, and the image is not called rearmed."""
+    sealing = Guest(tmp_path, unfit=["rearm.skipped"]).generalize()
+    assert sealing.before is not None
+    assert sealing.after is not None
+    assert (sealing.before.left, sealing.after.left) == (1001, 1001)
+    assert sealing.notes[-1].startswith("sysprep did not rearm it")
+    told = {one.id: one for one in explain(FACTS, sealing.after, sealed=True, before=sealing.before)}
+    assert told["rearm-skipped"].severity is Severity.WARNING
+    assert "client id of its own" not in str(told)
 
 
 def test_clones_that_were_not_generalized_count_as_one_for_kms() -> None:

@@ -54,13 +54,20 @@ class Sealed(disks.Windows):
     security: dict[str, Any] = field(default_factory=dict)
 
     def tree(self, folder: Path) -> Path:
-        """As the plain one, with SAM and SECURITY."""
+        """As the plain one, with SAM and SECURITY, and its recovery environment."""
         super().tree(folder)
         config = folder / "Windows/System32/config"
+        recovery = folder / "Windows/System32/Recovery"
+        recovery.mkdir()
+        (recovery / "Winre.wim").write_bytes(b"x")
         names = [disks.at(f"{NAMES}\\{name}", {"": (number, "")}) for name, number in self.accounts.items()]  # type: ignore[dict-item]
         disks.hive(config / "SAM", disks.merged(*names))
         disks.hive(config / "SECURITY", self.security)
         return folder
+
+
+NO_MEMORY = "residue-memory-none"
+"""Said of every disk that holds no paging and no hibernation file."""
 
 
 def found(folder: Path, windows: disks.Windows, answer_file: str = "", seal: str = "sysprep") -> dict[str, Finding]:
@@ -73,7 +80,8 @@ def test_a_clean_image_has_no_findings(tmp_path: Path) -> None:
     """A sealed disk with its own accounts and the answer file that was meant is clean, and refused by nobody."""
     windows = Sealed(files={OURS: PLAIN, CACHED: PLAIN})
     windows.system = disks.at("Setup", {"UnattendFile": ("sz", "C:\\Windows\\Panther\\unattend.xml")})
-    assert found(tmp_path, windows, digest(PLAIN)) == {}
+    met = found(tmp_path, windows, digest(PLAIN))
+    assert [(one.id, one.severity) for one in met.values()] == [(NO_MEMORY, Severity.INFO)]
     assert refuse(()) == ()
 
 
@@ -108,6 +116,8 @@ GOLDENS = [
     ("residue-answer-file", {"files": {CACHED: PLAIN}}),
     ("residue-answer-file", {"files": {"Windows/Panther/Unattend/Old.XML": PLAIN}}),
     ("residue-answer-file", {"files": {"unattend.xml": SECRET}}),
+    ("residue-answer-file", {"files": {"Autounattend.xml": PLAIN}}),
+    ("residue-hibernated", {"files": {"hiberfil.sys": b"HIBR" + bytes(4096)}}),
     ("residue-answer-file-pointer", {"system": disks.at("Setup", {"UnattendFile": ("sz", "D:\\x.xml")})}),
     ("residue-panther-password", {"files": {"Windows/Panther/setup.xml": SECRET}}),
 ]  # fmt: skip
@@ -125,7 +135,7 @@ def test_what_must_not_be_in_an_image_is_an_error(tmp_path: Path, id_: str, what
     with RawFile(tmp_path / "disk.raw") as disk:
         unsealed = residue(windows_volume(disk), "none", "")
     assert id_ in {finding.id for finding in unsealed}
-    assert {finding.severity for finding in unsealed} == {Severity.WARNING}
+    assert {finding.severity for finding in unsealed if finding.id != NO_MEMORY} == {Severity.WARNING}
 
 
 WARNINGS = [
@@ -134,7 +144,6 @@ WARNINGS = [
     ("residue-memory", {"files": {"pagefile.sys": b"x"}}),
     ("residue-memory", {"files": {"hiberfil.sys": bytes(4096)}}),
     ("residue-memory", {"files": {"swapfile.sys": b"x"}}),
-    ("residue-answer-file", {"files": {"unattend.xml": PLAIN}}),
 ]  # fmt: skip
 
 
@@ -142,14 +151,28 @@ WARNINGS = [
 def test_what_may_be_meant_or_is_unconfirmed_is_a_warning(tmp_path: Path, id_: str, what: dict[str, Any]) -> None:
     """It stands with the proof and stops nothing."""
     met = found(tmp_path, Sealed(**what))
+    assert (NO_MEMORY in met) is (id_ != "residue-memory"), "it is said plainly whether they are there"
+    met.pop(NO_MEMORY, None)
     assert [(one.id, one.severity) for one in met.values()] == [(id_, Severity.WARNING)]
     assert refuse(tuple(met.values())) == tuple(met.values())
 
 
-def test_a_paging_file_that_is_cleared_at_shutdown_is_no_finding(tmp_path: Path) -> None:
-    """Windows was told to overwrite it, so nothing of the clone's memory is in it."""
+def test_a_paging_file_that_is_cleared_at_shutdown_is_told_and_no_warning(tmp_path: Path) -> None:
+    """Windows was told to overwrite it, so nothing of the clone's memory should be in it."""
     windows = Sealed(files={"pagefile.sys": b"x"}, system=disks.at(MEMORY, {"ClearPageFileAtShutdown": ("dword", 1)}))
-    assert found(tmp_path, windows) == {}
+    met = found(tmp_path, windows)
+    assert [(one.id, one.severity) for one in met.values()] == [("residue-memory-cleared", Severity.INFO)]
+
+
+def test_what_a_wim_would_lack_is_told(tmp_path: Path) -> None:
+    """Deduplicated files are a warning; that there is no recovery environment on the volume is worth knowing."""
+    chunks = "System Volume Information/Dedup/ChunkStore/{1}.ddp/Data/1.ccc"
+    met = found(tmp_path / "a", Sealed(files={chunks: b"x"}))
+    assert [(one.id, one.severity) for one in met.values()] == [
+        ("residue-deduplicated", Severity.WARNING), (NO_MEMORY, Severity.INFO),
+    ]  # fmt: skip
+    plain = found(tmp_path / "b", disks.Windows())
+    assert plain["residue-no-recovery"].severity is Severity.INFO
 
 
 def test_names_that_only_look_like_goldens_are_left_alone(tmp_path: Path) -> None:
@@ -161,7 +184,7 @@ def test_names_that_only_look_like_goldens_are_left_alone(tmp_path: Path) -> Non
         "Windows/Temp/golden.log": b"x",
     }
     windows.software = disks.at(WINLOGON, {"AutoAdminLogon": ("sz", "0"), "DefaultPassword": ("sz", "")})
-    assert found(tmp_path, windows) == {}
+    assert set(found(tmp_path, windows)) == {NO_MEMORY}
 
 
 def test_the_answer_file_that_is_left_is_the_one_that_was_meant(tmp_path: Path) -> None:
@@ -173,6 +196,7 @@ def test_the_answer_file_that_is_left_is_the_one_that_was_meant(tmp_path: Path) 
     other = found(tmp_path / "c", Sealed(files={OURS: SECRET, CACHED: PLAIN}), meant)
     assert other["residue-answer-file-other"].severity is Severity.ERROR
     scrubbed = found(tmp_path / "d", Sealed(files={OURS: SECRET, CACHED: SCRUBBED}), meant)
+    scrubbed.pop(NO_MEMORY)
     assert {one.severity for one in scrubbed.values()} == {Severity.WARNING}
     assert set(scrubbed) == {"residue-answer-file-scrubbed", "residue-answer-file-password"}
     for finding in scrubbed.values():
@@ -187,7 +211,7 @@ def test_a_sam_that_was_not_written_to_its_end_proves_nothing(tmp_path: Path) ->
     volume = disks.ntfs(tree, tmp_path / "v.ntfs")
     with RawFile(disks.gpt(tmp_path / "disk.raw", (disks.BASIC_DATA, volume))) as disk:
         met = residue(windows_volume(disk), "sysprep", "")
-    assert [finding.id for finding in met] == ["residue-accounts-unread"]
+    assert [finding.id for finding in met] == ["residue-accounts-unread", NO_MEMORY]
 
 
 def test_a_bomb_is_not_expanded() -> None:

@@ -39,8 +39,20 @@ def test_a_script_is_plain_text_that_says_what_it_takes_and_answers(path: Path) 
     """Windows PowerShell reads files without a mark in the local code page, so they are ASCII; they stop at errors."""
     text = path.read_bytes().decode("ascii")
     assert text.startswith("# ")
-    assert "\nparam([Parameter(Mandatory)][string]$" in text
+    # The probe is to be parsed by PowerShell 2, which wants a value there.
+    mandatory = "Mandatory = $true" if path.name == "probe.ps1" else "Mandatory"
+    assert f"\nparam([Parameter({mandatory})][string]$" in text
     assert "\n$ErrorActionPreference = 'Stop'\n" in text
+
+
+def test_the_probe_uses_nothing_that_powershell_2_lacks_before_it_has_looked() -> None:
+    """What it does until it has told the version is in PowerShell 2; JSON, CIM and -Raw are not."""
+    text = (SCRIPTS / "probe.ps1").read_text(encoding="ascii")
+    before, _, after = text.partition("    exit 0\n}\n")
+    found = used(before.encode() + b"}\n")
+    assert {name for name, _parameters in found.commands} == {"Get-ItemProperty"}
+    assert not any(word in before.partition("param(")[2] for word in ("Json", "-Raw", "pscustomobject", " -in "))
+    assert "ConvertFrom-Json" in after
 
 
 def test_the_list_holds_nothing_that_no_script_uses() -> None:

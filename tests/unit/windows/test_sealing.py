@@ -138,6 +138,19 @@ def test_cached_answer_files_go_before_sysprep_and_are_told(tmp_path: Path, answ
     guest.proof(answer_file=hashlib.sha256(ANSWERS.encode()).hexdigest())
 
 
+@pytest.mark.parametrize("name", ["unattend.xml", "Autounattend.xml"])
+@pytest.mark.parametrize("meant", [False, True])
+def test_an_answer_file_in_the_root_of_the_drive_goes_before_sysprep(
+    tmp_path: Path, answers: Path, name: str, meant: bool
+) -> None:
+    """The first boot looks there last, so without a meant one it would be used; it goes either way, and is told."""
+    guest = Guest(tmp_path)
+    guest.line.host(f"C:\\{name}").write_text("<unattend><other/></unattend>")
+    sealing = guest.generalize(order=SealOrder("sysprep", answers if meant else None))
+    assert [note.lower() for note in sealing.notes] == [f"taken away before sysprep: c:\\{name.lower()}"]
+    guest.proof(answer_file=hashlib.sha256(ANSWERS.encode()).hexdigest() if meant else "")
+
+
 @pytest.mark.slow
 def test_another_answer_file_than_the_meant_one_is_no_proof(tmp_path: Path, answers: Path) -> None:
     """What the first boot would read is compared by its bytes with what was meant."""

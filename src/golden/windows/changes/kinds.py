@@ -36,7 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "update": updates,
     "windows-update": windows_update,
 }
-ASKED: tuple[str, ...] = ("appx", "capability", "feature", "remove")
+ASKED: tuple[str, ...] = ("appx", "capability", "feature", "remove", "windows-update")
 """Those that the running guest is asked for, since the powered-off disk does not tell for certain."""
 
 

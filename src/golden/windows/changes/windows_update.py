@@ -2,7 +2,9 @@
 Windows Update: rounds of search, download and installation, with restarts between them, until there is nothing more.
 
 It runs as local work (docs/facts: windows 5.7) and needs a network, which golden takes away again before the proof. The
-proof is what servicing has installed that it had not before.
+proof is what servicing has installed that it had not before. A member of a domain is not updated, and a guest that
+became one meanwhile is no version (3.2: a reference must be in a workgroup); that is asked before and after each round,
+and once more before the guest is switched off.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from golden.windows.local import script_local
 _MOST_ROUNDS = 5
 """Rounds without a restart between them."""
 _SCRIPT = Script(SCRIPTS / "windows_update.ps1")
+_DOMAIN = Script(SCRIPTS / "domain.ps1")
 _WHY = {
     0x80070005: "Windows Update refused: it was not started as local work",
     0x80240438: "the guest reached no update service; has its network a way out?",
@@ -73,7 +76,12 @@ def apply(session: Session, change: Change, files: Mapping[str, Path], deadline:
 
 
 def look(session: Session, change: Change, deadline: Deadline) -> Standing:
-    """Whether every package that was seen to come is installed."""
+    """
+    Whether a package that was seen to come is installed, in a guest that is still in its workgroup.
+
+    ChangeFailed where it is a member of a domain.
+    """
+    _refuse_domain(change, session.script(_DOMAIN, "asking whether the guest joined a domain", deadline))
     named = [name for what, name in change.traces if what == "package"]
     if not named:
         return Standing(None, "no package of servicing was seen to come, so there is none to ask for")
@@ -98,7 +106,17 @@ def prove(volume: Files, change: Change) -> str:
     return f"{len(titles)} updates; servicing: {len(installed)} of {len(named)} packages CurrentState {INSTALLED}"
 
 
+def _refuse_domain(change: Change, told: Any) -> None:
+    if told["domain"]:
+        raise ChangeFailed(
+            f"Windows Update ({change.name}): the guest is a member of the domain {told['domain']}",
+            details="a domain manages its members: policies, apps and management reach a guest that is on its network",
+            hint="take the guest out of the domain, and give --network a network of its own behind address translation",
+        )
+
+
 def _judge(change: Change, told: Any) -> None:
+    _refuse_domain(change, told)
     if not told["ok"]:
         code = int(told["code"])
         why = _WHY.get(code & 0xFFFFFFFF)

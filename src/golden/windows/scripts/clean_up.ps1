@@ -19,20 +19,12 @@ if ($names -contains $p.task) {
     catch { $left += 'the task ' + $p.task + ': ' + $_.Exception.Message }
 }
 
-function Get-Profile([string]$sid) {
-    $wanted = "SID='" + $sid + "'"
-    if (Get-Command Get-CimInstance -ErrorAction SilentlyContinue) {
-        return Get-CimInstance -ClassName Win32_UserProfile -Filter $wanted
-    }
-    return Get-WmiObject -Class Win32_UserProfile -Filter $wanted
-}
-
 function Remove-Profile([string]$sid) {
-    $found = Get-Profile $sid
+    $wanted = "SID='" + $sid + "'"
+    $found = Get-CimInstance -ClassName Win32_UserProfile -Filter $wanted
     if ($null -eq $found) { return }
     $place = [string]$found.LocalPath
-    if (Get-Command Remove-CimInstance -ErrorAction SilentlyContinue) { Remove-CimInstance -InputObject $found }
-    else { $found.Delete() }
+    Remove-CimInstance -InputObject $found
     if ($place -and (Test-Path -LiteralPath $place)) { Remove-Item -LiteralPath $place -Recurse -Force }
 }
 

@@ -1,21 +1,26 @@
 # Parameters: process (a process number; optional). Result: boot_mark and the sysprep signals as the running guest sees
 # them (docs/facts: windows 1.3); and, where process was given, running: whether that process still exists.
-param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
+# Or lacking {wanted, met, fix}, where golden's scripts cannot run in this guest. They want PowerShell 3 (JSON, CIM) and
+# .NET 4.5 (copying output as it comes); of them this one alone is written so that PowerShell 2 parses it.
+param([Parameter(Mandatory = $true)][string]$Parameters, [Parameter(Mandatory = $true)][string]$Result)
 $ErrorActionPreference = 'Stop'
+$version = $PSVersionTable.PSVersion
+$framework = Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full' -ErrorAction SilentlyContinue
+if ($version.Major -lt 3 -or ($version.Major -eq 3 -and ($null -eq $framework -or $null -eq $framework.Release))) {
+    $met = 'PowerShell ' + [string]$version
+    if ($version.Major -ge 3) { $met = $met + ' without .NET Framework 4.5' }
+    $answer = '{"lacking":{"wanted":"PowerShell 3.0 or newer with .NET Framework 4.5 or newer","met":"' + $met + '",'
+    $answer = $answer + '"fix":"install Windows Management Framework 5.1 (and .NET Framework 4.5.2 before it) in the reference"}}'
+    [System.IO.File]::WriteAllText($Result, $answer)
+    exit 0
+}
 $p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
 function Get-Value([string]$key, [string]$name) {
     $item = Get-ItemProperty -LiteralPath $key -ErrorAction SilentlyContinue
     if ($null -eq $item -or $null -eq $item.PSObject.Properties[$name]) { return $null }
     return $item.$name
 }
-if (Get-Command Get-CimInstance -ErrorAction SilentlyContinue) {
-    $os = Get-CimInstance Win32_OperatingSystem
-    $boot = $os.LastBootUpTime.ToUniversalTime().ToString('o')
-}
-else {
-    # Windows 7 and 2008 R2 with PowerShell 2
-    $boot = (Get-WmiObject Win32_OperatingSystem).LastBootUpTime
-}
+$boot = (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime.ToUniversalTime().ToString('o')
 $sysprep = Join-Path $env:windir 'System32\Sysprep'
 $answer = @{
     boot_mark            = [string]$boot

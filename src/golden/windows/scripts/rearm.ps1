@@ -4,15 +4,8 @@
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
 $ours = "ApplicationID='55c92734-d682-4d71-983e-d6ec3f16059f' AND PartialProductKey IS NOT NULL"
-if (Get-Command Get-CimInstance -ErrorAction SilentlyContinue) {
-    $service = Get-CimInstance -ClassName SoftwareLicensingService
-    $product = Get-CimInstance -ClassName SoftwareLicensingProduct -Filter $ours | Select-Object -First 1
-}
-else {
-    # Windows 7 and 2008 R2 with PowerShell 2
-    $service = Get-WmiObject -Class SoftwareLicensingService
-    $product = Get-WmiObject -Class SoftwareLicensingProduct -Filter $ours | Select-Object -First 1
-}
+$service = Get-CimInstance -ClassName SoftwareLicensingService
+$product = Get-CimInstance -ClassName SoftwareLicensingProduct -Filter $ours | Select-Object -First 1
 function Get-Value($from, [string]$name) {
     if ($null -eq $from -or $null -eq $from.PSObject.Properties[$name]) { return $null }
     return $from.$name

@@ -1,7 +1,8 @@
 # One round of Windows Update: search, download, install what the categories ask for; restarts nothing. Must run as local
 # work, since the update agent refuses the tokens of remote logons (docs/facts: windows 5.7).
 # Parameters: categories (names, or "all"). Result: {"ok", "why", "code", "found", "installed": [titles], "failed": [{"title",
-# "code"}], "restart"}. Which number a category has is unconfirmed; one that matches nothing installs nothing.
+# "code"}], "restart", "domain"}: the domain that this Windows is a member of, empty where it is in a workgroup; a member
+# is not updated at all. Which number a category has is unconfirmed; one that matches nothing installs nothing.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
 $p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
@@ -14,8 +15,18 @@ $numbers = @{
     'service-packs' = '68c5b0a3-d1a6-4553-ae49-01d3a7827828'
     'updates'       = 'cd5ffd1e-e932-4e3a-bf74-18bf0b1bbd83'
 }
-$answer = @{ ok = $true; why = ''; code = 0; found = 0; installed = @(); failed = @(); restart = $false }
+function Get-Domain {
+    $computer = Get-CimInstance -ClassName 'Win32_ComputerSystem'
+    if ($computer.PartOfDomain) { return [string]$computer.Domain }
+    return ''
+}
+$answer = @{ ok = $true; why = ''; code = 0; found = 0; installed = @(); failed = @(); restart = $false; domain = '' }
 try {
+    $answer.domain = Get-Domain
+    if ($answer.domain) {
+        [System.IO.File]::WriteAllText($Result, ($answer | ConvertTo-Json -Compress -Depth 4))
+        exit 0
+    }
     $wanted = @($p.categories | Where-Object { $_ -ne 'all' } | ForEach-Object { $numbers[$_] })
     $session = New-Object -ComObject Microsoft.Update.Session
     $met = $session.CreateUpdateSearcher().Search('IsInstalled=0 and IsHidden=0')
@@ -44,6 +55,7 @@ try {
         }
         $answer.restart = [bool]$done.RebootRequired
     }
+    $answer.domain = Get-Domain
 }
 catch {
     $answer.ok = $false

@@ -45,6 +45,9 @@ def run(world: World, name: str, arguments: list[str]) -> int:
     handler = HANDLERS.get(name)
     if handler is None:
         raise Unknown(f"golden's script {name}; teach it in demo/standin/programs/shipped.py")
+    if world.fault("powershell") is not None and name != "probe.ps1":
+        world.complain(f"{name} : Missing argument in parameter list.")  # PowerShell 2 does not parse the others
+        return 1
     words = [word.lower().lstrip("-") for word in arguments[::2]]
     return handler(world, dict(zip(words, arguments[1::2], strict=True)))
 
@@ -136,6 +139,10 @@ def _place(world: World, given: dict[str, str]) -> int:
 
 
 def _probe(world: World, given: dict[str, str]) -> int:
+    old = world.fault("powershell")
+    if old is not None:
+        lacking = {"wanted": "PowerShell 3.0 or newer with .NET Framework 4.5 or newer", "met": f"PowerShell {old}"}
+        return _answer(world, given, {"lacking": {**lacking, "fix": "install Windows Management Framework 5.1"}})
     answer = {"boot_mark": world.boot_mark, **signals(world), "sysprep_running": is_running(world, "sysprep")}
     if (process := _parameters(world, given).get("process")) is not None:
         answer["running"] = Path(f"/proc/{process}").exists()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from . import servicing
+from . import servicing, shipped_checks
 from .installing import UNINSTALL
-from .registry import registry_of
+from .registry import Hive, registry_of
 from .world import World
 
 TYPE_CHECKING = False
@@ -31,35 +31,50 @@ def start_as_system(world: World, wanted: dict[str, Any]) -> dict[str, Any] | in
 
 def settled(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
     """Pending restarts by the keys that tell of them; fault ``busy`` N: servicing is at work for N looks."""
-    sure: list[str] = []
-    likely: list[str] = []
-    update = "Microsoft\\Windows\\CurrentVersion\\WindowsUpdate\\Auto Update"
     registry = registry_of(world.root, world.machine)
     with registry.open("SOFTWARE") as hive:
-        for name in ("RebootPending", "PackagesPending"):
-            if hive.has(f"{servicing.CBS}\\{name}"):
-                sure.append(f"Component Based Servicing\\{name}")
-        if hive.has(f"{servicing.CBS}\\RebootInProgress"):
-            likely.append("Component Based Servicing\\RebootInProgress")
-        if hive.get(f"{servicing.CBS}\\SessionsPending", "Exclusive"):
-            likely.append("Component Based Servicing\\SessionsPending!Exclusive")
-        if hive.has(f"{update}\\RebootRequired"):
-            sure.append("WindowsUpdate\\Auto Update\\RebootRequired")
-        if hive.get("Microsoft\\Updates", "UpdateExeVolatile"):
-            sure.append("Microsoft\\Updates!UpdateExeVolatile")
-        if hive.get("Microsoft\\ServerManager", "CurrentRebootAttempts") is not None:
-            likely.append("ServerManager!CurrentRebootAttempts")
-    names = "CurrentControlSet\\Control\\ComputerName"
+        sure, likely = _signs_of_software(hive)
+        configmgr = hive.get("Golden\\StandIn", "ConfigMgr")
     with registry.open("SYSTEM") as hive:
-        both = [hive.get(f"{names}\\{key}", "ComputerName") for key in ("ActiveComputerName", "ComputerName")]
-    if both[0] != both[1]:
-        likely.append("ComputerName (a new name waits)")
+        likely += _signs_of_system(hive)
     if world.path("C:\\Windows\\WinSxS\\pending.xml").exists():
         likely.append("WinSxS\\pending.xml")
+    if configmgr == "pending":
+        likely.append("ConfigMgr (its client says that a restart is pending)")
     fault = world.fault("busy")
     busy = ["TiWorker.exe"] if isinstance(fault, int) and servicing.counted(world, "busy") <= fault else []
     world.path(f"C:\\Windows\\System32\\Tasks\\{wanted.get('task')}").unlink(missing_ok=True)
     return {"sure": sure, "likely": likely, "busy": busy}
+
+
+def _signs_of_software(hive: Hive) -> tuple[list[str], list[str]]:
+    """(sure, likely) of SOFTWARE."""
+    current = "Microsoft\\Windows\\CurrentVersion"
+    update = f"{current}\\WindowsUpdate\\Auto Update"
+    sure = {
+        "Component Based Servicing\\RebootPending": hive.has(f"{servicing.CBS}\\RebootPending"),
+        "WindowsUpdate\\Auto Update\\RebootRequired": hive.has(f"{update}\\RebootRequired"),
+        "Microsoft\\Updates!UpdateExeVolatile": hive.get("Microsoft\\Updates", "UpdateExeVolatile"),
+    }
+    likely = {
+        "Component Based Servicing\\PackagesPending": hive.has(f"{servicing.CBS}\\PackagesPending"),
+        "Component Based Servicing\\RebootInProgress": hive.has(f"{servicing.CBS}\\RebootInProgress"),
+        "Component Based Servicing\\SessionsPending!Exclusive":
+            hive.get(f"{servicing.CBS}\\SessionsPending", "Exclusive"),
+        "WindowsUpdate\\Auto Update\\PostRebootReporting": hive.has(f"{update}\\PostRebootReporting"),
+        "ServerManager!CurrentRebootAttempts":
+            hive.get("Microsoft\\ServerManager", "CurrentRebootAttempts") is not None,
+        "RunOnce!DVDRebootSignal": hive.get(f"{current}\\RunOnce", "DVDRebootSignal") is not None,
+    }  # fmt: skip
+    return [name for name, there in sure.items() if there], [name for name, there in likely.items() if there]
+
+
+def _signs_of_system(hive: Hive) -> list[str]:
+    names, netlogon = "CurrentControlSet\\Control\\ComputerName", "CurrentControlSet\\Services\\Netlogon"
+    both = [hive.get(f"{names}\\{key}", "ComputerName") for key in ("ActiveComputerName", "ComputerName")]
+    found = ["ComputerName (a new name waits)"] if both[0] != both[1] else []
+    joins = [name for name in ("JoinDomain", "AvoidSpnSet") if hive.get(netlogon, name) is not None]
+    return [*found, *(f"Netlogon!{name} (a domain join waits)" for name in joins)]
 
 
 def packages(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:  # noqa: ARG001
@@ -175,9 +190,13 @@ def feature(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
 def windows_update(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int:
     """
     One round of Windows Update. What there is to install is the fault ``updates``: a list of rounds, each a list of
-    {"kb", "category", "restart"}; a number instead of a list is the HRESULT of the search.
+    {"kb", "category", "restart"}; a number instead of a list is the HRESULT of the search. Fault ``joins`` {"domain",
+    "when": "update" | "restart"}: somebody joins the guest to a domain in the first round, or with the start after it.
     """
     answer = {"ok": True, "why": "", "code": 0, "found": 0, "installed": [], "failed": [], "restart": False}
+    answer |= domain(world, wanted)
+    if answer["domain"]:
+        return answer
     if servicing.is_remote(world):
         denied = 0x80070005 - (1 << 32)
         return {
@@ -204,12 +223,29 @@ def windows_update(world: World, wanted: dict[str, Any]) -> dict[str, Any] | int
         restart = any(each.get("restart") for each in chosen)
         servicing.add(world, packages, "WindowsUpdateAgent", restart=restart)
         titles = [f"Update for the stand-in ({each['kb']})" for each in chosen]
-        return {**answer, "found": len(chosen), "installed": titles, "restart": restart}
+        _join(world)
+        return {**answer, **domain(world, wanted), "found": len(chosen), "installed": titles, "restart": restart}
     return answer
+
+
+def domain(world: World, wanted: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """domain.ps1."""
+    return {"domain": shipped_checks.domain_of(world)}
+
+
+def _join(world: World) -> None:
+    joins: Any = world.fault("joins")
+    if joins:
+        with registry_of(world.root, world.machine).open("SYSTEM", write=True) as system:
+            if joins["when"] == "update":
+                system.set("CurrentControlSet\\Services\\Tcpip\\Parameters", "Domain", joins["domain"])
+            else:
+                system.set("CurrentControlSet\\Services\\Netlogon", "JoinDomain", joins["domain"])
 
 
 SCRIPTS: dict[str, Ask] = {
     "windows_update.ps1": windows_update,
+    "domain.ps1": domain,
     "appx.ps1": appx,
     "feature.ps1": feature,
     "start_as_system.ps1": start_as_system,

@@ -137,9 +137,14 @@ def _servicing(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
     return {"processes": ["TiWorker"]}
 
 
-def _domain(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
+def domain_of(world: World) -> str:
+    """The domain that the guest is a member of; empty where it is in a workgroup."""
     key = "HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters"
-    domain = registry_of(world.root, world.machine).get(key, "Domain")
+    return str(registry_of(world.root, world.machine).get(key, "Domain") or "")
+
+
+def _domain(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
+    domain = domain_of(world)
     return {"joined": bool(domain), "domain": domain or "WORKGROUP"}
 
 

@@ -59,7 +59,8 @@ def prepare_seal(world: World, given: dict[str, str]) -> int:
     folder = world.path(f"{PANTHER}\\Unattend")
     below = [f"{PANTHER}\\Unattend\\{path.name}" for path in sorted(folder.glob("*.[xX][mM][lL]"))]
     removed = []
-    for name in (f"{PANTHER}\\unattend.xml", f"{PANTHER}\\autounattend.xml", f"{SYSPREP}\\unattend.xml", *below):
+    cached = [f"{PANTHER}\\unattend.xml", f"{PANTHER}\\autounattend.xml", f"{SYSPREP}\\unattend.xml"]
+    for name in (*cached, "C:\\unattend.xml", "C:\\autounattend.xml", *below):
         if world.path(name).is_file():
             world.path(name).unlink()
             removed.append(name)

@@ -40,7 +40,7 @@ def main(world: World, arguments: list[str]) -> int:
         return 0
     with running(world):
         log = Log(world)
-        wanted = _begin(world, log, arguments)
+        wanted = _begin(world, log, arguments, fault)
         if wanted is None:
             return 1
         try:
@@ -66,9 +66,11 @@ def running(world: World) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-def _begin(world: World, log: Log, arguments: list[str]) -> Wanted | None:
+def _begin(world: World, log: Log, arguments: list[str], fault: object) -> Wanted | None:
     log.info("0x0f004d", f"The time is now {now()}")
     log.info("0x0f004e", f"Initialized SysPrep log at {SYSPREP}\\Panther")
+    if fault == "privileges":
+        return None  # that the next line is missing is all that is known of such a run
     log.info("0x0f0054", "ValidatePrivileges:User has required privileges to sysprep machine")
     wanted = _parse(log, arguments)
     if wanted is None:
@@ -79,6 +81,9 @@ def _begin(world: World, log: Log, arguments: list[str]) -> Wanted | None:
         log.info("0x0f007c", f"FCreateTagFile:Successfully deleted tag file {TAG}")
     else:
         log.info("0x0f007e", f"FCreateTagFile:Tag file {TAG} does not already exist, no need to delete anything")
+    renames = "CurrentControlSet\\Control\\Session Manager"
+    if registry_of(world.root, world.machine).get(f"HKLM\\SYSTEM\\{renames}", "PendingFileRenameOperations"):
+        log.warning(None, "WinMain: File operations pending")
     if wanted.mode:
         log.info("0x0f00b7", f"WinMain:Sysprep mode [{wanted.mode}]; was specified")
     return wanted
@@ -173,7 +178,11 @@ def _generalize(world: World, log: Log, wanted: Wanted, fault: object) -> None:
         _rearm(world, log)
     log.error(None, "SPPNP: Failed to queue enumerated driver packages. Err = 0x57")  # in every good run, too
     if wanted.mode != "vm":
+        log.error(None, "Unable to uninstall device ROOT\\SYSTEM\\0001. Err = 0xE0000231")
         log.info(None, "SPPNP: Uninstalled devices of this hardware")
+    if world.fault("firmware") == "refuses-entries":
+        log.error(None, "BCD: BiUpdateEfiEntry failed c000000d")
+        log.error(None, "BCD: BiExportStoreAlterationsToEfi failed c000000d")
     with registry.open("SYSTEM", write=True) as system:
         system.set(STATUS, "GeneralizationState", 7)
         system.set(STATUS, "CleanupState", 2)
