@@ -96,7 +96,7 @@ def named_by(row: Signature, line: Line) -> str:
 
 
 def _unprivileged(run: Run, phase: str) -> SysprepVerdict:
-    """A run that failed and never said the account has the rights did not get past that test (docs/facts: windows 3.1)."""
+    """A run that failed, and never said that the account has the rights, did not get past that test (facts 3.1)."""
     line = run.last_error or run.last
     return SysprepVerdict(
         succeeded=False,

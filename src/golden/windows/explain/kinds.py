@@ -35,8 +35,8 @@ _RUN = ("Beginning of a new sysprep run", "ParseCommands:Found supported command
 """What only sysprep.exe itself writes."""
 _FIRST_BOOT = r"\[(?:setup|windeploy|oobeldr|msoobe|audit)\.exe\]| IBS  |Sysprep_Specialize|Specialize\.xml"
 """
-What Windows Setup writes beside the lines of sysprep's providers that it calls in the specialize pass: public first-boot
-logs hold ``SYSPRP`` lines, in good ones and in failed ones (unattend-generator#453, rufus#432).
+What Windows Setup writes beside the lines of sysprep's providers that it calls in the specialize pass: public logs of
+first boots hold ``SYSPRP`` lines, those of good ones as well (unattend-generator#453, rufus#432).
 """
 _HEAD = 64 * 1024
 
@@ -74,7 +74,7 @@ def by_content(name: str, first: bytes) -> str:
 
 
 def _is_syspreps_own(name: str, text: str) -> bool:
-    """Whether sysprep.exe wrote it, and not a first boot that called sysprep's providers; facts 1.2 name the folders."""
+    """Whether sysprep.exe wrote it, and not a first boot that called its providers; facts 1.2 name the folders."""
     if any(words in text for words in _RUN):
         return True
     place = name.replace("\\", "/").lower()

@@ -24,7 +24,8 @@ _CBS_FRAMES = (b"Exec: Processing started", b"Exec: Processing complete", b"WER:
 _DISM_STARTS = ("Starting Dism.exe session", "Starting DismApi.dll session")
 _DISM_FRAMES = (b"Executing command line", *(words.encode() for words in _DISM_STARTS), b"CBS HRESULT=")
 _DISM_RESULT = re.compile(
-    r"DISM\.EXE: .*HRESULT|Failed while processing command|\bAPI: .* - (?:CBaseCommandObject::Execute|Dism\w+Internal)\(hr:",
+    r"DISM\.EXE: .*HRESULT|Failed while processing command"
+    r"|\bAPI: .* - (?:CBaseCommandObject::Execute|Dism\w+Internal)\(hr:",
     re.IGNORECASE,
 )
 _PACKAGE = re.compile(r"(?:Package(?:/KB)?: |for package: |package ')([^\s,'\[\]]+)", re.IGNORECASE)
