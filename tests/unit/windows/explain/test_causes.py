@@ -319,6 +319,12 @@ def test_secrets_and_controls_of_a_log_are_not_printed() -> None:
     """A password in an error line is starred out, and what would steer a terminal is taken out."""
     line = "Error      [0x0f0099] SYSPRP it failed with PASSWORD=hunter2 \x1b]0;owned\x07 'secret': \"a b\""
     told = str(sysprep.read(logs.run(line), "a.log"))
+    typed = logs.dism(
+        "/online /add-package /packagepath:a.cab -AdminPassword hunter2 -PasswordNever 1", code="0x800f081e"
+    )
+    told += str(servicing.dism(typed, "dism.log"))
+    assert "a.cab" in told
+    assert "-PasswordNever 1" in told
     assert "hunter2" not in told
     assert "a b" not in told
     assert "\x1b" not in told
