@@ -33,7 +33,7 @@ _SERVICING = {"DISM": "dism", "CBS": "cbs", "CSI": "cbs", "DPX": "cbs"}
 _SYSPREP = " SYSPRP "
 _RUN = ("Beginning of a new sysprep run", "ParseCommands:Found supported command line option", "SYSPRP WinMain:")
 """What only sysprep.exe itself writes."""
-_FIRST_BOOT = r"\[(?:setup|windeploy|oobeldr|msoobe|audit)\.exe\]| IBS  |Sysprep_Specialize|Specialize\.xml"
+_FIRST_BOOT = r"\[(?:setup|windeploy|oobeldr|msoobe|audit)\.exe\]|\sIBS\s|Sysprep_Specialize|Specialize\.xml"
 """
 What Windows Setup writes beside the lines of sysprep's providers that it calls in the specialize pass: public logs of
 first boots hold ``SYSPRP`` lines, those of good ones as well (unattend-generator#453, rufus#432).
