@@ -54,6 +54,45 @@ def test_programs_get_one_envelope(lab: Lab, golden: Golden) -> None:
     assert [Path(log["path"]).name for log in told["logs"] if log["name"].endswith(".json")] == ["checks.json"]
 
 
+REARM = (
+    '<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="generalize">\n'
+    '<component name="Microsoft-Windows-Security-SPP" processorArchitecture="amd64" language="neutral" '
+    'publicKeyToken="31bf3856ad364e35" versionScope="nonSxS">\n<SkipRearm>1</SkipRearm>'
+    "</component></settings></unattend>"
+)
+
+
+@pytest.mark.parametrize("way", [(), ("--offline",), ("--rehearse",)])
+def test_an_answer_file_that_a_capture_refuses_is_said_to_be_one(
+    ref: Lab, golden: Golden, way: tuple[str, ...]
+) -> None:
+    """With its line, exit code 4, and without a rehearsal that would use it."""
+    ref.write("a.xml", REARM)
+    ran = golden("check", "--answer-file", "a.xml", *way)
+    assert ran.code == 4
+    assert "error  answer.skip-rearm: SkipRearm=1" in ran.out
+    assert "a.xml:3:1" in ran.out
+    assert "golden capture would refuse this answer file: 1 finding" in ran.out
+    assert "nothing was found that stops it" not in ran.out
+    assert "rehearsed: a clone was generalized" not in ran.out
+    if "--rehearse" in way:
+        assert "(a capture would refuse the answer file): rehearsal" in ran.out
+    assert golden("capture", "--answer-file", "a.xml").code == 4
+
+
+def test_a_fix_that_fails_is_one_more_line(lab: Lab, golden: Golden) -> None:
+    """What was found and fixed is told all the same, with the guest's words about the one that failed."""
+    unfit(lab, golden, SAFE, {"id": "packages", "severity": "error", "fix": "refused"})
+    ran = golden("check", "--fix")
+    assert ran.code == 4
+    assert "fixed in the clone: reboot: fixed" in ran.out
+    assert "warning  fix.failed: packages could not be mended: the guest refused" in ran.out
+    assert "Access is denied." in ran.out
+    captured = golden("capture", "--fix")
+    assert captured.code == 5
+    assert "packages could not be mended" in captured.err
+
+
 def test_a_rehearsal_tells_its_proof(ref: Lab, golden: Golden) -> None:
     """The clone was sealed, proved, and is gone; no image is left."""
     ran = golden("check", "--rehearse")

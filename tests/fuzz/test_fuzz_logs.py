@@ -21,7 +21,9 @@ from tests.unit.windows.explain.test_causes import CLASSES
 pytestmark = pytest.mark.slow
 
 SYSPREP = [logs.failed(logs.PRE_VALIDATION_END, *logs.NOISE, line) for line, _blame, _code in CLASSES.values()]
-DISM = logs.dism("/online /add-package /packagepath:C:\\x.cab", "Failed. - Internal_Finalize(hr:0x800f081e)")
+DISM = logs.dism(
+    "/online /add-package /packagepath:C:\\x.cab", "Failed. - Internal_Finalize(hr:0x800f081e)", code="0x800f081e"
+)
 BASES = [
     *(
         logs.SUCCESS,

@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 
-from golden.app import checking, run
+from golden.app import checking, moves, run
 from golden.app.checking import CheckWish
 from golden.app.names import Target
-from golden.errors import ChecksFailed, ProofFailed, UsageError
+from golden.app.orders import keep_payloads
+from golden.errors import ChangeFailed, ChecksFailed, ProofFailed, UsageError
 from golden.model import Checked, CheckReport, Finding, GuestState, Severity, Version
-from golden.procedures.checking import merged
+from golden.procedures.checking import MOST_ROUNDS, merged
 from golden.waiting import Silent
 from tests.procedures.conftest import Bench
 
 ERROR = {"id": "appx", "severity": "error"}
 SAFE = {"id": "reboot", "severity": "error", "fix": "safe"}
+RETURNS = {"id": "renames", "severity": "warning", "fix": "returns"}
+STUCK = {"id": "stuck", "severity": "error", "fix": "returns"}
+REFUSED = {"id": "packages", "severity": "error", "fix": "refused"}
 WARNING = {"id": "profiles", "severity": "warning"}
 ON_DISK = {"id": "pending", "severity": "error", "way": "offline"}
 
@@ -33,7 +37,8 @@ def unfit(bench: Bench, *findings: Mapping[str, str]) -> Version:
 
 def check(bench: Bench, **wish: Any) -> CheckReport:
     """A check job, to its end."""
-    order, _ = checking.check_order(bench.project, Target("ref", ""), CheckWish(**wish))
+    order, sources = checking.check_order(bench.project, Target("ref", ""), CheckWish(**wish))
+    keep_payloads(bench.project, sources)
     return run.start(bench.project, "check", order, run.Manner())[1]
 
 
@@ -150,6 +155,109 @@ def test_nothing_to_fix_makes_no_version(bench: Bench) -> None:
     assert bench.troubles() == []
 
 
+def tries(bench: Bench, reference: str = "ref") -> dict[str, int]:
+    """How often the guest of the newest version was seen to try a fix."""
+    newest = bench.project.catalog.versions(reference)[-1].snapshot
+    (disk,) = bench.world.read()["machines"][newest.machine]["snapshots"].values()
+    return {one["id"]: one.get("tries", 0) for one in json.loads(disk["/findings"])}
+
+
+def test_a_warning_that_comes_back_makes_a_version_all_the_same(bench: Bench) -> None:
+    """Browsers and Defender wait for a start all the time: tried once, told as a note, and no reason to fail."""
+    unfit(bench, RETURNS)
+    job, version = _update(bench, "ref")
+    assert tries(bench) == {"renames": 1}
+    assert version.proofs == ()
+    assert moves.notes(bench.project, job) == ["still met: renames: renames was met"]
+    assert ids(check(bench).checked) == ["renames"]
+
+
+def test_a_warning_that_only_the_disk_shows_again_is_told_in_the_proof(bench: Bench) -> None:
+    """The guest did not show it after the fix, its powered-off disk does again, and that stops nothing."""
+    soft = {**SAFE, "severity": "warning"}
+    unfit(bench, {**soft, "way": "online"}, {**soft, "fix": "", "way": "offline"})
+    (proof,) = bench.update(apply_fixes=True).proofs
+    assert "the powered-off disk does again" in proof[1]
+
+
+def test_fixing_stops_where_nothing_changes(bench: Bench) -> None:
+    """A warning is tried once where it stays; what stops sysprep is worth every round, and is told at last."""
+    unfit(bench, RETURNS, WARNING)
+    report = check(bench, fix=True)
+    assert report.fixed == ("renames: fixed",)
+    assert ids(report.checked) == ["renames", "profiles"]
+    assert kept(bench)["fixed"] == ["renames: fixed"]
+    bench.world.add_user_machine("hard", {"/state": b"VIRGIN", "/log": b"", "/findings": json.dumps([STUCK]).encode()})
+    bench.adopt("hard", "hard")
+    _update(bench, "hard")
+    assert tries(bench, "hard") == {"stuck": MOST_ROUNDS}
+
+
+def test_one_fix_that_fails_hides_nothing(bench: Bench) -> None:
+    """What else is safe is done, what was found is told, and the failure is one more finding with the guest's words."""
+    unfit(bench, REFUSED, SAFE, WARNING)
+    report = check(bench, fix=True)
+    assert report.fixed == ("reboot: fixed",)
+    assert ids(report.checked) == ["packages", "profiles", "fix.failed"]
+    told = report.checked.findings[-1]
+    assert (told.severity, told.evidence) == (Severity.WARNING, "Access is denied.")
+    assert "packages could not be mended: the guest refused" in told.sentence
+    assert [one["id"] for one in kept(bench)["findings"]] == ids(report.checked)
+
+
+def test_a_fix_that_fails_stops_what_was_to_be_kept(bench: Bench) -> None:
+    """No image and no version with half of its fixes is made; exit code 5 names the finding, and all of it is kept."""
+    unfit(bench, REFUSED, SAFE)
+    for attempt in (lambda: bench.capture(fix=True), lambda: bench.update(apply_fixes=True)):
+        with pytest.raises(ChangeFailed, match="packages could not be mended: the guest refused") as caught:
+            attempt()
+        assert (caught.value.exit_code, "Access is denied." in (caught.value.details or "")) == (5, True)
+        assert [one["id"] for one in kept(bench)["findings"]] == ["packages", "fix.failed"]
+    assert bench.troubles() == []
+
+
+def answers(bench: Bench, inner: str) -> Path:
+    """An answer file with one setting of the pass generalize."""
+    path = bench.folder / "answers.xml"
+    path.write_text(
+        '<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="generalize">'
+        '<component name="Microsoft-Windows-Security-SPP" processorArchitecture="amd64" language="neutral" '
+        f'publicKeyToken="31bf3856ad364e35" versionScope="nonSxS">{inner}</component></settings></unattend>'
+    )
+    return path
+
+
+def test_the_answer_file_is_looked_at_as_a_capture_would(bench: Bench) -> None:
+    """What a capture would refuse is an error of the check, whichever way it looks; nothing is rehearsed with it."""
+    version = unfit(bench, WARNING)
+    bad = answers(bench, "<SkipRearm>1</SkipRearm>")
+    report = check(bench, answer_file=bad, rehearse=True)
+    assert ids(report.checked)[0] == "answer.skip-rearm"
+    assert report.checked.findings[0].evidence.startswith("answers.xml:1:")
+    assert {"profiles", "answer.skip-rearm"} <= set(ids(report.checked))
+    assert report.proof is None
+    assert "rehearsal" in dict(report.checked.unmade)
+    assert [one["id"] for one in kept(bench)["findings"]] == ids(report.checked)
+    wish = CheckWish(answer_file=bad)
+    assert ids(checking.version_offline(bench.project, Target("ref", ""), wish, Silent()).checked)[0] == (
+        "answer.skip-rearm"
+    )
+    disk = bench.folder / "disk.raw"
+    disk.write_bytes(b"x" * 5000)
+    assert "answer.skip-rearm" in ids(checking.disk_offline(disk, wish, Silent()).checked)
+    with pytest.raises(ChecksFailed, match="SkipRearm"):
+        bench.capture(answer_file=bad)
+    assert bench.machines() == {version.snapshot.machine}
+
+
+def test_a_good_answer_file_is_rehearsed_with(bench: Bench) -> None:
+    """Warnings about it are told, and stop nothing."""
+    bench.adopt()
+    report = check(bench, answer_file=answers(bench, "<SkipRearm>0</SkipRearm>"), rehearse=True)
+    assert report.proof is not None
+    assert not report.checked.errors
+
+
 def test_what_the_disk_still_shows_is_no_fix(bench: Bench) -> None:
     """A fix that the running guest believes in and the disk does not is refused."""
     bench.world.add_user_machine("half", {
@@ -158,14 +266,15 @@ def test_what_the_disk_still_shows_is_no_fix(bench: Bench) -> None:
     })  # fmt: skip
     bench.adopt("half", "half")
     with pytest.raises(ProofFailed, match="reboot is still met"):
-        _update_half(bench)
+        _update(bench, "half")
 
 
-def _update_half(bench: Bench) -> None:
+def _update(bench: Bench, reference: str) -> tuple[str, Version]:
     from golden.app.orders import UpdateWish, update_order
 
-    order, _ = update_order(bench.project, Target("half", ""), UpdateWish((), apply_fixes=True), Silent())
-    run.start(bench.project, "update", order, run.Manner())
+    order, _ = update_order(bench.project, Target(reference, ""), UpdateWish((), apply_fixes=True), Silent())
+    job, version = run.start(bench.project, "update", order, run.Manner())
+    return str(job), version
 
 
 def test_offline_starts_nothing(bench: Bench) -> None:

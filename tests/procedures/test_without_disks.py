@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from golden.app import checking
+from golden.app import checking, run
 from golden.app.names import Target
 from golden.app.project import Project
 from golden.errors import GuestUnfit, NotAble, ProofFailed
+from golden.procedures.checking import NO_DISK
 from golden.settings import read
 from golden.testing.memory import ABLE, World
 from golden.waiting import Silent
@@ -81,6 +82,15 @@ def test_an_offline_check_says_that_there_is_no_disk(bench: Bench) -> None:
     with pytest.raises(NotAble, match="shows golden no disks") as caught:
         checking.version_offline(bench.project, Target("ref", "v1"), wish, Silent())
     assert "golden check ref@v1" in (caught.value.hint or "")
+
+
+def test_a_check_names_each_check_that_needs_a_disk(bench: Bench) -> None:
+    """What only a disk tells is named by its id, not passed over as one thing called disk."""
+    bench.adopt()
+    order, _ = checking.check_order(bench.project, Target("ref", "v1"), checking.CheckWish())
+    report = run.start(bench.project, "check", order, run.Manner())[1]
+    assert report.ways == ("online",)
+    assert report.checked.unmade == (("memory.state", NO_DISK),)
 
 
 def test_a_version_at_the_end_of_a_chain_can_still_be_looked_at(bench: Bench) -> None:

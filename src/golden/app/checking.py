@@ -15,8 +15,8 @@ from golden.disk.raw import RawFile
 from golden.disk.source import BlockSource
 from golden.errors import NotAble, UsageError
 from golden.guest.family import Family, SealOrder
-from golden.model import CheckOrder, CheckReport, Origin, PayloadFile
-from golden.procedures.checking import Preflight, look
+from golden.model import CheckOrder, CheckReport, Finding, GuestFacts, Origin, PayloadFile
+from golden.procedures.checking import Preflight, look, with_findings
 from golden.procedures.frozen import check_frozen
 from golden.provider import Endpoint, Scope
 from golden.waiting import Watcher
@@ -47,7 +47,16 @@ def check_order(
         raise UsageError(f"guests of {version.reference} cannot be sealed with {seal!r}", hint=", ".join(guests.seals))
     answers = answer_payload(wish.answer_file, seal)
     digest = answers[0].sha256 if answers else ""
-    order = CheckOrder(version.reference, version.number, seal, digest, wish.fix, wish.rehearse, wish.timeout)
+    order = CheckOrder(
+        version.reference,
+        version.number,
+        seal,
+        digest,
+        wish.fix,
+        wish.rehearse,
+        wish.timeout,
+        _linted(guests, wish, version.facts),
+    )
     return order, (answers,) if answers else ()
 
 
@@ -65,7 +74,7 @@ def version_offline(project: Project, target: Target, wish: CheckWish, watcher: 
         guests = family(reference.os)
         asked = Preflight(guests, _seal_order(guests, wish, shop.account.name))
         watcher.doing(f"reading the disk of {reference.name}@v{version.number}")
-        found = look(shop, version.snapshot, asked)
+        found = with_findings(look(shop, version.snapshot, asked), _linted(guests, wish, version.facts))
     name = f"{version.reference}@v{version.number}"
     return CheckReport(name, found, ("offline",), asked.order.seal, stand_in=version.facts.stand_in)
 
@@ -81,7 +90,7 @@ def disk_offline(path: Path, wish: CheckWish, watcher: Watcher) -> CheckReport:
         guests = _family_on(disk)
         facts = guests.read(disk)
         order = _seal_order(guests, wish)
-        found = guests.inspect(disk, order)
+        found = with_findings(guests.inspect(disk, order), _linted(guests, wish, facts))
     return CheckReport(str(path), found, ("offline",), order.seal, stand_in=facts.stand_in)
 
 
@@ -112,6 +121,11 @@ def _seal_order(guests: Family, wish: CheckWish, account: str = "") -> SealOrder
         raise UsageError(f"a {guests.name} guest cannot be sealed with {seal!r}", hint=", ".join(guests.seals))
     answer_payload(wish.answer_file, seal)
     return SealOrder(seal, wish.answer_file, account)
+
+
+def _linted(guests: Family, wish: CheckWish, facts: GuestFacts) -> tuple[Finding, ...]:
+    """What the family says of the answer file that is to be used, as a capture would ask; nothing without one."""
+    return guests.lint(wish.answer_file, facts) if wish.answer_file is not None else ()
 
 
 def _family_on(disk: BlockSource) -> Family:

@@ -111,13 +111,17 @@ def _verdict(talk: Talk, data: dict[str, Any]) -> Iterator[str]:
         yield from (f"  {talk.paint('✓', 'green')} {name} = {value}" for name, value in data["proof"]["signals"])
     what = {"sysprep": "sysprep", "linux": "sealing it"}.get(data["seal"], "generalizing it elsewhere")
     errors = [one["id"] for one in data["findings"] if one["severity"] == "error"]
-    stops = [name for name in errors if not name.startswith("disk.")]
+    answers = [name for name in errors if name.startswith("answer.")]
+    stops = [name for name in errors if not name.startswith("disk.") and name not in answers]
+    if answers:
+        words = "1 finding" if len(answers) == 1 else f"{len(answers)} findings"
+        yield talk.paint(f"golden capture would refuse this answer file: {words}", "red", "bold")
     if stops:
         words = "1 finding stops it" if len(stops) == 1 else f"{len(stops)} findings stop it"
         yield talk.paint(f"{what} would fail: {words}", "red", "bold")
-    elif errors:
+    elif len(errors) > len(answers):
         yield talk.paint(f"whether {what} would succeed cannot be told from this disk", "red", "bold")
-    else:
+    elif not answers:
         yield talk.paint("nothing was found that stops it", "green", "bold")
     how = " and ".join(_WAYS[way] for way in data["ways"])
     yield f"{len(data['made'])} {'check' if len(data['made']) == 1 else 'checks'} made, on {how}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from golden.disk.source import BlockSource
+from golden.errors import GoldenError
 from golden.guest.dialect import Dialect
 from golden.guest.running import Seen
 from golden.guest.session import Session
@@ -79,6 +80,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """What one round of fixing came to."""
+
+    done: tuple[str, ...] = ()
+    """A sentence for each thing done, which begins with the ids it was done for: "a, b: restarted the guest"."""
+    failed: tuple[tuple[str, GoldenError], ...] = ()
+    """(id of the finding, why) for each that was tried in vain; the guest still answers."""
+
+
+@dataclass(frozen=True, slots=True)
 class SealOrder:
     """How the clone is to be sealed."""
 
@@ -107,6 +118,8 @@ class Family(Protocol):
     """Seals it knows, the usual one first; "none" is always among them."""
     asked: tuple[str, ...]
     """Kinds of change that the guest is asked for before it is switched off, since its disk does not tell."""
+    on_disk: tuple[str, ...]
+    """Ids of the checks that a powered-off disk answers; those of them that ``check`` cannot make need one."""
 
     def read(self, disk: Seen) -> GuestFacts:
         """State and identity from the powered-off disk. State UNKNOWN with its inputs rather than an error."""
@@ -120,10 +133,12 @@ class Family(Protocol):
     def check(self, session: Session, order: SealOrder, deadline: Deadline) -> Checked:
         """The same asked of the running guest, which is only looked at."""
 
-    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> Mended:
         """
-        Do once what is safe about findings in a running clone, restarts included: a sentence for each thing done, none
-        where nothing is safe. ChangeFailed where the guest refuses.
+        Do once what is safe about findings in a running clone, restarts included; nothing where nothing is safe.
+
+        One fix that the guest refuses keeps no other from being made. GuestSilent or TimedOut where the guest does not
+        come back from a restart.
         """
 
     def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:

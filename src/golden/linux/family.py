@@ -10,10 +10,10 @@ from golden.disk.source import BlockSource
 from golden.errors import GeneralizeFailed, GuestError, GuestUnfit, ProofFailed, UsageError
 from golden.guest.changes import apply_file, apply_script, destinations, prepare_file, prepare_script
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, FormMaker, Pending, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, FormMaker, Mended, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
-from golden.linux.checks import inspect
+from golden.linux.checks import STATE, UNCLEAN, UNREADABLE, inspect
 from golden.linux.dialect import SCRIPTS, LinuxDialect
 from golden.linux.facts import UNIT, read_facts, root_volume
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
@@ -39,6 +39,7 @@ class LinuxFamily:
     name = "linux"
     seals: tuple[str, ...] = ("linux", "none")
     asked: tuple[str, ...] = ()
+    on_disk: tuple[str, ...] = (UNREADABLE, UNCLEAN, STATE)
 
     def __init__(self) -> None:
         """The family has no state of its own."""
@@ -56,9 +57,9 @@ class LinuxFamily:
         """Nothing: all that the seal of a Linux needs is on its disk."""
         return Checked()
 
-    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:  # noqa: ARG002
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> Mended:  # noqa: ARG002
         """Nothing: there is no finding on a Linux that golden could mend without taking the guest for another."""
-        return ()
+        return Mended()
 
     def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:  # noqa: ARG002
         """None is taken."""

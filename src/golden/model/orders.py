@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from golden.model.finding import Finding
 from golden.model.lineage import Change
 from golden.model.machine import Origin
 
@@ -73,6 +74,8 @@ class CheckOrder:
     rehearse: bool = False
     """Really generalize the clone."""
     timeout: float = 45 * 60
+    answers: tuple[Finding, ...] = ()
+    """What is to be said against the answer file; an error forbids to seal with it."""
 
 
 @dataclass(frozen=True, slots=True)

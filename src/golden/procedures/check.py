@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from golden.jobs import Job
 from golden.model import (
     CaptureOrder,
@@ -13,10 +15,11 @@ from golden.model import (
     Role,
     Sealing,
     SealProof,
+    Severity,
     Version,
 )
 from golden.procedures import capture
-from golden.procedures.checking import ask, look, preflight
+from golden.procedures.checking import ask, keep, look, preflight, with_findings
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
 from golden.procedures.shop import Shop
@@ -58,15 +61,23 @@ def look_at(shop: Shop, machine: Machine, order: CheckOrder) -> Checked:
 
 
 def ask_guest(shop: Shop, machine: Machine, order: CheckOrder, looked: Checked) -> tuple[Checked, tuple[str, ...]]:
-    """The checks that the running clone answers, and what was fixed in it."""
+    """The checks that the running clone answers, with what is to be said of the answer file; and what was fixed."""
     deadline = Deadline(order.timeout)
     with inside(shop, machine, order.reference, deadline) as session:
-        return ask(shop, session, preflight(shop, order), looked, deadline)
+        found, fixed = ask(shop, session, preflight(shop, order), looked, deadline)
+    found = with_findings(found, order.answers)
+    if order.rehearse and not rehearses(order):
+        found = replace(found, unmade=(*found.unmade, ("rehearsal", "a capture would refuse the answer file")))
+    keep(shop, found, fixed)
+    return found, fixed
 
 
 def rehearse(shop: Shop, machine: Machine, order: CheckOrder) -> Sealing:
-    """Really generalize the clone, as a capture would, whatever was found before; nothing unless it was asked for."""
-    if not order.rehearse or order.seal == "none":
+    """
+    Really generalize the clone, as a capture would, whatever was found in the guest before; nothing unless it was asked
+    for, and nothing with an answer file that a capture would refuse.
+    """
+    if not rehearses(order) or order.seal == "none":
         return Sealing()
     deadline = Deadline(order.timeout)
     with inside(shop, machine, order.reference, deadline) as session:
@@ -75,7 +86,12 @@ def rehearse(shop: Shop, machine: Machine, order: CheckOrder) -> Sealing:
 
 def prove(shop: Shop, machine: Machine, order: CheckOrder, sealing: Sealing) -> SealProof | None:
     """The rehearsal's proof."""
-    return capture.prove(shop, machine, as_capture(order), sealing) if order.rehearse else None
+    return capture.prove(shop, machine, as_capture(order), sealing) if rehearses(order) else None
+
+
+def rehearses(order: CheckOrder) -> bool:
+    """Whether the clone is generalized in the end."""
+    return order.rehearse and not any(one.severity is Severity.ERROR for one in order.answers)
 
 
 def as_capture(order: CheckOrder) -> CaptureOrder:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from golden.disk.source import BlockSource
 from golden.errors import ChangeFailed, GeneralizeFailed, NotFound, ProofFailed, UsageError
 from golden.guest.dialect import Dialect, Script
-from golden.guest.family import Applied, Family, FormMaker, Pending, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, Family, FormMaker, Mended, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import (
@@ -105,6 +105,7 @@ class MemoryFamily:
     dialect: Dialect = field(default_factory=MemoryDialect)
     seals: tuple[str, ...] = ("sysprep", "linux", "none")
     asked: tuple[str, ...] = ()
+    on_disk: tuple[str, ...] = ("memory.state",)
 
     def read(self, disk: Seen) -> GuestFacts:
         """State from the file ``/state``; UNKNOWN where it is missing or says nothing that is known."""
@@ -134,13 +135,21 @@ class MemoryFamily:
         told = session.script(Script(SCRIPTS / "check"), "asking the guest what it finds", deadline)
         return _shown(told["findings"], "online")
 
-    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
-        """Mark the findings whose fix is ``safe`` as fixed in ``/findings``."""
-        safe = [one.id for one in findings if one.fix == "safe"]
-        if not safe:
-            return ()
-        session.script(Script(SCRIPTS / "fix"), "fixing", deadline, ids=safe)
-        return tuple(f"{name}: fixed" for name in safe)
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> Mended:
+        """
+        Mark the findings whose fix is ``safe`` as fixed in ``/findings``, and note one more try of all that it tries.
+
+        One whose fix is ``returns`` is met again afterwards, one whose fix is ``refused`` cannot be fixed.
+        """
+        tried = [one.id for one in findings if one.fix in ("safe", "returns", "refused")]
+        if not tried:
+            return Mended()
+        session.script(Script(SCRIPTS / "fix"), "fixing", deadline, ids=tried)
+        refused = [one.id for one in findings if one.fix == "refused"]
+        return Mended(
+            tuple(f"{name}: fixed" for name in tried if name not in refused),
+            tuple((name, ChangeFailed("the guest refused", details="Access is denied.")) for name in refused),
+        )
 
     def lint(self, answers: Path, facts: GuestFacts) -> tuple[Finding, ...]:
         """As a Windows of no edition, since in-memory guests take the seal ``sysprep``."""

@@ -246,8 +246,9 @@ class MemoryCommunicator:
     def _fix(self, parameters: Raw) -> Raw:
         found = json.loads(self._text("/findings") or "[]")
         for one in found:
-            if one["id"] in parameters["ids"] and one.get("fix") == "safe":
-                one["fixed"] = True
+            if one["id"] in parameters["ids"]:
+                one["tries"] = one.get("tries", 0) + 1
+                one["fixed"] = one.get("fix") == "safe"
         self._put("/findings", json.dumps(found))
         return {}
 

@@ -10,7 +10,7 @@ from golden.disk.damage import Damaged
 from golden.disk.source import BlockSource, Files
 from golden.errors import ProofFailed, UsageError
 from golden.guest.dialect import Dialect
-from golden.guest.family import Applied, FormMaker, Pending, Prepared, SealOrder, Standing, Wanted
+from golden.guest.family import Applied, FormMaker, Mended, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
@@ -19,6 +19,7 @@ from golden.windows import sysprep, wim
 from golden.windows.answers.findings import for_capture
 from golden.windows.changes.kinds import ASKED, kind_of
 from golden.windows.checks import offline, online
+from golden.windows.checks.catalogue import OFFLINE, ids
 from golden.windows.checks.fixes import fix
 from golden.windows.checks.wish import wish
 from golden.windows.dialect import WindowsDialect
@@ -41,6 +42,7 @@ class WindowsFamily:
     name = "windows"
     seals: tuple[str, ...] = ("sysprep", "none")
     asked: tuple[str, ...] = ASKED
+    on_disk: tuple[str, ...] = ids(OFFLINE)
 
     def __init__(self) -> None:
         """No settings: all that differs is read from the guest."""
@@ -58,7 +60,7 @@ class WindowsFamily:
         """Every check that the running guest answers."""
         return online.check(session, wish(order), deadline)
 
-    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> tuple[str, ...]:
+    def fix(self, session: Session, findings: tuple[Finding, ...], deadline: Deadline) -> Mended:
         """The fixes that the catalogue of checks calls safe."""
         return fix(session, findings, deadline)
 

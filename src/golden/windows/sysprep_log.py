@@ -60,10 +60,10 @@ def judged(run: Run | None) -> SysprepVerdict:
 def _failure(run: Run) -> SysprepVerdict:
     phase = "running" if run.failed_while_running else "pre-validation" if run.failed_before_running else "unknown"
     row, line = _cause(run)
+    if line is None:
+        return _cut_off(run)  # Even before it could say that the user has the rights.
     if run.begun and not run.privileged and (row is None or row.generic):
         return _unprivileged(run, phase)
-    if line is None:
-        return _cut_off(run)
     met = next(filter(None, (module().search(error.text) for error in run.errors)), None)
     where = f"{met.group(1)} from {met.group(2)}" if met else ""
     usable = phase == "pre-validation"
@@ -96,7 +96,7 @@ def named_by(row: Signature, line: Line) -> str:
 
 
 def _unprivileged(run: Run, phase: str) -> SysprepVerdict:
-    """A run that never said the account has the rights did not get past that test (docs/facts: windows 3.1)."""
+    """A run that failed, and never said that the account has the rights, did not get past that test (facts 3.1)."""
     line = run.last_error or run.last
     return SysprepVerdict(
         succeeded=False,

@@ -83,6 +83,19 @@ def panther(*lines: str, day: str = "2026-03-21") -> bytes:
     return "".join(f"{day} 09:00:01, {line}\r\n" for line in (*head, *lines)).encode()
 
 
+FIRST_BOOT = (
+    "Info                         [setup.exe] CheckRegKey Reg get value (AllowDiskPartitionChanges) failed. with error 0x2",
+    "Info                  SYSPRP PoSetupRestoreCustomizedPowerSettings, Error = 0",
+    "Error                 SYSPRP BCD: BiCreateMergedBootEntry failed c0000225",
+    "Error                        [setup.exe] Winre not found",
+    "Info       [0x0601a4] IBS    LoadWorkerModules:Successfully added worker module ErrorHandler in winsetup.dll",
+)
+"""Lines of first boots (unattend-generator#453); sysprep's providers write into this log, too, in good ones as well."""
+SPECIALIZE_FAILURE = (
+    r"Error      [0x0f0082] SYSPRP ActionPlatform::LaunchModule: Failure occurred while executing 'Sysprep_Specialize_Bcd' from C:\Windows\System32\spbcd.dll; dwRet = 0x2",
+    r"Error                 SYSPRP SysprepSession::Execute: Error in executing actions from C:\Windows\System32\Sysprep\ActionFiles\Specialize.xml; dwRet = 0x2",
+)
+"""The end of a first boot that died (rufus#432)."""
 PARSE_FAILURE = (
     "Error                 [setup.exe] Windows could not parse or process the unattend answer file for pass [specialize]. "
     "The settings specified in the answer file cannot be applied."
@@ -130,15 +143,32 @@ CBS_FAILURE = session(
 )
 
 
-def dism(command: str, *errors: str, day: str = "2026-03-20") -> bytes:
-    """One call of DISM as dism.log tells it."""
+DISM_PROVIDER = (
+    "Error                 DISM   DISM Provider Store: PID=4412 TID=4416 Failed to load the provider: "
+    "C:\\Windows\\System32\\Dism\\MetaDeployProvider.dll. - CDISMProviderStore::Internal_GetProvider(hr:0x8007007e)"
+)
+"""An error line of a session that ends well all the same."""
+
+
+def dism(command: str, *errors: str, day: str = "2026-03-20", code: str = "", beside: tuple[str, ...] = ()) -> bytes:
+    """
+    One call of DISM as dism.log tells it; with a ``code`` it ends as public logs of failed calls do. ``beside`` are
+    whole lines of its providers.
+    """
+    ended = (
+        f"Error                 DISM   DISM.EXE: DISM Package Manager processed the command line but failed. "
+        f"HRESULT={code.removeprefix('0x').upper()}",
+    )
     lines = [
         "Info                  DISM   DISM.EXE: <----- Starting Dism.exe session ----->",
         f"Info                  DISM   DISM.EXE: Executing command line: dism.exe {command}",
         "Warning               DISM   DISM Provider Store: PID=4412 TID=4416 Failed to load the provider: "
         "C:\\Windows\\System32\\Dism\\SiloedPackageProvider.dll. - CDISMProviderStore::Internal_GetProvider(hr:0x8007007e)",
+        *beside,
         *(f"Error                 DISM   DISM Package Manager: PID=4412 TID=4416 {error}" for error in errors),
+        *(ended if code else ()),
         "Info                  DISM   DISM.EXE: Image session has been closed. Reboot required=no.",
+        "Info                  DISM   DISM.EXE: <----- Ending Dism.exe session ----->",
     ]
     return "".join(f"{day} 15:31:00, {line}\r\n" for line in lines).encode()
 

@@ -145,6 +145,8 @@ class _Reader:
         self.root: Element | None = None
         self.encoding = ""
         self._open: list[Element] = []
+        self._pieces: list[list[str] | None] = []
+        """Text of each open element; it comes in as many pieces as there are comments and CDATA sections in it."""
         self._names: dict[str, tuple[str, str]] = {}
         self._count = 0
         parser = self.parser = expat.ParserCreate(namespace_separator=" ")
@@ -176,6 +178,7 @@ class _Reader:
         else:
             self.root = element
         above.append(element)
+        self._pieces.append(None)
         self._count += 1
         if self._count > MOST_ELEMENTS or len(above) > MOST_DEPTH:
             self._refuse(element)
@@ -188,13 +191,16 @@ class _Reader:
         raise Unreadable("answer.too-large", f"{words}; this is no answer file", "", element.place)
 
     def _end(self, _tag: str) -> None:
-        done = self._open.pop()
-        if done.text:
-            done.text = done.text.strip()
+        done, pieces = self._open.pop(), self._pieces.pop()
+        if pieces:
+            done.text = (pieces[0] if len(pieces) == 1 else "".join(pieces)).strip()
 
     def _characters(self, text: str) -> None:
-        if not text.isspace():
-            self._open[-1].text += text
+        pieces = self._pieces[-1]
+        if pieces is not None:
+            pieces.append(text)
+        elif not text.isspace():
+            self._pieces[-1] = [text]
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self.encoding = encoding or ""

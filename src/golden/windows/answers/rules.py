@@ -65,6 +65,8 @@ RULES: dict[str, tuple[str, str, str]] = {
     "answer.consumed": (WARNING, "A copy that Windows has used already", "4.1 [K]"),
     "answer.secret-clear": (WARNING, "A secret in clear text", "4.4"),
     "answer.secret-base64": (WARNING, "A secret in base64, which hides nothing", "4.4"),
+    "answer.secret-join": (WARNING, "A prepared domain join, with the computer's secret", "4.4"),
+    "answer.secret-command": (WARNING, "A command that seems to hold a password", "4.4"),
     "answer.secret-damaged": (WARNING, "A base64 secret that does not decode to what Windows expects", "4.4"),
     # A file for a capture
     "answer.skip-rearm": (ERROR, "SkipRearm=1 in a file for a capture", "2.3"),

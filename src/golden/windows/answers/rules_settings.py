@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 _ACTION = f"{WCM} action"
 _SECRETS = ("AdministratorPassword", "Password", "MachinePassword")
+_BLOB = "AccountData"
+_COMMANDS = ("Path", "CommandLine")
+"""What holds a command line, in the components that run commands."""
 _FRAME = ("component", "settings")
-_SPECIAL = frozenset((*LIST_ITEMS, *_SECRETS, *_FRAME, "LocalAccounts"))
+_SPECIAL = frozenset((*LIST_ITEMS, *_SECRETS, *_FRAME, *_COMMANDS, _BLOB, "LocalAccounts"))
 _OF_COMPONENTS = {setting for _, setting in SETTING_PASSES}
 
 
@@ -71,6 +74,10 @@ def _special(element: Element, above: Element) -> Iterator[Remark]:
         yield from _accounts(element)
     elif name in _SECRETS:
         yield from _secret(element)
+    elif name in _COMMANDS:
+        yield from _command(element)
+    elif name == _BLOB:
+        yield from _join_blob(element)
     elif name in _FRAME:
         words = f"<{name}> stands within a component, where Windows takes it for a setting"
         yield Remark("answer.component-nested", words, "is a closing tag missing above?", element.place)
@@ -167,6 +174,24 @@ def _secret(element: Element) -> Iterator[Remark]:
     elif secret:
         words = f"<{element.name}> holds a secret in base64, which hides nothing: it is as good as clear text"
         yield Remark("answer.secret-base64", words, fix, place)
+
+
+def _join_blob(element: Element) -> Iterator[Remark]:
+    """What djoin.exe writes for an offline domain join: the computer account's password is in it, in base64."""
+    if not element.text or element.text == ERASED:
+        return
+    words = "<AccountData> holds a domain join that was prepared: with its secret one computer, and anybody, can join"
+    yield Remark("answer.secret-join", words, "join the domain after deployment, each machine by itself", element.place)
+
+
+def _command(element: Element) -> Iterator[Remark]:
+    from golden.windows.answers.secrets import in_command  # Most files never need it.
+
+    if not element.text or (what := in_command(element.text)) is None:
+        return
+    words = f"this command seems to hold a password ({what}); everybody who has the file or the image can read it"
+    fix = "leave it to whoever deploys the image, or use one that is changed at once"
+    yield Remark("answer.secret-command", words, fix, element.place)
 
 
 def decoded(text: str, name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +11,18 @@ from golden.disk.source import Files
 from golden.model import GuestState
 from golden.windows.checks.picture import Picture, Unread
 from golden.windows.checks.rules import Met, Rule, Wish
-from golden.windows.state import CLEAN, Evidence, decide
+from golden.windows.state import CLEAN, Evidence, decide, open_hive
 
 ENCRYPTED, REPARSE = 0x4000, 0x400
 """FILE_ATTRIBUTE_*."""
 SYSTEM_FILES = ("Windows/explorer.exe", "Windows/System32/ntdll.dll", "Windows/System32/shell32.dll")
 """Files that Compact OS keeps compressed, behind a reparse point. docs/facts: windows 6.1."""
+PRIMARY_DOMAIN = "Policy\\PolPrDmS"
+_OF_A_DOMAIN, _SID_SIZE = bytes([1, 4, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0]), 24
+"""How the SID of a domain begins (S-1-5-21, four sub-authorities), and its bytes in all."""
+SYSTEM_APPS, STORE_APPS = "Windows/SystemApps", "Program Files/WindowsApps"
+_FRAMEWORK = re.compile(rb"<\s*(?:\w+:)?Framework\s*>\s*true\s*<", re.IGNORECASE)
+_MOST_MANIFEST = 4 << 20
 _MOST_NAMED = 5
 _MOST_FILES = 4_000_000
 _STANDARD_INFORMATION, _FILE_NAME, _END = 0x10, 0x30, 0xFFFFFFFF
@@ -28,6 +35,8 @@ class AppxPackages:
     provisioned: tuple[str, ...]
     of_users: Mapping[str, tuple[str, ...]]
     """By SID."""
+    inbox: tuple[str, ...] = ()
+    """Windows' own, which belong to every user and are never provisioned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +123,29 @@ def _appx(shown: Shown, _wish: Wish) -> Iterator[Met]:
     if shown.appx is None:
         raise Unread("the registry cannot be read")
     for name, users in unprovisioned(shown.appx).items():
-        yield Met(name, "\n".join(f"registered for {sid}" for sid in users))
+        if not is_windows_own(shown.volume, name):
+            yield Met(name, "\n".join(f"registered for {sid}" for sid in users))
+
+
+def is_windows_own(volume: Files, full: str) -> bool:
+    """
+    Whether a package is a part of Windows or a framework, neither of which sysprep looks at (docs/facts: windows 3.2).
+
+    The registry does not tell, but where it lies does, and its manifest, whose form Microsoft documents.
+    """
+    name, _, rest = full.partition("_")
+    if volume.find(f"{SYSTEM_APPS}/{name}_{rest.rpartition('_')[2]}") is not None:
+        return True
+    manifest = volume.find(f"{STORE_APPS}/{full}/AppxManifest.xml")
+    if manifest is None or manifest.is_folder or manifest.size > _MOST_MANIFEST:
+        return False
+    content = manifest.read_at(0, manifest.size).replace(b"\0", b"")
+    return _FRAMEWORK.search(content) is not None
 
 
 def unprovisioned(packages: AppxPackages) -> dict[str, tuple[str, ...]]:
     """Full names of packages that a user has and whose name is not among the provisioned ones, with the users."""
-    known = {full.partition("_")[0].lower() for full in packages.provisioned}
+    known = {full.partition("_")[0].lower() for full in (*packages.provisioned, *packages.inbox)}
     found: dict[str, tuple[str, ...]] = {}
     for sid, names in packages.of_users.items():
         for full in names:
@@ -128,11 +154,25 @@ def unprovisioned(packages: AppxPackages) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _domain_policy(shown: Shown, _wish: Wish) -> Iterator[Met]:
+    """The primary domain of the security policy, where a domain's SID stands in it."""
+    raw = open_hive(shown.volume, "SECURITY").value(PRIMARY_DOMAIN, "")
+    if (
+        isinstance(raw, bytes)
+        and raw[:8] == _OF_A_DOMAIN[:8]
+        and raw[8:12] == _OF_A_DOMAIN[8:]
+        and len(raw) >= _SID_SIZE
+    ):
+        numbers = "-".join(map(str, struct.unpack_from("<III", raw, 12)))
+        yield Met(f"S-1-5-21-{numbers}", f"SECURITY\\{PRIMARY_DOMAIN}")
+
+
 DISK_RULES: dict[str, Rule] = {
     "sysprep.state": _state,
     "sysprep.deployed": _deployed,
     "appx.not-provisioned": _appx,
     "bitlocker.encrypted": _bitlocker,
+    "domain.policy": _domain_policy,
     "efs.encrypted": _efs,
     "compact-os.on": _compact,
 }

@@ -59,11 +59,21 @@ def _appx_version(answers: Answers, _wish: Wish) -> Iterator[Met]:
 
 
 def _removable(told: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Packages that a user has and sysprep looks at. docs/facts: windows 3.2 AppX."""
+    """
+    Packages that a user has and sysprep looks at. docs/facts: windows 3.2 AppX, which users.
+
+    One that is only staged is on the disk and nobody's: ``Get-AppxPackage -AllUsers`` lists it as well.
+    """
     for package in listed(told.get("installed")):
         system = str(package.get("signature", "")).lower() == "system"
-        if not (package.get("framework") or package.get("fixed") or system):
+        if not (package.get("framework") or package.get("fixed") or system) and _has_a_user(package):
             yield package
+
+
+def _has_a_user(package: Mapping[str, Any]) -> bool:
+    """Whether a user's state is Installed, perhaps with more words behind it."""
+    states = (str(one.get("state", "")).lower() for one in listed(package.get("users")))
+    return any(state.startswith("installed") for state in states)
 
 
 def _users(package: Mapping[str, Any]) -> str:
@@ -72,12 +82,20 @@ def _users(package: Mapping[str, Any]) -> str:
 
 def _bitlocker(answers: Answers, _wish: Wish) -> Iterator[Met]:
     told = answers.of("bitlocker")
-    if not told.get("decrypted"):
+    if not isinstance(told.get("decrypted"), bool):
+        raise Unread("the guest does not tell whether its system volume is encrypted")
+    if not told["decrypted"]:
         yield Met(str(told.get("status")), f"Windows says: {told.get('status')}")
 
 
 def _servicing(answers: Answers, _wish: Wish) -> Iterator[Met]:
     names = sorted({str(name) for name in listed(answers.of("servicing").get("processes"))})
+    if names:
+        yield Met(", ".join(names), "\n".join(f"{name} runs" for name in names))
+
+
+def _update_service(answers: Answers, _wish: Wish) -> Iterator[Met]:
+    names = sorted({str(name) for name in listed(answers.of("servicing").get("updating"))})
     if names:
         yield Met(", ".join(names), "\n".join(f"{name} runs" for name in names))
 
@@ -122,6 +140,15 @@ def _roles(known: tuple[str, ...]) -> Rule:
     return rule
 
 
+def _way_in(answers: Answers, _wish: Wish) -> Iterator[Met]:
+    """What golden does in the guest, sysprep's start included, it can do as an administrator only."""
+    told = answers.of("account")
+    if not isinstance(told.get("elevated"), bool):
+        raise Unread("the guest does not tell with what rights golden works in it")
+    if not told["elevated"]:
+        yield Met(str(told.get("way_in")), "WindowsPrincipal.IsInRole(Administrator) is false")
+
+
 def _account_missing(answers: Answers, wish: Wish) -> Iterator[Met]:
     told = answers.of("account")
     if wish.account and not (told.get("exists") and told.get("enabled")):
@@ -156,12 +183,14 @@ LIVE_RULES: dict[str, Rule] = {
     "bitlocker.encrypted": _bitlocker,
     "reboot.configmgr": _configmgr,
     "servicing.busy": _servicing,
+    "servicing.update-service": _update_service,
     "domain.joined": _domain,
     "rearm.exhausted": _rearm(0),
     "rearm.low": _rearm(1),
     "rearm.evaluation": _evaluation,
     "role.directory": _roles(DIRECTORY_ROLES),
     "role.unsupported": _roles(UNSUPPORTED_ROLES),
+    "account.way-in": _way_in,
     "account.missing": _account_missing,
     "account.no-administrator": _account_rights,
     "media.answer-file": _media_answers,

@@ -201,6 +201,7 @@ def _appx(hives: Hives, trouble: Mapping[str, str]) -> AppxPackages | None:
             for sid in software.subkeys(APPX)
             if sid.upper().startswith("S-1-5-21-")
         }
-        return AppxPackages(software.subkeys(f"{APPX}\\Applications"), users)
+        shared = (software.subkeys(f"{APPX}\\{name}") for name in ("Applications", "InboxApplications"))
+        return AppxPackages(next(shared), users, next(shared))
     except Damaged:
         return None

@@ -30,13 +30,15 @@ COMPUTER_NAME = f"{CONTROL}\\ComputerName"
 ENTRA = f"{CONTROL}\\CloudDomainJoin\\JoinInfo"
 
 PENDING_XML = "Windows\\WinSxS\\pending.xml"
+IN_ROOT = ("unattend.xml", "autounattend.xml")
+"""Found last of all, so they count only where there is no other answer file."""
 ANSWER_FILES = (
-    "Windows\\Panther\\unattend.xml",
     "Windows\\Panther\\Unattend\\unattend.xml",
     "Windows\\Panther\\Unattend\\autounattend.xml",
+    "Windows\\Panther\\unattend.xml",
+    "Windows\\Panther\\autounattend.xml",
     "Windows\\System32\\Sysprep\\unattend.xml",
-    "unattend.xml",
-    "autounattend.xml",
+    *IN_ROOT,
 )
 """In the order in which Windows finds them. docs/facts: windows 4.4."""
 OFFICE = tuple(
@@ -72,7 +74,7 @@ READS = (
     Read(DEFENDER, ("senseGuid",)),
     Read(f"{DEFENDER}\\Status", ("OnboardingState",)),
     Read(ROLES, below=True, of_below=("InstallState",)),
-    Read(ENROLLMENTS, below=True, of_below=("ProviderID",)),
+    Read(ENROLLMENTS, below=True, of_below=("ProviderID", "EnrollmentState")),
     Read(SETUP, ("UnattendFile", "Upgrade"), below=True),
     Read(f"{CONTROL}\\Session Manager", ("PendingFileRenameOperations", "PendingFileRenameOperations2")),
     Read(f"{COMPUTER_NAME}\\ComputerName", ("ComputerName",)),

@@ -21,6 +21,7 @@ _FIRST_WINDOWS_10 = 10240
 _GUID = re.compile(r"\{?[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}?")
 _USER = re.compile(r"S-1-5-21-\d+-\d+-\d+-\d+")
 _DISABLED = 4
+_ENROLLED = 1
 DIRECTORY_ROLES = ("ad-domain-services", "ad-certificate")
 UNSUPPORTED_ROLES = ("ad-federation-services", "adfs-federation", "adlds", "adrms", "dhcp", "fax")
 """As Get-WindowsFeature names them, in lower case. docs/facts: windows 3.2 server roles."""
@@ -132,6 +133,13 @@ def _upgrade(*, supported: bool) -> Rule:
     return rule
 
 
+def _upgrade_sign(seen: Picture, _wish: Wish) -> Iterator[Met]:
+    """Only where no key tells it better."""
+    known = any(name.lower().startswith("source os") for name in seen.below(at.SETUP))
+    if (value := seen.number(at.SETUP, "Upgrade")) and not known:
+        yield Met(str(value), f"HKLM\\{at.SETUP}!Upgrade = {value}")
+
+
 def _domain(seen: Picture, _wish: Wish) -> Iterator[Met]:
     domain = seen.value(f"{at.SERVICES}\\Tcpip\\Parameters", "Domain")
     if isinstance(domain, str) and domain.strip():
@@ -144,10 +152,14 @@ def _entra(seen: Picture, _wish: Wish) -> Iterator[Met]:
 
 
 def _mdm(seen: Picture, _wish: Wish) -> Iterator[Met]:
+    """
+    A Windows that nobody manages has keys of that form, too. What management scripts in public use go by is a
+    provider's name, and the state 1 where there is a state.
+    """
     for name, values in seen.below(at.ENROLLMENTS).items():
-        if _GUID.fullmatch(name):
-            provider = values.get("providerid")
-            yield Met(provider if isinstance(provider, str) else name, f"HKLM\\{at.ENROLLMENTS}\\{name}")
+        provider, state = values.get("providerid"), values.get("enrollmentstate", _ENROLLED)
+        if _GUID.fullmatch(name) and isinstance(provider, str) and provider and state == _ENROLLED:
+            yield Met(provider, f"HKLM\\{at.ENROLLMENTS}\\{name}")
 
 
 def _defender(seen: Picture, _wish: Wish) -> Iterator[Met]:
@@ -204,7 +216,8 @@ def _answer_files(seen: Picture, _wish: Wish) -> Iterator[Met]:
     if isinstance(named, str) and named:
         there.append(f"{named} (named by HKLM\\{at.SETUP}!UnattendFile)")
     for path in there:
-        yield Met(path, path)
+        last = path[3:] in at.IN_ROOT
+        yield Met(f"{path}, which its first boot takes where it finds no other" if last else path, path)
 
 
 def _office(seen: Picture, _wish: Wish) -> Iterator[Met]:
@@ -241,6 +254,7 @@ RULES: dict[str, Rule] = {
     "reserved-storage.busy": _number(at.RESERVE, "ActiveScenario"),
     "upgrade.in-place": _upgrade(supported=True),
     "upgrade.unsupported": _upgrade(supported=False),
+    "upgrade.sign": _upgrade_sign,
     "domain.joined": _domain,
     "entra.joined": _entra,
     "mdm.enrolled": _mdm,

@@ -76,7 +76,7 @@ def _without_copies(readings: list[_Reading]) -> list[_Reading]:
 
 
 def _beside(reading: _Reading, name: str) -> str:
-    return reading.kind + reading.source.name.lower().replace(name, "")
+    return reading.source.name.lower().replace(name, "")
 
 
 def _together(readings: list[_Reading], skipped: list[str]) -> Explanation:

@@ -30,6 +30,14 @@ _MSI = r"^={3} (?:Verbose )?logging started:|^MSI \([cs]\) \(|^Action (?:start|e
 _SETUPAPI = r"^[ \t]*>>>[ \t]+\[|^\[Device Install Log\]"
 _DATED = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d, \w+\s+(?:\[\w+\]\s+)?(\w*)"
 _SERVICING = {"DISM": "dism", "CBS": "cbs", "CSI": "cbs", "DPX": "cbs"}
+_SYSPREP = " SYSPRP "
+_RUN = ("Beginning of a new sysprep run", "ParseCommands:Found supported command line option", "SYSPRP WinMain:")
+"""What only sysprep.exe itself writes."""
+_FIRST_BOOT = r"\[(?:setup|windeploy|oobeldr|msoobe|audit)\.exe\]|\sIBS\s|Sysprep_Specialize|Specialize\.xml"
+"""
+What Windows Setup writes beside the lines of sysprep's providers that it calls in the specialize pass: public logs of
+first boots hold ``SYSPRP`` lines, those of good ones as well (unattend-generator#453, rufus#432).
+"""
 _HEAD = 64 * 1024
 
 
@@ -52,7 +60,7 @@ def by_content(name: str, first: bytes) -> str:
     if b"\0" in head[:4096]:
         return ""
     text = head.decode("utf-8", "replace").replace("\r", "")
-    if " SYSPRP " in text:
+    if _SYSPREP in text and _is_syspreps_own(name, text):
         return "sysprep"
     if re.search(_SETUPAPI, text, re.MULTILINE):
         return "setupapi"
@@ -63,6 +71,16 @@ def by_content(name: str, first: bytes) -> str:
     if met and promised in ("", "setup"):
         return _SERVICING.get(met.group(1).upper(), "setup")
     return promised if text.strip() else ""
+
+
+def _is_syspreps_own(name: str, text: str) -> bool:
+    """Whether sysprep.exe wrote it, and not a first boot that called its providers; facts 1.2 name the folders."""
+    if any(words in text for words in _RUN):
+        return True
+    place = name.replace("\\", "/").lower()
+    if "sysprep/panther/" in place:
+        return True
+    return "windows/panther/" not in place and not re.search(_FIRST_BOOT, text)
 
 
 def may_be(name: str) -> bool:

@@ -105,6 +105,6 @@ def shown(text: str) -> str:
 
 @cache
 def _secret() -> re.Pattern[str]:
-    """What follows a word like a password's name."""
-    name = r"(\w{0,40}(?:password|passwd|pwd|secret)\w{0,40}[\"']?\s*[=:]\s*)"
+    """What follows a word like a password's name, or a switch called so: dism.log keeps whole command lines."""
+    name = r"(\w{0,40}(?:password|passwd|pwd|secret)\w{0,40}[\"']?\s*[=:]\s*|[-/]\w{0,40}(?:password|passwd|pwd)\s+)"
     return re.compile(name + r"(?:\"[^\"]*\"|'[^']*'|\S+)", re.IGNORECASE)

@@ -102,13 +102,23 @@ Add-Section 'appx' {
 Add-Section 'bitlocker' {
     if (Get-Command Get-BitLockerVolume -ErrorAction SilentlyContinue) {
         $volume = Get-BitLockerVolume -MountPoint $env:SystemDrive
+        if ([string]$volume.VolumeStatus -eq '') { throw 'Get-BitLockerVolume tells no status of the system volume' }
         @{ decrypted = ([string]$volume.VolumeStatus -eq 'FullyDecrypted'); status = [string]$volume.VolumeStatus }
     }
     else {
         $volume = Get-Instance 'Win32_EncryptableVolume' 'root\cimv2\Security\MicrosoftVolumeEncryption' |
             Where-Object { $_.DriveLetter -eq $env:SystemDrive }
         if ($null -eq $volume) { throw 'the system volume is not among the volumes that BitLocker knows' }
-        @{ decrypted = ($volume.ConversionStatus -eq 0); status = 'ConversionStatus ' + [string]$volume.ConversionStatus }
+        # Older systems have no such property, only the method (Microsoft: Win32_EncryptableVolume).
+        $conversion = $volume.ConversionStatus
+        if ($null -eq $conversion) {
+            if (Get-Command Invoke-CimMethod -ErrorAction SilentlyContinue) {
+                $conversion = (Invoke-CimMethod -InputObject $volume -MethodName 'GetConversionStatus').ConversionStatus
+            }
+            else { $conversion = $volume.GetConversionStatus().ConversionStatus }
+        }
+        if ($null -eq $conversion) { throw 'Windows does not tell whether the system volume is encrypted' }
+        @{ decrypted = ($conversion -eq 0); status = 'ConversionStatus ' + [string]$conversion }
     }
 }
 
@@ -117,7 +127,13 @@ Add-Section 'servicing' {
     foreach ($process in @(Get-Process -Name 'TiWorker', 'TrustedInstaller' -ErrorAction SilentlyContinue)) {
         $busy += [string]$process.ProcessName
     }
-    @{ processes = $busy }
+    $updating = @()
+    $service = Get-Service -Name 'wuauserv' -ErrorAction SilentlyContinue
+    if ($null -ne $service -and [string]$service.Status -eq 'Running') { $updating += 'wuauserv' }
+    foreach ($process in @(Get-Process -Name 'MoUsoCoreWorker', 'UsoCoreWorker' -ErrorAction SilentlyContinue)) {
+        $updating += [string]$process.ProcessName
+    }
+    @{ processes = $busy; updating = $updating }
 }
 
 Add-Section 'domain' {
@@ -153,7 +169,8 @@ Add-Section 'roles' {
 
 Add-Section 'account' {
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
-    $answer = @{ way_in = [string]$identity.Name; exists = $null; enabled = $null; administrator = $null }
+    $elevated = ([System.Security.Principal.WindowsPrincipal]$identity).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
+    $answer = @{ way_in = [string]$identity.Name; elevated = [bool]$elevated; exists = $null; enabled = $null; administrator = $null }
     if ($p.account) {
         $name = ($p.account -split '\\')[-1]
         $user = Get-LocalUser | Where-Object { $_.Name -eq $name }

@@ -53,6 +53,27 @@ def test_encodings_of_answer_files_mean_the_same(encoding: str) -> None:
     assert told
 
 
+@pytest.mark.parametrize("piece", ["ab<!--c-->", "ab<![CDATA[c]]>", "ab&amp;c\r\n", "net user &lt;<!---->"])
+def test_text_in_a_million_pieces_is_read_in_one_go(piece: str) -> None:
+    """The largest file there may be, in as many pieces as it can have: the time grows with its size, not its square."""
+    frame = (
+        '<unattend xmlns="urn:schemas-microsoft-com:unattend"><settings pass="specialize"><component><Path>{}</Path>'
+    )
+    many = (MOST_BYTES - 1000) // len(piece)
+    content = (frame.format(piece * many) + "</component></settings></unattend>").encode()
+    begun = time.process_time()
+    report = found(content)
+    assert time.process_time() - begun < 15
+    assert report.remarks
+    assert all(one.rule not in ("answer.not-well-formed", "answer.too-large") for one in report.remarks)
+
+
+def test_pieces_of_a_text_are_put_together_as_they_stand() -> None:
+    """Blanks within stay, blanks around go."""
+    root = parse(b"<a> \n one<!-- x --> <![CDATA[ two]]> three\n </a>").root
+    assert root.text == "one  two three"
+
+
 def test_a_bomb_is_refused_before_it_grows() -> None:
     """Entities are never declared, let alone expanded: the document type itself is refused, with its place."""
     begun = time.monotonic()

@@ -42,6 +42,18 @@ def password(value: str, plain: str, name: str = "AdministratorPassword") -> byt
     return shell(f"<UserAccounts>{inside}</UserAccounts>")
 
 
+def running(line: str) -> bytes:
+    """A file whose specialize pass runs a command."""
+    line = line.replace("&", "&amp;").replace("<", "&lt;")
+    return deployment(COMMAND.format(ADD).replace("<Path>a</Path>", f"<Order>1</Order><Path>{line}</Path>"))
+
+
+def joining(blob: str) -> bytes:
+    """A file with what djoin.exe writes for an offline domain join."""
+    inside = f"<Identification><Provisioning><AccountData>{blob}</AccountData></Provisioning></Identification>"
+    return file(settings("specialize", component("UnattendedJoin", inside)))
+
+
 def encoded(text: str) -> str:
     return base64.b64encode(text.encode("utf-16-le")).decode()
 
@@ -147,6 +159,8 @@ SAMPLES: list[tuple[str, bytes | str, bytes | str]] = [
         password(encoded("xPassword"), "false"),
         password(encoded("xPassword"), "false", "Password"),
     ),
+    ("answer.secret-join", joining("AAEC"), joining("*SENSITIVE*DATA*DELETED*")),
+    ("answer.secret-command", running("net user builder Summer2026 /add"), running("net user builder * /add")),
     ("answer.skip-rearm", file(settings("generalize", SPP)), file(settings("generalize", SPP.replace(">1<", ">0<")))),
     ("answer.skip-rearm", file(settings("generalize", SPP.replace("SPP", "Licensing-SLC"))), good()),
     (
@@ -296,6 +310,51 @@ def test_no_secret_is_ever_told() -> None:
         for one in found(password(value, plain)).remarks:
             assert "hunter2" not in one.sentence + one.fix
             assert value not in one.sentence + one.fix
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'cmd /c net.exe user "My User" hunter2 /add',
+        "net user builder hunter2",
+        "net use Z: \\\\srv\\share hunter2 /user:corp\\builder",
+        'reg add "HKLM\\SOFTWARE\\x\\Winlogon" /v DefaultPassword /t REG_SZ /d hunter2 /f',
+        "powershell -Command \"Set-ItemProperty x -Name DefaultPassword -Value 'hunter2'\"",
+        "powershell -Command \"ConvertTo-SecureString 'hunter2' -AsPlainText -Force\"",
+        "powershell -File join.ps1 -DomainPassword hunter2",
+        "setup.exe --password=hunter2",
+        "msiexec /i C:\\a.msi /qn SVCPASSWORD=hunter2",
+        "schtasks /create /tn x /tr y /ru builder /rp hunter2",
+        "cmdkey /add:srv /user:builder /pass:hunter2",
+    ],
+)
+def test_a_password_in_a_command_is_seen_and_not_told(line: str) -> None:
+    """In the forms in which Windows' own tools and installers take it."""
+    told = [one for one in found(running(line)).remarks if one.rule == "answer.secret-command"]
+    assert len(told) == 1
+    assert "hunter2" not in told[0].sentence + told[0].fix
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "net user Administrator /active:no",
+        "net user Administrator * /add",
+        "net user %NAME% %PASSWORD% /add",
+        "net user builder /passwordreq:no",
+        "net accounts /maxpwage:unlimited",
+        "net localgroup Administrators builder /add",
+        "powershell -File x.ps1 -Password $secret",
+        'powershell -Command "New-LocalUser x -Password (Read-Host -AsSecureString)"',
+        'powershell -Command "Set-LocalUser -Name x -PasswordNeverExpires $true"',
+        "wmic useraccount where name='x' set PasswordExpires=false",
+        "reg add HKLM\\x /v DisablePasswordReveal /t REG_DWORD /d 1 /f",
+        "powershell.exe -NoProfile -File C:\\Windows\\Setup\\Scripts\\Specialize.ps1",
+    ],
+)
+def test_a_command_without_a_password_is_left_alone(line: str) -> None:
+    """Variables, questions, and settings about passwords are no passwords."""
+    assert "answer.secret-command" not in ids(running(line))
 
 
 def test_the_largest_file_is_refused_by_its_size() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from golden.model import Checked, Finding
+from golden.guest.family import Mended
+from golden.model import Checked, Finding, Severity
 from golden.waiting import Deadline
 from golden.windows.checks import fixes, online
 from golden.windows.checks.catalogue import ONLINE, catalogue
@@ -21,8 +22,9 @@ def mended(unfit: Restarting, folder: Path) -> tuple[Checked, tuple[str, ...], C
     """Before, what was done, after."""
     with inside(unfit, folder) as session:
         before = online.check(session, Wish(), Deadline(60))
-        done = fixes.fix(session, before.findings, Deadline(120))
-        return before, done, online.check(session, Wish(), Deadline(60))
+        came = fixes.fix(session, before.findings, Deadline(120))
+        assert came.failed == ()
+        return before, came.done, online.check(session, Wish(), Deadline(60))
 
 
 @pytest.mark.slow
@@ -61,4 +63,31 @@ def test_findings_of_others_are_passed_over(tmp_path: Path) -> None:
     healthy = guest(tmp_path / "guest")
     strange = Finding("strange", catalogue()["reboot.cbs"].finding(ONLINE).severity, "x")
     with inside(healthy, tmp_path) as session:
-        assert fixes.fix(session, (strange,), Deadline(10)) == ()
+        assert fixes.fix(session, (strange,), Deadline(10)) == Mended()
+
+
+def test_a_package_that_windows_does_not_let_go_of_keeps_no_other_fix_from_being_made(tmp_path: Path) -> None:
+    """The failure is told with Windows' words and the finding's id; answer files are removed all the same."""
+    unfit = guest(tmp_path / "guest", ["answer-file.cached"])
+    gone = Finding(
+        "appx.not-provisioned", Severity.ERROR, "x", fix="Remove-AppxPackage -AllUsers -Package Acme_1_x64__a"
+    )
+    with inside(unfit, tmp_path) as session:
+        found = online.check(session, Wish(), Deadline(60)).findings
+        came = fixes.fix(session, (gone, *found), Deadline(60))
+        assert met(online.check(session, Wish(), Deadline(60))) == {}
+    assert came.done == ("answer-file.cached: removed C:\\Windows\\Panther\\unattend.xml",)
+    ((name, why),) = came.failed
+    assert (name, why.exit_code) == ("appx.not-provisioned", 5)
+    assert "Acme_1_x64__a: The package was not found" in (why.details or "")
+
+
+def test_servicing_that_does_not_end_is_told_and_the_rest_done(tmp_path: Path) -> None:
+    """A wait that reaches its limit is one failed fix among others."""
+    unfit = guest(tmp_path / "guest", ["servicing.busy", "reboot.update-exe"])
+    with inside(unfit, tmp_path) as session:
+        findings = online.check(session, Wish(), Deadline(60)).findings
+        came = fixes.fix(session, findings, Deadline(60), settling=0.0)
+    assert [name for name, _ in came.failed] == ["servicing.busy"]
+    assert came.failed[0][1].exit_code == 11
+    assert came.done == ("reboot.update-exe: restarted the guest",)

@@ -22,7 +22,8 @@ from tests.unit.windows.checks.guests import disk, guest
 NAMES = ("registry", "files", "providers", "appx", "bitlocker", "servicing", "domain", "rearm", "roles", "account",
          "media", "configmgr")  # fmt: skip
 WORDS = st.sampled_from(["list", "installed", "provisioned", "name", "full", "users", "values", "below", "windows",
-                         "sku", "processes", "decrypted", "phase", "data", READS[0].key, READS[2].key])  # fmt: skip
+                         "sku", "processes", "updating", "elevated", "decrypted", "phase", "data", READS[0].key,
+                         READS[2].key])  # fmt: skip
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4), max_leaves=12

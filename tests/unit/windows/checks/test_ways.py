@@ -26,11 +26,11 @@ TOGETHER = (
     "reboot.configmgr", "reserved-storage.busy", "servicing.busy", "upgrade.in-place", "domain.joined", "entra.joined",
     "mdm.enrolled", "rearm.exhausted", "rearm.evaluation", "rearm.skipped", "defender.onboarded", "provider.missing",
     "role.directory", "role.unsupported", "profiles.several", "answer-file.cached", "media.answer-file",
-    "office.not-rearmed",
+    "office.not-rearmed", "servicing.update-service", "domain.policy", "account.way-in",
 )  # fmt: skip
 """States that can be switched on together."""
-APART = ("reboot.cbs", "rearm.low", "provider.external", "media.attached", "bitlocker.device-encryption",
-         "upgrade.unsupported", "hint.media-sharing", "hint.tile-data")  # fmt: skip
+APART = ("upgrade.sign", "reboot.cbs", "rearm.low", "provider.external", "media.attached",
+         "bitlocker.device-encryption", "upgrade.unsupported", "hint.media-sharing", "hint.tile-data")  # fmt: skip
 """States that need a Windows of another kind, or exclude another one."""
 COMPANIONS = {
     "profiles.several": {"profiles.no-administrator"},

@@ -153,6 +153,14 @@ def test_without_the_word_that_the_user_has_the_rights_it_had_not() -> None:
     assert sysprep.read(log, "a.log").causes[0].id == "unknown"
 
 
+def test_a_run_cut_off_at_its_beginning_is_not_accused() -> None:
+    """A log that ends with its frame was cut off before sysprep could say whether the user has the rights."""
+    whole = logs.run().splitlines(keepends=True)
+    for most in (2, 3):
+        told = sysprep.read(b"".join(whole[:most]), "a.log")
+        assert (told.verdict, told.causes[0].id) == ("cut-off", "cut-off")
+
+
 def test_noise_is_counted_and_never_a_cause() -> None:
     """Error lines of good runs are passed over in a failed run, too, and pending renames are a warning only."""
     rename = "Warning    [0x0f00c4] SYSPRP WinMain: File operations pending"
@@ -177,6 +185,14 @@ def test_a_first_boot_that_cannot_use_its_answer_file() -> None:
         setup.read(logs.panther("Error                 [0x060435] IBS    minor trouble"), "s.log").verdict
         == "nothing-found"
     )
+
+
+def test_a_first_boot_that_died_in_a_provider_names_it() -> None:
+    """Setup calls sysprep's providers in the specialize pass; the one that failed is to blame."""
+    told = setup.read(logs.panther(*logs.FIRST_BOOT, *logs.SPECIALIZE_FAILURE), "s.log")
+    assert (told.verdict, told.machine, told.causes[0].id) == ("failed", "spoiled", "specialize-part")
+    assert told.causes[0].blame == "Sysprep_Specialize_Bcd from C:\\Windows\\System32\\spbcd.dll"
+    assert setup.read(logs.panther(*logs.FIRST_BOOT), "s.log").verdict == "nothing-found"
 
 
 def test_a_profile_that_was_not_copied_is_a_warning() -> None:
@@ -246,11 +262,47 @@ def test_dism_names_what_it_was_asked_for() -> None:
         "/online /enable-feature /featurename:NetFx3 /all",
         "Failed finalizing changes. - CDISMPackageManager::Internal_Finalize(hr:0x800f081f)",
         "Failed while processing command enable-feature. - CPackageManagerCLIHandler::ExecuteCmdLine(hr:0x800f081f)",
+        code="0x800f081f",
+        beside=(logs.DISM_PROVIDER,),
     )
     found = only(servicing.dism(failed, "dism.log"))
     assert (found.blame, found.code, found.code_name) == ("NetFx3", "0x800f081f", "CBS_E_SOURCE_MISSING")  # type: ignore[attr-defined]
     assert not found.confirmed  # type: ignore[attr-defined]
     assert servicing.dism(failed + logs.dism("/online /get-features"), "dism.log").verdict == "succeeded"
+
+
+def test_errors_of_a_session_that_ended_well_are_no_failure() -> None:
+    """A provider that was not loaded is an error line, and the call did what it was asked for (as public logs show)."""
+    listed = logs.dism("/online /get-packages", beside=(logs.DISM_PROVIDER,))
+    assert servicing.dism(listed, "dism.log").verdict == "succeeded"
+    assert servicing.dism(logs.CBS_FAILURE, "dism.log").verdict == "nothing-found"
+    late = b"2026-03-20 15:31:00, Error                 CBS    Failed to get state [HRESULT = 0x80070490 - ERROR_NOT_FOUND]\r\n"
+    good = logs.session("Package_for_KB1~x~amd64~~1.0")
+    assert servicing.cbs(good + late, "CBS.log").verdict == "succeeded"
+    assert servicing.cbs(late, "CBS.log").verdict == "nothing-found"
+
+
+@pytest.mark.parametrize("end", ["DISM.EXE", "command", "API"])
+def test_what_dism_came_to_is_read_from_its_own_words(end: str) -> None:
+    """The program's last word, the command's, or that of the interface PowerShell uses; a provider's error names why."""
+    why = "Failed finalizing changes. - CDISMPackageManager::Internal_Finalize(hr:0x800f081f)"
+    asked = "/online /add-package /packagepath:C:\\a.cab"
+    if end == "DISM.EXE":
+        log = logs.dism(asked, why, code="0x800f081f")
+    elif end == "command":
+        told = "Failed while processing command add-package. - CPackageManagerCLIHandler::ExecuteCmdLine(hr:0x800f081f)"
+        log = logs.dism(asked, why, told)
+    else:
+        whole = (
+            "Info                  DISM   API: PID=1 TID=2 DismApi.dll: <----- Starting DismApi.dll session -----> - DismInitializeInternal",
+            f"Error                 DISM   DISM Package Manager: PID=1 TID=2 {why}",
+            "Error                 DISM   API: PID=1 TID=2 CAddPackageCommandObject internal execution failed - DismAddPackageInternal(hr:0x800f081f)",
+        )
+        log = "".join(f"2026-03-20 15:31:00, {line}\r\n" for line in whole).encode()
+    told = servicing.dism(logs.dism("/online /get-features") + log, "dism.log")
+    assert (told.verdict, told.causes[0].code) == ("failed", "0x800f081f")
+    assert told.causes[0].blame == ("" if end == "API" else "a.cab")
+    assert any("CDISMPackageManager" in quote.text for quote in told.causes[0].evidence)
 
 
 def test_an_installer_names_its_first_failing_action() -> None:
@@ -267,6 +319,12 @@ def test_secrets_and_controls_of_a_log_are_not_printed() -> None:
     """A password in an error line is starred out, and what would steer a terminal is taken out."""
     line = "Error      [0x0f0099] SYSPRP it failed with PASSWORD=hunter2 \x1b]0;owned\x07 'secret': \"a b\""
     told = str(sysprep.read(logs.run(line), "a.log"))
+    typed = logs.dism(
+        "/online /add-package /packagepath:a.cab -AdminPassword hunter2 -PasswordNever 1", code="0x800f081e"
+    )
+    told += str(servicing.dism(typed, "dism.log"))
+    assert "a.cab" in told
+    assert "-PasswordNever 1" in told
     assert "hunter2" not in told
     assert "a b" not in told
     assert "\x1b" not in told

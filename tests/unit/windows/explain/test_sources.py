@@ -84,6 +84,40 @@ def test_a_first_boot_that_failed_after_sysprep_is_the_verdict(tmp_path: Path) -
     assert explain([str(tmp_path)]).verdict == "succeeded"
 
 
+@pytest.mark.parametrize("names", [("setupact.log",), ("setupact.log", "setuperr.log"), ("setuperr.log",)])
+def test_a_good_first_boot_with_lines_of_syspreps_providers_changes_nothing(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    """Setup's own logs hold SYSPRP lines in healthy machines; a sealed machine that booted well stays sealed."""
+    boot = logs.panther(*logs.FIRST_BOOT)
+    errors = b"".join(row for row in boot.splitlines(keepends=True) if b", Error" in row)
+    put(tmp_path / PANTHER, logs.SUCCESS)
+    for name in names:
+        put(tmp_path / f"Windows/Panther/{name}", errors if "err" in name else boot)
+    told = explain([str(tmp_path)])
+    assert (told.verdict, told.usable, told.also) == ("succeeded", None, ())
+    assert {log.kind for log in told.logs} == {"sysprep", "setup"}
+    for name in names:
+        assert explain([str(tmp_path / "Windows/Panther" / name)]).verdict == "nothing-found"
+
+
+def test_a_first_boot_that_died_in_a_provider_is_no_run_of_sysprep(tmp_path: Path) -> None:
+    """Such a log is full of SYSPRP lines; the machine was sealed well, and its first boot spoiled it."""
+    put(tmp_path / "sealed/setupact.log", logs.SUCCESS)
+    died = put(tmp_path / "boot/setupact.log", logs.panther(*logs.FIRST_BOOT, *logs.SPECIALIZE_FAILURE))
+    for paths in ([str(tmp_path)], [str(died)]):
+        told = explain(paths)
+        assert (told.verdict, told.cause and told.cause.id, told.usable) == ("failed", "specialize-part", False)
+
+
+def test_a_piece_of_syspreps_log_is_syspreps(tmp_path: Path) -> None:
+    """Lines that somebody cut out of it are read as what they are, without the frame of a run."""
+    lines = logs.APPX_FAILURE.splitlines(keepends=True)
+    piece = put(tmp_path / "mail.log", b"".join(row for row in lines if b", Error" in row and b"WinMain" not in row))
+    assert explain([str(piece)]).cause is not None
+    assert [log.kind for log in explain([str(piece)]).logs] == ["sysprep"]
+
+
 def test_a_zip_is_read_without_unpacking_it(tmp_path: Path) -> None:
     """An archive's logs are read as a stream, with their names in it as evidence."""
     with zipfile.ZipFile(tmp_path / "logs.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -102,13 +102,15 @@ def _providers(world: World, wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def _appx(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
-    """What the registry keeps, as the cmdlets would tell it."""
+    """What the registry keeps, as the cmdlets would tell it; what is only staged is listed, too, and nobody's."""
     with registry_of(world.root, world.machine).open("SOFTWARE") as hive:
         provisioned = hive.children(f"{unfit.APPX}\\Applications")
         users: dict[str, list[dict[str, str]]] = {}
         for sid in hive.children(unfit.APPX):
             for full in hive.children(f"{unfit.APPX}\\{sid}") if sid.startswith("S-1-5-21-") else ():
                 users.setdefault(full, []).append({"sid": sid, "state": "Installed"})
+        for full in hive.children(f"{unfit.APPX}\\Staged"):
+            users.setdefault(full, []).append({"sid": "S-1-5-18", "state": "Staged"})
     installed = [
         {"name": full.split("_")[0], "full": full, "version": full.split("_")[1], "framework": False, "fixed": False,
          "signature": "Store", "users": those}
@@ -129,12 +131,12 @@ def _bitlocker(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
 
 def _servicing(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
     """Servicing is at work for as many looks as were wished for."""
-    looks = _own(world, "BusyLooks")
+    looks, updating = _own(world, "BusyLooks"), ["wuauserv"] if _own(world, "Updating") else []
     if not isinstance(looks, int) or looks <= 0:
-        return {"processes": []}
+        return {"processes": [], "updating": updating}
     with registry_of(world.root, world.machine).open("SOFTWARE", write=True) as hive:
         hive.set(unfit.OWN, "BusyLooks", looks - 1)
-    return {"processes": ["TiWorker"]}
+    return {"processes": ["TiWorker"], "updating": updating}
 
 
 def domain_of(world: World) -> str:
@@ -165,7 +167,8 @@ def _account(world: World, wanted: dict[str, Any]) -> dict[str, Any]:
     """Accounts are those of the SAM, administrators all of them, and the plain users that a test wished for."""
     name = str(wanted["account"] or "").rsplit("\\", 1)[-1].lower()
     answer: dict[str, Any] = {
-        "way_in": "NT AUTHORITY\\SYSTEM", "exists": None, "enabled": None, "administrator": None,
+        "way_in": "NT AUTHORITY\\SYSTEM", "elevated": not _own(world, "WayInCut"),
+        "exists": None, "enabled": None, "administrator": None,
     }  # fmt: skip
     if name:
         with registry_of(world.root, world.machine).open("SAM") as sam:

@@ -33,7 +33,9 @@ SERVICES = "CurrentControlSet\\Services"
 USER = "S-1-5-21-974944225-1528861140-2130748099-1001"
 REARM = "Windows/System32/spp/store/2.0/rearm.txt"
 
-Write = tuple[str, str, str | None, "str | int | list[str] | None"]
+DOMAIN_SID = bytes([1, 4, 0, 0, 0, 0, 0, 5, 21, 0, 0, 0]) + struct.pack("<III", 1001, 1002, 1003)
+
+Write = tuple[str, str, str | None, "str | int | bytes | list[str] | None"]
 """Hive, key, value's name (None: only the key), value."""
 
 KEYS: dict[str, tuple[Write, ...]] = {
@@ -68,11 +70,14 @@ KEYS: dict[str, tuple[Write, ...]] = {
     "reboot.configmgr": (("SOFTWARE", OWN, "ConfigMgr", "pending"),),
     "reserved-storage.busy": (("SOFTWARE", RESERVE, "ActiveScenario", 4),),
     "servicing.busy": (("SOFTWARE", OWN, "BusyLooks", 2),),
+    "servicing.update-service": (("SOFTWARE", OWN, "Updating", 1),),
     "upgrade.in-place": (("SYSTEM", "Setup\\Source OS (Updated on 2/1/2024 10:11:12)", "ProductName", "Windows"),),
     "upgrade.unsupported": (
         ("SYSTEM", "Setup\\Source OS (Updated on 2/1/2016 10:11:12)", "ProductName", "Windows"),
         ("SOFTWARE", NT, "CurrentBuild", "10240"),
     ),
+    "upgrade.sign": (("SYSTEM", "Setup", "Upgrade", 1),),
+    "domain.policy": (("SECURITY", "Policy\\PolPrDmS", "", DOMAIN_SID),),
     "domain.joined": (("SYSTEM", f"{SERVICES}\\Tcpip\\Parameters", "Domain", "corp.example"),),
     "entra.joined": (
         ("SYSTEM", f"{CONTROL}\\CloudDomainJoin\\JoinInfo\\9A1B2C3D", "UserEmail", "somebody@corp.example"),
@@ -84,6 +89,7 @@ KEYS: dict[str, tuple[Write, ...]] = {
             "ProviderID",
             "MS DM Server",
         ),
+        ("SOFTWARE", "Microsoft\\Enrollments\\0F5C1D6E-2B7A-4C39-9E8D-1A2B3C4D5E6F", "EnrollmentState", 1),
     ),
     "rearm.evaluation": (("SOFTWARE", NT, "EditionID", "ServerStandardEval"),),
     "rearm.skipped": (("SOFTWARE", f"{NT}\\SoftwareProtectionPlatform", "SkipRearm", 1),),
@@ -95,6 +101,7 @@ KEYS: dict[str, tuple[Write, ...]] = {
     "provider.external": (("SOFTWARE", EXTERNAL, "Inbox", "kernel32.dll,Generalize"),),
     "role.directory": (("SOFTWARE", f"{ROLES}\\AD-Domain-Services", "InstallState", 1),),
     "role.unsupported": (("SOFTWARE", f"{ROLES}\\DHCP", "InstallState", 1),),
+    "account.way-in": (("SOFTWARE", OWN, "WayInCut", 1),),
     "account.no-administrator": (("SOFTWARE", OWN, "PlainUsers", ["plain"]),),
     "profiles.several": (
         ("SOFTWARE", f"{NT}\\ProfileList\\{USER}", "ProfileImagePath", "C:\\Users\\builder"),
