@@ -62,7 +62,7 @@ def _failure(run: Run) -> SysprepVerdict:
     row, line = _cause(run)
     if line is None:
         return _cut_off(run)  # Even before it could say that the user has the rights.
-    if run.begun and not run.privileged and (row is None or row.generic):
+    if run.begun and not run.privileged and (row is None or row.generic or row.id == "privileges"):
         return _unprivileged(run, phase)
     met = next(filter(None, (module().search(error.text) for error in run.errors)), None)
     where = f"{met.group(1)} from {met.group(2)}" if met else ""

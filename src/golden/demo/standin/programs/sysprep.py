@@ -70,7 +70,9 @@ def _begin(world: World, log: Log, arguments: list[str], fault: object) -> Wante
     log.info("0x0f004d", f"The time is now {now()}")
     log.info("0x0f004e", f"Initialized SysPrep log at {SYSPREP}\\Panther")
     if fault == "privileges":
-        return None  # that the next line is missing is all that is known of such a run
+        # That the next line is missing is all that is known of such a run; the words of this error are chosen.
+        log.error("0x0f0048", "ValidatePrivileges:User does not have required privileges to sysprep machine")
+        return None
     log.info("0x0f0054", "ValidatePrivileges:User has required privileges to sysprep machine")
     wanted = _parse(log, arguments)
     if wanted is None:
