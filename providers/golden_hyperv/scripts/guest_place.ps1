@@ -12,7 +12,7 @@ Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $Piece, $Path, 
     param([string] $Piece, [string] $Path, [long] $Offset, [string] $Sha256)
     $ErrorActionPreference = 'Stop'
     try {
-        $met = (Get-FileHash -LiteralPath $Piece -Algorithm 'SHA256').Hash
+        $met = (Get-FileHash -LiteralPath $Piece -Algorithm 'SHA256' -ErrorAction Stop).Hash
         if ($met -ne $Sha256) {
             [pscustomobject]@{ Failed = ''; Placed = $false }
         } else {
