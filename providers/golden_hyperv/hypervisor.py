@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from golden.errors import BadName, Conflict, NotAble, NotFound, Refused
@@ -21,13 +22,13 @@ from golden.model import (
     Snapshot,
 )
 from golden.provider import Abilities, Hypervisor, Marked, Scope
-from golden_hyperv import credentials, frozen, images, origins
+from golden_hyperv import credentials, frozen, images, nodes, origins
 from golden_hyperv.address import Address
 from golden_hyperv.disks import Disks
 from golden_hyperv.faults import translated
 from golden_hyperv.guest import GuestLine, Whose
 from golden_hyperv.line import Line
-from golden_hyperv.machines import Held, Machines
+from golden_hyperv.machines import RUNNING, Held, Machines
 from golden_hyperv.making import LINKED_ROOM, Maker, Order
 from golden_hyperv.marking import MACHINE, State
 from golden_hyperv.places import Places, checked
@@ -53,6 +54,7 @@ class HyperV:
         (host,) = (one for one in told if one["Kind"] == "host")
         self.places = Places(address.folder)
         self.machines = Machines(line, self.places, str(host["Name"]))
+        """Of this node of a cluster, and of no other."""
         self.disks = Disks(line, scope.watcher)
         self.maker = Maker(
             self.machines, self.disks, scope.watcher, automatic_checkpoints=bool(host["AutomaticCheckpoints"])
@@ -68,7 +70,23 @@ class HyperV:
 
     @classmethod
     def connect(cls, address: Address, scope: Scope) -> HyperV:
-        """Unreachable, Refused, BadConfig, NotAble where there is no Hyper-V."""
+        """Unreachable, Refused, BadConfig, NotAble where there is no Hyper-V; Conflict for another node's."""
+        met = cls._at(address, scope)
+        if not address.node or nodes.is_same(met.machines.node, address.node):
+            return met
+        met.close()  # A cluster's own name leads to whichever node has its core resources now.
+        first, met = met.machines.node, cls._at(nodes.address_of(address, address.node), scope)
+        if nodes.is_same(met.machines.node, address.node):
+            return met
+        met.close()
+        raise Conflict(
+            f"golden.toml wants the cluster node {address.node}; {address.shown} leads to {first}",
+            details=f"and {met.line.address.shown} to {met.machines.node}",
+            hint=f'nodes = "{address.node}=HOST:PORT"',
+        )
+
+    @classmethod
+    def _at(cls, address: Address, scope: Scope) -> HyperV:
         line = Line(address, scope.job, scope.watcher)
         try:
             return cls(line, address, scope)
@@ -83,14 +101,26 @@ class HyperV:
 
     def examine(self, origin: Origin) -> Candidate:
         """A machine of the host's, by its name."""
-        return origins.look(self.machines, self.disks, origin).candidate()
+        return self._look(origin).candidate()
+
+    def _look(self, origin: Origin) -> origins.Found:
+        """On this node, or with a session of its own on the one of the cluster that owns it."""
+        found = origins.look(self.machines, self.disks, origin)
+        if isinstance(found, origins.Found):
+            return found
+        with nodes.opened(self._address, found, self._scope.job, self._scope.watcher) as line:
+            there = Machines(line, self.places, found)
+            seen = origins.look(there, Disks(line, self._scope.watcher), origin)
+        if isinstance(seen, origins.Found):
+            return replace(seen, node=found, here=self.machines.node)
+        raise Conflict(f"{origin.where} goes from node to node: it was on {found}, and is on {seen}", hint="try again")
 
     def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
         """A full copy of its disks, each in one file, under a machine of golden's own."""
         if in_place:
             raise NotAble("Hyper-V adopts copies only: nothing would keep others from changing a machine of theirs")
         self._must_be_free(name)
-        found = origins.look(self.machines, self.disks, origin)
+        found = self._look(origin)
         candidate = found.candidate()
         errors = [problem.sentence for problem in candidate.problems if problem.severity is Severity.ERROR]
         if errors:
@@ -182,7 +212,7 @@ class HyperV:
         if held.vm is None or held.vm.id != record.vm:
             with translated(f"making {held.name} again"):
                 held = self.maker.with_vm(record)
-        if held.is_off:
+        if held.vm is not None and held.vm.state != RUNNING:
             self.maker.must_be_attached(held)
             with translated(f"starting {held.name}"):
                 self.disks.must_be_whole(record.disks, f"starting {held.name}")
