@@ -116,6 +116,13 @@ class Disks:
             if not whole or not all(whole):
                 raise _broken(path, what, "Test-VHD says False")
 
+    def problem_below(self, path: str) -> str:
+        """The host's words about a chain that it cannot follow to its end; empty for one that is sound."""
+        try:
+            return "" if all(self._line.ask(Command("Test-VHD", {"Path": path}))) else "Test-VHD says False"
+        except RemoteError as error:
+            return words_of(error)
+
     def _tested(self, path: str) -> list[bool]:
         return self._let_go(path, lambda: self._line.ask(Command("Test-VHD", {"Path": path})))
 

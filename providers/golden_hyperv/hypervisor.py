@@ -22,7 +22,7 @@ from golden.model import (
     Snapshot,
 )
 from golden.provider import Abilities, Hypervisor, Marked, Scope
-from golden_hyperv import credentials, frozen, images, nodes, origins
+from golden_hyperv import credentials, frozen, host, images, nodes, origins, quotas
 from golden_hyperv.address import Address
 from golden_hyperv.disks import Disks
 from golden_hyperv.faults import translated
@@ -35,8 +35,8 @@ from golden_hyperv.places import Places, checked
 from golden_hyperv.remoting import Command
 from golden_hyperv.speaking import Attempts
 
-PRIVATE = "Private"
-"""SwitchType of a switch that reaches neither the host nor any network."""
+LOOK = "look"
+"""The scope of commands that only look (``golden.provider.Scope``)."""
 
 
 class HyperV:
@@ -49,41 +49,33 @@ class HyperV:
         self._scope = scope
         self._account = credentials.guest_account(address.options)
         self._attempts = Attempts()
-        with translated(f"asking what {address.shown} can do"):
-            told = line.run("host_facts")
-        (host,) = (one for one in told if one["Kind"] == "host")
+        told = host.ask(line, address)
         self.places = Places(address.folder)
-        self.machines = Machines(line, self.places, str(host["Name"]))
+        self.machines = Machines(line, self.places, told.name)
         """Of this node of a cluster, and of no other."""
         self.disks = Disks(line, scope.watcher)
-        self.maker = Maker(
-            self.machines, self.disks, scope.watcher, automatic_checkpoints=bool(host["AutomaticCheckpoints"])
-        )
-        switches = {str(one["Name"]): str(one["Type"]) for one in told if one["Kind"] == "switch"}
+        self.maker = Maker(self.machines, self.disks, scope.watcher, automatic_checkpoints=told.automatic_checkpoints)
         self._abilities = Abilities(
             linked_clone=True,
             snapshot_depth=address.snapshot_depth,
             work_outlives_client=True,
             forms=(images.FORM,),
-            networks=_networks(address, switches),
+            networks=told.networks(address),
         )
 
     @classmethod
     def connect(cls, address: Address, scope: Scope) -> HyperV:
         """Unreachable, Refused, BadConfig, NotAble where there is no Hyper-V; Conflict for another node's."""
         met = cls._at(address, scope)
-        if not address.node or nodes.is_same(met.machines.node, address.node):
-            return met
-        met.close()  # A cluster's own name leads to whichever node has its core resources now.
-        first, met = met.machines.node, cls._at(nodes.address_of(address, address.node), scope)
-        if nodes.is_same(met.machines.node, address.node):
-            return met
-        met.close()
-        raise Conflict(
-            f"golden.toml wants the cluster node {address.node}; {address.shown} leads to {first}",
-            details=f"and {met.line.address.shown} to {met.machines.node}",
-            hint=f'nodes = "{address.node}=HOST:PORT"',
-        )
+        if address.node and not nodes.is_same(met.machines.node, address.node):
+            met.close()  # A cluster's own name leads to whichever node has its core resources now.
+            first, met = met.machines.node, cls._at(nodes.address_of(address, address.node), scope)
+            if not nodes.is_same(met.machines.node, address.node):
+                met.close()
+                raise nodes.missed(address, first, met.line.address.shown, met.machines.node)
+        if scope.job != LOOK:
+            quotas.preflight(met.line, scope.watcher)
+        return met
 
     @classmethod
     def _at(cls, address: Address, scope: Scope) -> HyperV:
@@ -109,7 +101,7 @@ class HyperV:
         if isinstance(found, origins.Found):
             return found
         with nodes.opened(self._address, found, self._scope.job, self._scope.watcher) as line:
-            there = Machines(line, self.places, found)
+            there = Machines(line, self.places, host.ask(line, line.address).name)
             seen = origins.look(there, Disks(line, self._scope.watcher), origin)
         if isinstance(seen, origins.Found):
             return replace(seen, node=found, here=self.machines.node)
@@ -353,13 +345,6 @@ class HyperV:
     def close(self) -> None:
         """Close the session. Machines go on."""
         self.line.close()
-
-
-def _networks(address: Address, switches: dict[str, str]) -> tuple[str, ...]:
-    """Those that golden.toml names; without a word there, the host's private ones only."""
-    if address.networks:
-        return tuple(name for name in address.networks if name in switches)
-    return tuple(name for name, kind in switches.items() if kind == PRIVATE)
 
 
 if TYPE_CHECKING:

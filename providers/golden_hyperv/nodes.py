@@ -49,6 +49,15 @@ def _parted(where: str) -> tuple[str, int]:
     return (host, int(port)) if host and port.isdigit() else (where, 0)
 
 
+def missed(address: Address, first: str, where: str, second: str) -> Conflict:
+    """What to say where neither the endpoint's URL nor the wanted node's own name leads to that node."""
+    return Conflict(
+        f"golden.toml wants the cluster node {address.node}; {address.shown} leads to {first}",
+        details=f"and {where} to {second}",
+        hint=f'nodes = "{address.node}=HOST:PORT"',
+    )
+
+
 @contextmanager
 def opened(address: Address, node: str, job: str, watcher: Watcher) -> Iterator[Line]:
     """A session of its own on that node. Conflict, with what to write into golden.toml, where there is no way to it."""

@@ -17,6 +17,7 @@ from golden_hyperv.marking import Hardware
 from golden_hyperv.places import plain
 from golden_hyperv.remoting import RemoteError
 
+HOP = "a session carries no network credential to a share: move the disk to the host, or allow delegation"
 WINDOWS_ENTRY = "\\efi\\microsoft\\boot\\bootmgfw.efi"
 _SHARED = re.compile(r"[A-Za-z]:\\ClusterStorage\\", re.IGNORECASE)
 HEARTBEAT = "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47"
@@ -42,6 +43,8 @@ class Found:
     """Of the disks that could be looked at, by path."""
     unreadable: dict[str, str]
     """The host's words about the others."""
+    chains: dict[str, str]
+    """The host's words about disks whose parents it could not follow, by path."""
     node: str = ""
     """The node of a cluster it was seen on, where that is another one than the endpoint's."""
     here: str = ""
@@ -113,11 +116,13 @@ def look(machines: Machines, disks: Disks, origin: Origin) -> Found | str:
         boot = tuple(one for one in told if one["Kind"] == "boot")
         drives = _ordered([one for one in told if one["Kind"] == "drive"], boot)
         shapes, unreadable = _shapes(disks, drives)
+        at_rest = str(found[0]["State"]) in OFF
+        chains = _chains(disks, shapes) if at_rest else {}
     services = {
         str(one["Service"]).rpartition("\\")[2].upper(): bool(one["On"]) for one in told if one["Kind"] == "service"
     }
     checkpoints = tuple(str(one["Name"]) for one in told if one["Kind"] == "checkpoint")
-    return Found(found[0], tuple(drives), boot, checkpoints, services, shapes, unreadable)
+    return Found(found[0], tuple(drives), boot, checkpoints, services, shapes, unreadable, chains)
 
 
 def _ordered(drives: list[Any], boot: tuple[Any, ...]) -> list[Any]:
@@ -152,6 +157,12 @@ def _shapes(disks: Disks, drives: list[Any]) -> tuple[dict[str, Shape], dict[str
         except RemoteError as error:
             unreadable[path] = " ".join(error.message.split())
     return shapes, unreadable
+
+
+def _chains(disks: Disks, shapes: dict[str, Shape]) -> dict[str, str]:
+    """Get-VHD reads the disk itself; whether its parents are there, and can be reached, only a test of all tells."""
+    met = ((path, disks.problem_below(path)) for path, shape in shapes.items() if shape.parent)
+    return {path: words for path, words in met if words}
 
 
 def problems(found: Found) -> Iterator[Finding]:
@@ -228,9 +239,7 @@ def _drive(found: Found, drive: Any) -> Iterator[Finding]:
         fix = f'an endpoint with url = "hyperv://{found.node}", or move the storage to C:\\ClusterStorage'
         yield _error("disk-elsewhere", sentence, found.node, fix)
     if path in found.unreadable:
-        fix = "" if not path.startswith("\\\\") else (
-            "a session carries no network credential to a share: move the disk to the host, or allow delegation"
-        )  # fmt: skip
+        fix = HOP if path.startswith("\\\\") else ""
         yield _error("disk-unreadable", f"golden's session cannot open {path}", found.unreadable[path], fix)
         return
     shape = found.shapes[path]
@@ -240,6 +249,9 @@ def _drive(found: Found, drive: Any) -> Iterator[Finding]:
     if path.lower().endswith((".avhdx", ".avhd")) and not found.checkpoints:
         sentence = f"{path} is the disk of a checkpoint that is not merged yet"
         yield _error("unmerged", sentence, fix="wait for the merge, or restart the host's management service")
+    elif path in found.chains:
+        sentence = f"golden's session cannot follow the parents of {path}, the first of which is {shape.parent}"
+        yield _error("chain-unreadable", sentence, found.chains[path], HOP if "\\\\" in shape.parent else "Test-VHD")
     elif shape.parent:
         sentence = f"{path} is a differencing disk; golden copies it with all its parents into one file"
         yield Finding("has-parents", Severity.INFO, sentence, shape.parent)

@@ -24,7 +24,7 @@ from golden.errors import (
 )
 from golden.model import CloneOptions, Machine, Mark, Origin, Role, Severity, Snapshot
 from golden.provider import Hypervisor, Scope
-from golden.waiting import Deadline
+from golden.waiting import Deadline, Silent
 from golden_hyperv import PROVIDER
 from golden_hyperv.marking import Hardware
 from tests.e2e.hyperv_bench import endpoint
@@ -490,3 +490,63 @@ def test_a_cluster_that_does_not_answer_is_no_owner(opening: Opening, tmp_path: 
         alone.world.remove(met["id"])
         hypervisor.destroy(machine)
         assert hypervisor.find("mine") is None
+
+
+def test_a_host_with_powercli_runs_hyper_vs_commands(opening: Opening, tmp_path: Path) -> None:
+    """VMware's module has Get-VM, Set-VM and others too; in every session, also one that was opened again."""
+    with Peer(tmp_path / "both", powercli=True, openssh=False) as both:
+        both.seed("origin", state=None)
+        hypervisor = opening(both)
+        assert hypervisor.examine(Origin("machine", "origin")).name == "origin"
+        both.restart_server()
+        machine = adopted(hypervisor, "mine", "origin")
+        hypervisor.destroy(machine)
+
+
+class Heard(Silent):
+    """A watcher that remembers what was done."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def doing(self, what: str) -> None:
+        """Remember it."""
+        self.told.append(what)
+
+
+def test_quotas_and_warnings_reach_whoever_watches(tmp_path: Path) -> None:
+    """A quota that is too small before work starts, and the host's own warnings while it goes on."""
+    with Peer(tmp_path / "small", shells=3, openssh=False) as small:
+        small.seed("origin", state=None)
+        for job, wanted in (("job-1", 1), ("look", 0)):
+            watcher = Heard()
+            hypervisor = PROVIDER.open(endpoint(small, tmp_path / "secrets"), Scope(job, tmp_path, watcher))
+            assert len([one for one in watcher.told if "MaxShellsPerUser is 3" in one]) == wanted
+            hypervisor.close()
+        watcher = Heard()
+        hypervisor = PROVIDER.open(endpoint(small, tmp_path / "secrets"), Scope("job-1", tmp_path, watcher))
+        small.rule("Set-VM", "warn", text="The host has its doubts.")
+        machine = adopted(hypervisor, "mine", "origin")
+        assert [one for one in watcher.told if "The host has its doubts." in one and one.startswith("warning")]
+        hypervisor.destroy(machine)
+        hypervisor.close()
+
+
+def test_a_parent_on_a_share_out_of_reach_is_told(opening: Opening, peer: Peer) -> None:
+    """The machine's own disk is on the host, and Get-VHD reads it; the chain below it is not to be followed."""
+    peer.seed("half-far", state=None, chain=1, parents="\\\\files\\library\\VMs")
+    hypervisor = opening()
+    found = hypervisor.examine(Origin("machine", "half-far")).problems
+    (problem,) = (one for one in found if one.severity is Severity.ERROR)
+    assert problem.id == "chain-unreadable" and "credential" in problem.fix
+    with refused_to_adopt(hypervisor, "half"):
+        adopted(hypervisor, "half", "half-far")
+
+
+def test_a_heartbeat_that_is_off_is_a_warning(opening: Opening, peer: Peer) -> None:
+    """golden gets into such guests later, and by trying."""
+    seeded = peer.seed("still-heart", state=None)
+    (met,) = (one for one in peer.world.machines() if one["name"] == seeded.name)
+    off = {**met["services"], "84eaae65-2f2e-45f5-9bb5-0e857dc8eb47": False}
+    peer.world.change(met["id"], services=off)
+    assert "heartbeat-off" in ids(opening(), seeded.name, Severity.WARNING)

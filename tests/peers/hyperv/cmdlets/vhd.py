@@ -141,6 +141,8 @@ def test_vhd(call: Call) -> Iterator[Any]:
         path = there(call, windows, "Failed to test the virtual hard disk")
         if call.host.is_scanned(str(path)):
             raise used(windows)
+        for above in call.host.parents(str(path)):
+            call.files.path(above)  # What this session may not see is denied to it.
         wrong = call.host.disk_check(str(path))
         if wrong:
             call.error(virtualization(

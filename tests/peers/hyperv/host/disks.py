@@ -59,6 +59,8 @@ class Disks:
             return near
         drive = re.match(r"([A-Za-z]):\\(.*)", locator.absolute)
         far = self.folder / "drives" / drive[1].upper() / drive[2].replace("\\", "/") if drive else near
+        if locator.absolute.startswith("\\\\"):
+            far = self.folder / "shares" / locator.absolute.lstrip("\\").replace("\\", "/").lower()
         if not far.is_file():
             raise Corrupt(f"the parent {locator.absolute} of {child.name} was not found")
         return far
@@ -110,6 +112,19 @@ class Disks:
     def is_scanned(self, path: Path) -> bool:
         """Whether it still has it."""
         return self.scanned.get(str(path), 0.0) > time.monotonic()
+
+    def parents(self, path: Path) -> list[str]:
+        """What the parents of a disk are called in its chain, as far as they are found."""
+        found: list[str] = []
+        try:
+            with self.open(path) as disk:
+                link: Disk | None = disk
+                while link is not None and link.locator is not None:
+                    found.append(link.locator.absolute)
+                    link = link.parent
+        except (Corrupt, OSError):
+            pass
+        return found
 
     def chain(self, path: Path) -> list[Path]:
         """The files of a chain, leaf first, as far as they are found."""

@@ -188,6 +188,10 @@ class Host:
         """What is wrong with a chain."""
         return self._disks.check(Path(path))
 
+    def parents(self, path: str) -> list[str]:
+        """Windows paths of a disk's parents."""
+        return self._disks.parents(Path(path))
+
     def in_use(self, path: str) -> str:
         """Who holds a file."""
         return self._disks.in_use(Path(path))

@@ -43,12 +43,13 @@ class Seeding:
         self, name: str, *, state: str | None = "VIRGIN", faults: tuple[tuple[str, object], ...] = (),
         folder: str = "C:\\VMs", generation: int = 2, disks: int = 1, kind: str = "vhdx", chain: int = 0,
         size: int = SIZE, switch: str | None = None, odd: tuple[str, ...] = (), system: int = 0,
-        entries: tuple[str, ...] = (WINDOWS,), **fields: Any,
+        entries: tuple[str, ...] = (WINDOWS,), parents: str = "", **fields: Any,
     ) -> Seeded:  # fmt: skip
         """
         A machine; ``state`` and ``faults`` are the stand-in's (None: an empty disk). ``chain``: so many differencing
         disks on top. ``odd``: of ``shielded``, ``tpm``, ``clustered``, ``checkpoint``, ``shared``. ``system``: which of
-        the disks it boots from; ``entries``: firmware paths of its own entries (generation 2). ``fields``: any of the
+        the disks it boots from; ``entries``: firmware paths of its own entries (generation 2). ``parents``: another
+        folder for the first disks of chains. ``fields``: any of the
         store's, ``node`` for one.
         """
         place = f"{folder}\\{name}"
@@ -56,7 +57,8 @@ class Seeding:
         paths = []
         for number in range(disks):
             stem = f"{place}\\disk{number or ''}"
-            paths.append(self._disk(stem, kind, size, chain, state if number == system else None, faults))
+            bottom = f"{parents}\\{name}\\disk{number or ''}" if parents else stem
+            paths.append(self._disk((bottom, stem), kind, size, chain, state if number == system else None, faults))
         boot = [*(f"File|{each}" for each in entries), f"Drive|{paths[system]}"] if generation == 2 and paths else []
         network = self._shape.switches[0][0] if switch is None and self._shape.switches else switch or ""
         made = store.new_machine(
@@ -72,10 +74,12 @@ class Seeding:
         return Seeded(name, made["id"], tuple(paths))
 
     def _disk(
-        self, stem: str, kind: str, size: int, chain: int, state: str | None, faults: tuple[tuple[str, object], ...]
-    ) -> str:
-        path = f"{stem}.{kind}"
+        self, stems: tuple[str, str], kind: str, size: int, chain: int, state: str | None,
+        faults: tuple[tuple[str, object], ...],
+    ) -> str:  # fmt: skip
+        path, stem = f"{stems[0]}.{kind}", stems[1]
         real = self._locate(path)
+        real.parent.mkdir(parents=True, exist_ok=True)
         if kind != "vhdx":
             real.write_bytes(b"conectix".ljust(1 << 20, b"\0"))  # a VHD is only ever refused
             return path
