@@ -70,7 +70,7 @@ class Disks:
     def known(self, paths: tuple[str, ...]) -> tuple[Known, ...]:
         """NotFound where one is missing, Tampered where one is no VHDX any more."""
         found = []
-        for told in self._let_go(paths[0], lambda: self._line.run("file_facts", Path=list(paths))):
+        for told in self.once_free(paths[0], lambda: self._line.run("file_facts", Path=list(paths))):
             path = str(told["Path"])
             if not told["Exists"]:
                 raise NotFound(f"the disk {path} is not there", hint="golden doctor")
@@ -84,7 +84,7 @@ class Disks:
 
     def shape(self, path: str) -> Shape:
         """NotFound where there is no such disk; one that is in use is waited for."""
-        return self._let_go(path, lambda: self.shape_now(path))
+        return self.once_free(path, lambda: self.shape_now(path))
 
     def shape_now(self, path: str) -> Shape:
         """The same without patience."""
@@ -124,9 +124,9 @@ class Disks:
             return words_of(error)
 
     def _tested(self, path: str) -> list[bool]:
-        return self._let_go(path, lambda: self._line.ask(Command("Test-VHD", {"Path": path})))
+        return self.once_free(path, lambda: self._line.ask(Command("Test-VHD", {"Path": path})))
 
-    def _let_go(self, path: str, act: Callable[[], T]) -> T:
+    def once_free(self, path: str, act: Callable[[], T]) -> T:
         """
         What ``act`` gives, once nobody else has the file open: a virus scanner, a backup or the management service
         itself holds it for a moment after a machine is gone. Conflict where it is not let go of.
@@ -156,7 +156,7 @@ class Disks:
                 return
             self._line.tell(Command("New-VHD", {"Path": path, "ParentPath": parent, "Differencing": True}))
 
-        insisted(lambda: self._let_go(parent, made))
+        insisted(lambda: self.once_free(parent, made))
 
     def is_there(self, path: str) -> bool:
         """Whether there is such a file."""
@@ -256,14 +256,14 @@ class Disks:
 
     def freeze(self, path: str, target: str, *, read_only: bool) -> None:
         """Rename a disk and set or take its read-only attribute; done already is success."""
-        self._let_go(path, lambda: self._line.run("freeze_file", Path=path, Final=target, ReadOnly=read_only))
+        self.once_free(path, lambda: self._line.run("freeze_file", Path=path, Final=target, ReadOnly=read_only))
 
     def sha256(self, path: str) -> str:
         """Of the whole file, read on the host."""
         self._watcher.doing(f"reading {path}")
         hashing = Command("Get-FileHash", {"LiteralPath": path, "Algorithm": "SHA256"})
         select = Command("Select-Object", {"Property": ["Hash"]})
-        (told,) = self._let_go(path, lambda: self._line.ask(hashing, select, deadline=Deadline(COPYING)))
+        (told,) = self.once_free(path, lambda: self._line.ask(hashing, select, deadline=Deadline(COPYING)))
         return str(told["Hash"]).lower()
 
     def free(self, folder: str) -> int | None:

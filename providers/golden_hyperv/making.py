@@ -234,8 +234,9 @@ class Maker:
             return
         vm = held.vm.id
         what = f"{'starting' if on else 'cutting the power of'} {held.name}"
+        command = _switch(held.vm, on=on)
         with translated(what):
-            self.change(vm, _switch(held.vm, on=on))
+            self.disks.once_free(held.vm.disks[0] if held.vm.disks else what, lambda: self.change(vm, command))
         waiting = Waiting(Deadline(GOING), watcher=self._watcher)
         waiting.until(f"{held.name} to be {'on' if on else 'off'}", lambda: self._is(held.name, vm, on=on))
 

@@ -234,6 +234,8 @@ def test_a_scanner_that_holds_the_disks_is_waited_for(based: Peer, peer: Peer, o
     """It opens what Remove-VM let go of: renaming, testing and hashing wait for it."""
     hypervisor = opening()
     machine = hypervisor.clone("scanned", base(hypervisor), MARK, CloneOptions(linked=True))
+    peer.rule("Start-VM", "error", text="'scanned' konnte nicht gestartet werden. Datei in Benutzung (0x80070020).")
+    machine = hypervisor.stop(hypervisor.start(machine))
     peer.rule("Scanner", "delay", seconds=1.5)
     begun = time.monotonic()
     point = hypervisor.freeze(machine, "v1")
