@@ -18,7 +18,7 @@ AUTHS = ("negotiate", "kerberos", "certificate", "credssp")
 LOGIN = ("user", "auth", "password_env", "password_file", "keyring", "key_file", "key_passphrase_file",
          "certificate_file", "certificate_key_file")  # fmt: skip
 TRUST = ("ca_file", "thumbprint", "known_hosts_file", "host_key")
-PLACE = ("folder", "networks", "snapshot_depth", "node")
+PLACE = ("folder", "networks", "snapshot_depth", "node", "nodes")
 GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
 SIDE = ("ssh_host_key", "ssh_known_hosts_file", "ssh_port", "ssh_user", "ssh_key_file", "ssh_key_passphrase_file")
 """Of a WSMan endpoint: its host's OpenSSH, where large files go by SFTP, many times faster than through WSMan."""
@@ -28,6 +28,10 @@ DEPTH = 10
 DEEPEST = 30
 _FOLDER = re.compile(r"[A-Za-z]:(\\[^\\/:*?\"<>|\[\]\x00-\x1f]+)+|\\\\[^\\/:*?\"<>|\[\]\x00-\x1f]+"
                      r"(\\[^\\/:*?\"<>|\[\]\x00-\x1f]+)+")  # fmt: skip
+
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
+_WHERE = re.compile(_HOST.pattern + r"(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ class Address:
     thumbprint: str = ""
     """SHA-256 of the server's certificate, 64 small hexadecimal digits, or nothing."""
     snapshot_depth: int = DEPTH
+    node: str = ""
+    """The node of a cluster that golden's machines live on, where the URL may lead to another one."""
+    nodes: tuple[tuple[str, str], ...] = ()
+    """Where nodes are reached whose names do not lead there: name, and HOST or HOST:PORT."""
 
     @property
     def shown(self) -> str:
@@ -87,6 +95,8 @@ def parse(endpoint: Endpoint) -> Address:
         options=options,
         thumbprint=thumbprint(options.get("thumbprint", ""), "a Hyper-V endpoint"),
         snapshot_depth=number("snapshot_depth", options.get("snapshot_depth", str(DEPTH)), DEEPEST),
+        node=_node(options.get("node", "")),
+        nodes=_nodes(options.get("nodes", "")),
     )
 
 
@@ -114,6 +124,22 @@ def _auth(transport: str, options: dict[str, str]) -> str:
     if auth not in AUTHS:
         raise BadConfig(f"golden does not know auth = {auth!r}", hint=f"auth = one of {', '.join(AUTHS)}")
     return auth
+
+
+def _node(name: str) -> str:
+    if name and not _HOST.fullmatch(name):
+        raise BadConfig(f"node is the name of a cluster's node, not {name!r}", hint='node = "HV1"')
+    return name
+
+
+def _nodes(text: str) -> tuple[tuple[str, str], ...]:
+    found = []
+    for one in filter(None, (part.strip() for part in text.split(","))):
+        name, _, where = (part.strip() for part in one.partition("="))
+        if not _HOST.fullmatch(name) or not _WHERE.fullmatch(where):
+            raise BadConfig(f"nodes says NAME=HOST or NAME=HOST:PORT, not {one!r}", hint='nodes = "HV2=10.0.0.12:5986"')
+        found.append((name, where))
+    return tuple(found)
 
 
 def _folder(text: str) -> str:

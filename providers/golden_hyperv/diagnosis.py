@@ -14,12 +14,11 @@ from golden_hyperv.faults import is_denied, words_of
 from golden_hyperv.hypervisor import HyperV
 from golden_hyperv.line import Line
 from golden_hyperv.making import LINKED_ROOM
+from golden_hyperv.quotas import LEAST, too_small
 from golden_hyperv.remoting import Command, RemoteError
 
 DIRECT = (10, 0, 14393)
 """The first build whose PowerShell Direct there is: Windows Server 2016 (facts 3.4)."""
-LEAST = {"MaxShellsPerUser": 5, "MaxMemoryPerShellMB": 512, "MaxProcessesPerShell": 10}
-"""What golden's sessions may need of WinRM's quotas; one session, and another for whoever looks (facts 5.12)."""
 
 
 def diagnose(address: Address, scope: Scope) -> tuple[Finding, ...]:
@@ -116,13 +115,9 @@ def _quotas(answers: dict[str, list[Any]], address: Address) -> Iterator[Finding
         sentence = "WinRM's quotas could not be read (that takes an administrator)"
         words = "; ".join(str(one["Failed"]) for one in answers.get("quota", []))
         yield Finding("hyperv-quotas", Severity.INFO, sentence, words)
-    for name, least in LEAST.items():
-        value = told.get(name, "")
-        if value.isdigit() and 0 < int(value) < least:
-            sentence = f"WinRM's quota {name} is {value}; golden wants {least}"
-            yield Finding(
-                "hyperv-quotas", Severity.WARNING, sentence, fix=f"Set-Item WSMan:\\localhost\\Shell\\{name} {least}"
-            )
+    for name, sentence in too_small(told):
+        fix = f"Set-Item WSMan:\\localhost\\Shell\\{name} {LEAST[name]}"
+        yield Finding("hyperv-quotas", Severity.WARNING, sentence, fix=fix)
 
 
 def _openssh(answers: dict[str, list[Any]], address: Address) -> Iterator[Finding]:

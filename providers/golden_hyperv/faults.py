@@ -17,8 +17,14 @@ DENIED = ("PermissionDenied", "SecurityError", "AuthenticationError")
 DENIED_TYPES = ("System.UnauthorizedAccessException", "System.Security.SecurityException")
 NO_ROOM = (0x80070070, 0x80070027)
 """HRESULT of ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL."""
-SHARED = (0x80070020,)
-"""HRESULT of ERROR_SHARING_VIOLATION."""
+SHARED = (0x80070020, 0x80070021)
+"""HRESULT of ERROR_SHARING_VIOLATION and ERROR_LOCK_VIOLATION."""
+BROKEN = (*range(0xC03A0001, 0xC03A0010), 0xC03A0010, 0xC03A0012, 0xC03A0013, 0xC03A0015, 0xC03A0017, 0xC03A0018,
+          0xC03A0019, 0x80070570)  # fmt: skip
+"""
+A virtual disk that is not what it should be, or whose parent is not (winerror.h): a footer, header, table or size that
+is corrupt, a parent that is not found, of another identity, another size, or in a circle; ERROR_FILE_CORRUPT.
+"""
 NO_FILE = (0x80070002, 0x80070003)
 """HRESULT of ERROR_FILE_NOT_FOUND and ERROR_PATH_NOT_FOUND."""
 FILE_EXISTS = (0x80070050, 0x800700B7)
@@ -64,6 +70,8 @@ def of_host(wanted: str, error: RemoteError) -> GoldenError:
             details=words,
             hint="is the Hyper-V role with its PowerShell module installed there? golden endpoint check",
         )
+    if error.category in ABSENT and error.fqid.startswith("ObjectNotFound,") and error.fqid.endswith(".GetVM"):
+        return unmanaged(error)
     if has_no_room(error):
         return Refused(f"{wanted}: there is no room for it on the host", details=words, hint="golden gc, golden prune")
     if is_denied(error):
@@ -76,6 +84,18 @@ def of_host(wanted: str, error: RemoteError) -> GoldenError:
         if error.category in categories or told & set(numbers):
             return kind(f"{wanted}: {brief}", details=words)
     return EndpointError(f"{wanted} did not work", details=words)
+
+
+def unmanaged(error: RemoteError) -> EndpointError:
+    """
+    What to say where the service vmms is down: the host says then that "an object was not found", and does not mean a
+    machine. One that is not there is an InvalidParameter to Get-VM (reports of real hosts).
+    """
+    return EndpointError(
+        "the host's management service for virtual machines does not answer",
+        details=words_of(error),
+        hint="is its service vmms running? golden resume",
+    )
 
 
 _TABLE: tuple[tuple[tuple[str, ...], tuple[int, ...], type[GoldenError], str], ...] = (
@@ -91,8 +111,13 @@ def codes(error: RemoteError) -> set[int]:
 
     Reports of real hosts: New-VHD on a file that exists is OperationFailed, NotSpecified, "... (0x80070050)."
     """
-    told = {int(found, 16) for found in _CODE.findall(error.message)}
+    told = codes_in(error.message)
     return told if error.hresult is None else told | {error.hresult & 0xFFFFFFFF}
+
+
+def codes_in(text: str) -> set[int]:
+    """The HRESULTs that stand in brackets in a text of Hyper-V's."""
+    return {int(found, 16) for found in _CODE.findall(text)}
 
 
 def is_denied(error: RemoteError) -> bool:
@@ -111,8 +136,19 @@ def has_no_room(error: RemoteError) -> bool:
 
 
 def is_in_use(error: RemoteError) -> bool:
-    """Whether somebody else has the file open."""
-    return bool(codes(error) & set(SHARED)) or error.category in ("ResourceBusy", "WriteError")
+    """
+    Whether somebody else has the file open. A full disk is a WriteError, too; it is not let go of by waiting.
+
+    Get-FileHash tells no code, only that it could not read; that is taken for a file in use.
+    """
+    if codes(error) & set(SHARED) or error.category == "ResourceBusy" or error.is_a("FileReadError"):
+        return True
+    return error.category == "WriteError" and not has_no_room(error) and not is_denied(error)
+
+
+def is_broken(error: RemoteError) -> bool:
+    """Whether it says that a virtual disk or its chain is not what it should be, by code or by category."""
+    return bool(codes(error) & set(BROKEN)) or error.category == "InvalidData"
 
 
 def words_of(error: RemoteError) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
 
 from golden.errors import Conflict
 from golden.model import DiskFile, FileStamp
@@ -72,4 +71,4 @@ def _where(record: Record) -> str:
 
 
 def _definition(record: Record) -> bytes:
-    return json.dumps(asdict(record.hardware), sort_keys=True).encode()
+    return json.dumps(record.hardware.definition(), sort_keys=True).encode()

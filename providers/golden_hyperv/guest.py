@@ -126,20 +126,27 @@ class GuestLine:
         return True
 
     def _pulse(self) -> tuple[str, str]:
-        """State and heartbeat, as Hyper-V's own members are called."""
+        """State and heartbeat, as Hyper-V's own members are called; nothing where the host cannot tell just now."""
+        select = Command("Select-Object", {"Property": ["Id", "State", "Heartbeat"]})
+        told: list[Any] | None
         try:
-            told = self._line.ask(
-                Command("Get-VM", {"Id": self._vm}),
-                Command("Select-Object", {"Property": ["State", "Heartbeat"]}),
-            )
-        except RemoteError as error:
-            brief = f"the machine {self._name} is gone, so its guest does not answer"
-            raise GuestSilent(brief, details=error.message) from error
+            told = self._line.ask(Command("Get-VM", {"Id": self._vm}), select)
+        except RemoteError:
+            told = self._listed(select)  # It is gone, or the management service is down: the list of all tells.
         except LinkLost:
             return "", ""
-        if not told:
+        if told is None:
+            return "", ""
+        mine = next((one for one in told if str(one["Id"]).casefold() == self._vm.casefold()), None)
+        if mine is None:
             raise GuestSilent(f"the machine {self._name} is gone, so its guest does not answer")
-        return str(told[0]["State"]), str(told[0].get("Heartbeat") or "")
+        return str(mine["State"]), str(mine.get("Heartbeat") or "")
+
+    def _listed(self, select: Command) -> list[Any] | None:
+        try:
+            return self._line.ask(Command("Get-VM"), select)
+        except (RemoteError, LinkLost):
+            return None
 
     def _run(self, script: str, wanted: str, limit: float = ANSWER, **parameters: Any) -> Any:
         """One try: what a guest does is not done twice here."""

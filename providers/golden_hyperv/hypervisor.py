@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from golden.errors import BadName, Conflict, NotAble, NotFound, Refused
@@ -21,21 +22,21 @@ from golden.model import (
     Snapshot,
 )
 from golden.provider import Abilities, Hypervisor, Marked, Scope
-from golden_hyperv import credentials, frozen, images, origins
+from golden_hyperv import credentials, frozen, host, images, nodes, origins, quotas
 from golden_hyperv.address import Address
 from golden_hyperv.disks import Disks
 from golden_hyperv.faults import translated
 from golden_hyperv.guest import GuestLine, Whose
 from golden_hyperv.line import Line
-from golden_hyperv.machines import Held, Machines
+from golden_hyperv.machines import RUNNING, Held, Machines
 from golden_hyperv.making import LINKED_ROOM, Maker, Order
 from golden_hyperv.marking import MACHINE, State
 from golden_hyperv.places import Places, checked
 from golden_hyperv.remoting import Command
 from golden_hyperv.speaking import Attempts
 
-PRIVATE = "Private"
-"""SwitchType of a switch that reaches neither the host nor any network."""
+LOOK = "look"
+"""The scope of commands that only look (``golden.provider.Scope``)."""
 
 
 class HyperV:
@@ -48,27 +49,36 @@ class HyperV:
         self._scope = scope
         self._account = credentials.guest_account(address.options)
         self._attempts = Attempts()
-        with translated(f"asking what {address.shown} can do"):
-            told = line.run("host_facts")
-        (host,) = (one for one in told if one["Kind"] == "host")
+        told = host.ask(line, address)
         self.places = Places(address.folder)
-        self.machines = Machines(line, self.places, str(host["Name"]))
+        self.machines = Machines(line, self.places, told.name)
+        """Of this node of a cluster, and of no other."""
         self.disks = Disks(line, scope.watcher)
-        self.maker = Maker(
-            self.machines, self.disks, scope.watcher, automatic_checkpoints=bool(host["AutomaticCheckpoints"])
-        )
-        switches = {str(one["Name"]): str(one["Type"]) for one in told if one["Kind"] == "switch"}
+        self.maker = Maker(self.machines, self.disks, scope.watcher, automatic_checkpoints=told.automatic_checkpoints)
         self._abilities = Abilities(
             linked_clone=True,
             snapshot_depth=address.snapshot_depth,
             work_outlives_client=True,
             forms=(images.FORM,),
-            networks=_networks(address, switches),
+            networks=told.networks(address),
         )
 
     @classmethod
     def connect(cls, address: Address, scope: Scope) -> HyperV:
-        """Unreachable, Refused, BadConfig, NotAble where there is no Hyper-V."""
+        """Unreachable, Refused, BadConfig, NotAble where there is no Hyper-V; Conflict for another node's."""
+        met = cls._at(address, scope)
+        if address.node and not nodes.is_same(met.machines.node, address.node):
+            met.close()  # A cluster's own name leads to whichever node has its core resources now.
+            first, met = met.machines.node, cls._at(nodes.address_of(address, address.node), scope)
+            if not nodes.is_same(met.machines.node, address.node):
+                met.close()
+                raise nodes.missed(address, first, met.line.address.shown, met.machines.node)
+        if scope.job != LOOK:
+            quotas.preflight(met.line, scope.watcher)
+        return met
+
+    @classmethod
+    def _at(cls, address: Address, scope: Scope) -> HyperV:
         line = Line(address, scope.job, scope.watcher)
         try:
             return cls(line, address, scope)
@@ -83,14 +93,26 @@ class HyperV:
 
     def examine(self, origin: Origin) -> Candidate:
         """A machine of the host's, by its name."""
-        return origins.look(self.machines, self.disks, origin).candidate()
+        return self._look(origin).candidate()
+
+    def _look(self, origin: Origin) -> origins.Found:
+        """On this node, or with a session of its own on the one of the cluster that owns it."""
+        found = origins.look(self.machines, self.disks, origin)
+        if isinstance(found, origins.Found):
+            return found
+        with nodes.opened(self._address, found, self._scope.job, self._scope.watcher) as line:
+            there = Machines(line, self.places, host.ask(line, line.address).name)
+            seen = origins.look(there, Disks(line, self._scope.watcher), origin)
+        if isinstance(seen, origins.Found):
+            return replace(seen, node=found, here=self.machines.node)
+        raise Conflict(f"{origin.where} goes from node to node: it was on {found}, and is on {seen}", hint="try again")
 
     def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
         """A full copy of its disks, each in one file, under a machine of golden's own."""
         if in_place:
             raise NotAble("Hyper-V adopts copies only: nothing would keep others from changing a machine of theirs")
         self._must_be_free(name)
-        found = origins.look(self.machines, self.disks, origin)
+        found = self._look(origin)
         candidate = found.candidate()
         errors = [problem.sentence for problem in candidate.problems if problem.severity is Severity.ERROR]
         if errors:
@@ -182,7 +204,7 @@ class HyperV:
         if held.vm is None or held.vm.id != record.vm:
             with translated(f"making {held.name} again"):
                 held = self.maker.with_vm(record)
-        if held.is_off:
+        if held.vm is not None and held.vm.state != RUNNING:
             self.maker.must_be_attached(held)
             with translated(f"starting {held.name}"):
                 self.disks.must_be_whole(record.disks, f"starting {held.name}")
@@ -323,13 +345,6 @@ class HyperV:
     def close(self) -> None:
         """Close the session. Machines go on."""
         self.line.close()
-
-
-def _networks(address: Address, switches: dict[str, str]) -> tuple[str, ...]:
-    """Those that golden.toml names; without a word there, the host's private ones only."""
-    if address.networks:
-        return tuple(name for name in address.networks if name in switches)
-    return tuple(name for name, kind in switches.items() if kind == PRIVATE)
 
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_hyperv import credentials
 from golden_hyperv.address import Address
 from golden_hyperv.faults import LostAnswer, translated
-from golden_hyperv.remoting import Command, HostTable, LinkLost, Session, open_session
+from golden_hyperv.remoting import Command, Event, HostTable, LinkLost, Progress, Session, Warned, open_session
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ class Line:
         self._job = job
         self._watcher = watcher or Silent()
         self._session: Session | None = None
+        self.greeting = ""
+        """A script without parameters that every session begins with that is opened in another's place."""
         self._session = self._open()
         self.table: HostTable = self._session.table
 
@@ -52,7 +54,16 @@ class Line:
         """The open one, or another."""
         if self._session is None:
             self._session = self._again()
+            if self.greeting:
+                self._session.run(self.greeting, deadline=Deadline(CALL))
         return self._session
+
+    def heard(self, event: Event) -> None:
+        """What a pipeline tells while it runs: warnings and progress reach whoever watches the job."""
+        if isinstance(event, Warned):
+            self._watcher.doing(f"warning from {self.address.shown}: {' '.join(event.message.split())}")
+        elif isinstance(event, Progress) and event.percent is not None and event.percent >= 0:
+            self._watcher.progress(event.activity, event.percent, 100)
 
     def _again(self) -> Session:
         """A host that is away for a moment is waited for; one that refuses is not."""
@@ -79,9 +90,8 @@ class Line:
 
     def once(self, act: Callable[[Session], T]) -> T:
         """One try; LinkLost where the session broke, which is forgotten then."""
-        session = self.session()
         try:
-            return act(session)
+            return act(self.session())
         except LinkLost:
             self.drop()
             raise
@@ -95,25 +105,31 @@ class Line:
 
     def ask(self, *commands: Command, deadline: Deadline | None = None) -> list[Any]:
         """A pipeline that only reads."""
-        return self.read(lambda session: session.invoke(*_stopping(commands), deadline=deadline or Deadline(CALL)))
+        return self.read(lambda session: self._sent(session, commands, deadline))
 
     def run(self, script: str, *, deadline: Deadline | None = None, **parameters: Any) -> list[Any]:
         """A script of the catalogue that may be done twice."""
-        return self.read(lambda session: session.run(script, deadline=deadline or Deadline(CALL), **parameters))
+        return self.read(lambda session: self._ran(session, script, deadline, parameters))
 
     def tell(self, *commands: Command, deadline: Deadline | None = None) -> list[Any]:
         """A pipeline that changes something; LostAnswer where nobody knows whether it did."""
         try:
-            return self.once(lambda session: session.invoke(*_stopping(commands), deadline=deadline or Deadline(CALL)))
+            return self.once(lambda session: self._sent(session, commands, deadline))
         except LinkLost as error:
             raise LostAnswer(str(error) or "the session broke") from error
 
     def run_once(self, script: str, *, deadline: Deadline | None = None, **parameters: Any) -> list[Any]:
         """A script of the catalogue that must not be done twice; LostAnswer as for ``tell``."""
         try:
-            return self.once(lambda session: session.run(script, deadline=deadline or Deadline(CALL), **parameters))
+            return self.once(lambda session: self._ran(session, script, deadline, parameters))
         except LinkLost as error:
             raise LostAnswer(str(error) or "the session broke") from error
+
+    def _sent(self, session: Session, commands: tuple[Command, ...], deadline: Deadline | None) -> list[Any]:
+        return session.invoke(*_stopping(commands), watch=self.heard, deadline=deadline or Deadline(CALL))
+
+    def _ran(self, session: Session, script: str, deadline: Deadline | None, parameters: dict[str, Any]) -> list[Any]:
+        return session.run(script, watch=self.heard, deadline=deadline or Deadline(CALL), **parameters)
 
     def close(self) -> None:
         """Let go; again is success."""

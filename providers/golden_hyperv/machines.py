@@ -10,13 +10,16 @@ from typing import Any
 from golden.errors import Conflict, NotFound
 from golden.model import Machine, Mark, Power
 from golden_hyperv import marking
-from golden_hyperv.faults import translated
+from golden_hyperv.faults import ABSENT, NO_COMMAND, translated, unmanaged
 from golden_hyperv.line import Line
 from golden_hyperv.marking import MACHINE, Note, Record, State
 from golden_hyperv.places import Places, checked
 from golden_hyperv.remoting import Command, RemoteError
 
-OFF = "Off"
+OFF = ("Off", "OffCritical")
+RUNNING = "Running"
+SAVED = ("Saved", "SavedCritical", "FastSaved", "FastSavedCritical")
+"""Members of VMState; ``Critical`` is what the host adds where it does not reach a machine's files."""
 NO_CHECKPOINT = ("", "00000000-0000-0000-0000-000000000000")
 
 
@@ -36,7 +39,7 @@ class Vm:
     @property
     def is_off(self) -> bool:
         """Whether its disks are at rest; a saved machine's are not."""
-        return self.state == OFF
+        return self.state in OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +151,13 @@ class Machines:
 
     def vms(self, name: str) -> list[Vm]:
         """Virtual machines of that name in golden's own folder for it; more than one only after a lost answer."""
-        return _vms(self.line.run("machine_state", Name=checked(name), Place=self.places.machine(name)))
+        return _vms(listed(self.line, "machine_state", Name=checked(name), Place=self.places.machine(name)))
 
     def find(self, name: str) -> Held | None:
         """A machine of golden's; None where neither a record nor a virtual machine of it is there."""
         place, path = self.places.machine(name), self.places.record(MACHINE, name)
         with translated(f"looking for {name}"):
-            told = self.line.run("machine_state", Name=checked(name), Place=place, Record=path)
+            told = listed(self.line, "machine_state", Name=checked(name), Place=place, Record=path)
         parsed = (marking.parsed(str(one["Text"])) for one in told if one["Kind"] == "record")
         record = next((one for one in parsed if one is not None and (one.kind, one.name) == (MACHINE, name)), None)
         return self._held(name, record, _vms(told))
@@ -171,17 +174,18 @@ class Machines:
 
     def _must_be_here(self, record: Record) -> None:
         """Its folder may lie on a cluster's volume while the machine itself is another node's."""
-        owner = self.owner(record.name)
+        with translated(f"asking the cluster for {record.name}"):
+            owner = self.owner(record.name)
         node = owner or record.node
         if node and node.casefold() != self.node.casefold():
             raise elsewhere(record.name, node, self.node)
 
     def owner(self, name: str) -> str:
-        """The node of a cluster that a machine runs on; empty where none is told, as without a cluster."""
-        try:
-            told = self.line.run("cluster_owner", Name=name)
-        except RemoteError:
-            return ""
+        """
+        The node of a cluster that a machine runs on; empty where this host is no node, and for what is no role of the
+        cluster. RemoteError where it is a node and the cluster does not answer.
+        """
+        told = self.line.run("cluster_owner", Name=name)
         return next((str(one["Node"]) for one in told if str(one["Name"]).casefold() == name.casefold()), "")
 
     def same(self, machine: Machine) -> Held | None:
@@ -202,6 +206,19 @@ class Machines:
         if record is None or point not in record.points:
             raise NotFound(f"the frozen point {point} of {name} is not there", hint="golden doctor")
         return record
+
+
+def listed(line: Line, script: str, **parameters: Any) -> list[Any]:
+    """
+    What a script tells that lists virtual machines. EndpointError where the management service is down: it says then
+    that an object was not found, which is not that a machine is not there.
+    """
+    try:
+        return line.run(script, **parameters)
+    except RemoteError as error:
+        if error.category not in ABSENT or error.is_a(NO_COMMAND):
+            raise
+        raise unmanaged(error) from error
 
 
 def _vms(told: list[Any]) -> list[Vm]:

@@ -18,7 +18,7 @@ from golden_hyperv import marking
 from golden_hyperv.disks import Disks
 from golden_hyperv.faults import LostAnswer, translated
 from golden_hyperv.line import insisted
-from golden_hyperv.machines import NO_CHECKPOINT, Held, Machines, Vm
+from golden_hyperv.machines import NO_CHECKPOINT, RUNNING, SAVED, Held, Machines, Vm
 from golden_hyperv.marking import Hardware, Record, State
 from golden_hyperv.remoting import Command
 
@@ -175,17 +175,22 @@ class Maker:
             "AutomaticStartAction": "Nothing",
             "AutomaticStopAction": "TurnOff",
             "ProcessorCount": hardware.processors,
-            "StaticMemory": True,
         }
+        if not hardware.dynamic:
+            changes["StaticMemory"] = True
         if self._can_turn_off:
             changes["AutomaticCheckpointsEnabled"] = False
         self.change(vm, Command("Set-VM", changes))
+        if hardware.dynamic:
+            self.change(vm, Command("Set-VMMemory", _memory(hardware)))
         if hardware.generation > 1:
             self.change(vm, Command("Set-VMFirmware", _firmware(hardware)))
         if hardware.tpm:
             self.change(vm, Command("Set-VMKeyProtector", {"NewLocalKeyProtector": True}))
             self.change(vm, Command("Enable-VMTPM"))
         self._attached(record, vm)
+        if hardware.generation > 1:
+            self._line.run("boot_first", VMId=vm, Path=record.disks[0])
         self.change(
             vm,
             Command("Get-VMIntegrationService"),
@@ -224,14 +229,14 @@ class Maker:
         return vm
 
     def power(self, held: Held, *, on: bool) -> None:
-        """Switch it; there already is success."""
-        if held.vm is None or held.is_off is not on:
+        """Switch it; there already is success. A saved machine goes on, or loses what was saved of it."""
+        if held.vm is None or (held.vm.state == RUNNING if on else held.is_off):
             return
         vm = held.vm.id
         what = f"{'starting' if on else 'cutting the power of'} {held.name}"
-        command = Command("Start-VM") if on else Command("Stop-VM", {"TurnOff": True, "Force": True, "Confirm": False})
+        command = _switch(held.vm, on=on)
         with translated(what):
-            self.change(vm, command)
+            self.disks.once_free(held.vm.disks[0] if held.vm.disks else what, lambda: self.change(vm, command))
         waiting = Waiting(Deadline(GOING), watcher=self._watcher)
         waiting.until(f"{held.name} to be {'on' if on else 'off'}", lambda: self._is(held.name, vm, on=on))
 
@@ -239,7 +244,7 @@ class Maker:
         now = next((one for one in self.machines.vms(name) if one.id == vm), None)
         if now is None:
             return not on
-        return now.state == ("Running" if on else "Off")
+        return now.state == RUNNING if on else now.is_off
 
     def without_vm(self, name: str, vms: list[Vm]) -> None:
         """Take virtual machines away; their disks stay. Gone already is success."""
@@ -268,6 +273,24 @@ class Maker:
             self.disks.clear(self._places.own(marking.MACHINE, held.name))
             if record is not None:
                 self.disks.clear(self.machines.forget(record))
+
+
+def _switch(vm: Vm, *, on: bool) -> Command:
+    if on:
+        return Command("Start-VM")
+    if vm.state in SAVED:
+        return Command("Remove-VMSavedState", {"Confirm": False})  # There is no power to cut.
+    return Command("Stop-VM", {"TurnOff": True, "Force": True, "Confirm": False})
+
+
+def _memory(hardware: Hardware) -> dict[str, Any]:
+    return {
+        "DynamicMemoryEnabled": True,
+        "MinimumBytes": hardware.minimum,
+        "StartupBytes": hardware.memory,
+        "MaximumBytes": hardware.maximum,
+        "Buffer": hardware.buffer,
+    }
 
 
 def _firmware(hardware: Hardware) -> dict[str, Any]:

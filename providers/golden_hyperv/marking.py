@@ -29,6 +29,10 @@ class State(StrEnum):
     REMOVING = "removing"
 
 
+LATER = ("dynamic", "minimum", "maximum", "buffer")
+"""Fields of Hardware that the first versions' records do not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hardware:
     """What a machine is made from, besides its disks; part of every version."""
@@ -41,6 +45,21 @@ class Hardware:
     secure_boot_template: str = ""
     tpm: bool = False
     """A virtual TPM; each clone gets a new, empty one with a key protector of its own."""
+    dynamic: bool = False
+    """Dynamic memory: it starts with ``memory`` and moves between these."""
+    minimum: int = 0
+    maximum: int = 0
+    """Bytes; of dynamic memory only, as is the buffer."""
+    buffer: int = 0
+    """Per cent."""
+
+    def definition(self) -> dict[str, Any]:
+        """
+        What of it is frozen with a version. What came later and says nothing is left out, so that versions that were
+        frozen before it was known stay what they are.
+        """
+        told = asdict(self)
+        return told if self.dynamic else {key: value for key, value in told.items() if key not in LATER}
 
 
 @dataclass(frozen=True, slots=True)

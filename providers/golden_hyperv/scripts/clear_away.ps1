@@ -4,7 +4,17 @@ param(
 )
 $ErrorActionPreference = 'Stop'
 foreach ($one in $Path) {
-    if (Test-Path -LiteralPath $one) {
+    $there = $true
+    try {
+        $null = Get-Item -LiteralPath $one -Force
+    } catch {
+        # Test-Path would say of what may not be looked at that it is not there.
+        if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') {
+            throw
+        }
+        $there = $false
+    }
+    if ($there) {
         Remove-Item -LiteralPath $one -Recurse -Force
     }
 }

@@ -7,7 +7,12 @@ $ErrorActionPreference = 'Stop'
 foreach ($one in $Path) {
     if ([System.IO.File]::Exists($one)) {
         $headers = [byte[]]::new(8192)
-        $stream = [System.IO.File]::Open($one, 'Open', 'Read', 'ReadWrite')
+        try {
+            $stream = [System.IO.File]::Open($one, 'Open', 'Read', 'ReadWrite')
+        } catch [System.IO.IOException] {
+            # What a method throws may arrive without its number, so that it stands in the text, as in Hyper-V's errors.
+            throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.InnerException.HResult)
+        }
         try {
             $length = $stream.Length
             $null = $stream.Seek(65536, 'Begin')

@@ -5,7 +5,7 @@ param(
     [Parameter(Mandatory)] [string] $Sha256
 )
 $ErrorActionPreference = 'Stop'
-$met = (Get-FileHash -LiteralPath $Part -Algorithm 'SHA256').Hash
+$met = (Get-FileHash -LiteralPath $Part -Algorithm 'SHA256' -ErrorAction Stop).Hash
 if ($met -ne $Sha256) {
     throw 'GoldenHashDiffers'
 }

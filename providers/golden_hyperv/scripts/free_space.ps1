@@ -4,5 +4,5 @@ param(
 )
 $ErrorActionPreference = 'Stop'
 $null = [System.IO.Directory]::CreateDirectory($Folder)
-$volume = Get-Volume -FilePath $Folder
+$volume = Get-Volume -FilePath $Folder -ErrorAction Stop
 [pscustomobject]@{ Free = $volume.SizeRemaining }

@@ -6,7 +6,12 @@ param(
 )
 $ErrorActionPreference = 'Stop'
 if ([System.IO.File]::Exists($Path) -and ($Path -ne $Final)) {
-    [System.IO.File]::Move($Path, $Final)
+    try {
+        [System.IO.File]::Move($Path, $Final)
+    } catch [System.IO.IOException] {
+        # What a method throws may arrive without its number, so that it stands in the text, as in Hyper-V's own errors.
+        throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.InnerException.HResult)
+    }
 }
 $item = Get-Item -LiteralPath $Final -Force
 $item.IsReadOnly = $ReadOnly

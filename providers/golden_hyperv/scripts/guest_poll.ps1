@@ -7,6 +7,11 @@ param(
 $ErrorActionPreference = 'Stop'
 Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $Process -ScriptBlock {
     param([int] $Process)
-    $found = Get-Process -Id $Process -ErrorAction SilentlyContinue
-    [pscustomobject]@{ Failed = ''; Running = ($null -ne $found) }
+    $ErrorActionPreference = 'Stop'
+    try {
+        $found = @(Get-Process | Where-Object -Property 'Id' -EQ -Value $Process)
+        [pscustomobject]@{ Failed = ''; Running = ($found.Count -gt 0) }
+    } catch {
+        [pscustomobject]@{ Failed = $_.Exception.Message; Running = $true }
+    }
 }

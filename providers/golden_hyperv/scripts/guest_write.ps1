@@ -15,6 +15,14 @@ Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $Path, $Offset,
         $mode = 'OpenOrCreate'
         if ($Offset -eq 0) {
             $mode = 'Create'
+            # Pieces by the host's service whose arrival nobody was told of lie beside the file.
+            foreach ($left in [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($Path), [System.IO.Path]::GetFileName($Path) + '.golden-*')) {
+                try {
+                    [System.IO.File]::Delete($left)
+                } catch [System.IO.IOException] {
+                    $null = $left # It still arrives; the next write takes it away.
+                }
+            }
         }
         $stream = [System.IO.File]::Open($Path, $mode, 'Write', 'Read')
         try {

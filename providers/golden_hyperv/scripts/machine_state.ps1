@@ -7,10 +7,39 @@ param(
     [string] $Record = ''
 )
 $ErrorActionPreference = 'Stop'
-if (($Record -ne '') -and [System.IO.File]::Exists($Record)) {
-    [pscustomobject]@{ Kind = 'record'; Id = ''; Text = [System.IO.File]::ReadAllText($Record) }
+$tries = 0
+if ($Record -ne '') {
+    $tries = 6
 }
-foreach ($vm in @(Get-VM -Name $Name -ErrorAction SilentlyContinue)) {
+while ($tries -gt 0) {
+    $tries = $tries - 1
+    try {
+        [pscustomobject]@{ Kind = 'record'; Id = ''; Text = [System.IO.File]::ReadAllText($Record) }
+        $tries = 0
+    } catch [System.IO.DirectoryNotFoundException] {
+        $tries = 0
+    } catch [System.IO.FileNotFoundException] {
+        # There is none; or it is being replaced at this moment, which leaves one half of that beside its place.
+        $beside = [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($Record), [System.IO.Path]::GetFileName($Record) + '.*.*')
+        if ($beside.Count -eq 0) {
+            $tries = 0
+        } else {
+            Start-Sleep -Milliseconds 50
+        }
+    } catch [System.IO.IOException] {
+        if ($tries -eq 0) {
+            throw
+        }
+        Start-Sleep -Milliseconds 50
+    }
+}
+try {
+    $found = @(Get-VM -Name $Name -ErrorAction Stop)
+} catch {
+    # No document tells the error for a machine that is not there from others: the list of all machines does.
+    $found = @(Get-VM -ErrorAction Stop | Where-Object -Property 'Name' -EQ -Value $Name)
+}
+foreach ($vm in $found) {
     if ($vm.Path -eq $Place) {
         [pscustomobject]@{
             Kind = 'machine'

@@ -3,8 +3,15 @@ param(
     [Parameter(Mandatory)] [string] $Name
 )
 $ErrorActionPreference = 'Stop'
-foreach ($vm in @(Get-VM -Name $Name -ErrorAction SilentlyContinue)) {
+try {
+    $found = @(Get-VM -Name $Name -ErrorAction Stop)
+} catch {
+    # No document tells the error for a machine that is not there from others: the list of all machines does.
+    $found = @(Get-VM -ErrorAction Stop | Where-Object -Property 'Name' -EQ -Value $Name)
+}
+foreach ($vm in $found) {
     if ($vm.Name -eq $Name) {
+        $memory = Get-VMMemory -VM $vm
         $security = $null
         $firmware = $null
         if ($vm.Generation -eq 2) {
@@ -18,12 +25,27 @@ foreach ($vm in @(Get-VM -Name $Name -ErrorAction SilentlyContinue)) {
             State = [string]$vm.State
             Generation = $vm.Generation
             Memory = $vm.MemoryStartup
+            Dynamic = [bool]$memory.DynamicMemoryEnabled
+            Minimum = $memory.Minimum
+            Maximum = $memory.Maximum
+            Buffer = $memory.Buffer
             Processors = $vm.ProcessorCount
             Clustered = [bool]$vm.IsClustered
             Shielded = [bool]$security.Shielded
             Tpm = [bool]$security.TpmEnabled
             SecureBoot = [string]$firmware.SecureBoot
             SecureBootTemplate = [string]$firmware.SecureBootTemplate
+        }
+        if ($null -ne $firmware) {
+            foreach ($source in @($firmware.BootOrder)) {
+                [pscustomobject]@{
+                    Kind = 'boot'
+                    Id = $vm.Id
+                    Type = [string]$source.BootType
+                    Path = [string]$source.Device.Path
+                    Firmware = [string]$source.FirmwarePath
+                }
+            }
         }
         foreach ($snapshot in @(Get-VMSnapshot -VM $vm)) {
             [pscustomobject]@{ Kind = 'checkpoint'; Id = $vm.Id; Name = $snapshot.Name }

@@ -1,4 +1,5 @@
 # golden's records below its folder, or the one with a name: files NAME.golden.json beside what they are about.
+# One that goes while they are listed is told by nobody; one that is replaced at this moment is read again.
 param(
     [Parameter(Mandatory)] [string] $Folder,
     [string] $Name = '*'
@@ -8,7 +9,24 @@ foreach ($kind in @('machines', 'images')) {
     $place = [System.IO.Path]::Combine($Folder, $kind)
     if ([System.IO.Directory]::Exists($place)) {
         foreach ($file in [System.IO.Directory]::GetFiles($place, $Name + '.golden.json')) {
-            [pscustomobject]@{ Kind = $kind; Path = $file; Text = [System.IO.File]::ReadAllText($file) }
+            $text = $null
+            $tries = 6
+            while (($null -eq $text) -and ($tries -gt 0)) {
+                $tries = $tries - 1
+                try {
+                    $text = [System.IO.File]::ReadAllText($file)
+                } catch [System.IO.FileNotFoundException], [System.IO.DirectoryNotFoundException] {
+                    Start-Sleep -Milliseconds 50
+                } catch [System.IO.IOException] {
+                    if ($tries -eq 0) {
+                        throw
+                    }
+                    Start-Sleep -Milliseconds 50
+                }
+            }
+            if ($null -ne $text) {
+                [pscustomobject]@{ Kind = $kind; Path = $file; Text = $text }
+            }
         }
     }
 }

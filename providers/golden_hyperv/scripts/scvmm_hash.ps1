@@ -12,7 +12,7 @@ if ($null -ne $Credential) {
 }
 try {
     $item = Get-Item -LiteralPath $Path -Force
-    $hash = Get-FileHash -LiteralPath $Path -Algorithm 'SHA256'
+    $hash = Get-FileHash -LiteralPath $Path -Algorithm 'SHA256' -ErrorAction Stop
     [pscustomobject]@{ Length = [long]$item.Length; Hash = [string]$hash.Hash }
 } finally {
     if ($null -ne $drive) {

@@ -6,5 +6,5 @@ param(
 $ErrorActionPreference = 'Stop'
 $found = Get-WdsInstallImage -ImageGroup $Group -ImageName $Name -FileName ($Name + '.wim') -ErrorAction SilentlyContinue
 if ($null -ne $found) {
-    Remove-WdsInstallImage -ImageGroup $Group -ImageName $Name -FileName ($Name + '.wim')
+    Remove-WdsInstallImage -ImageGroup $Group -ImageName $Name -FileName ($Name + '.wim') -ErrorAction Stop
 }

@@ -48,6 +48,7 @@ class Peer:
         self.port = self.http_port = self.ssh_port = 0
         self.accounts = {self.shape.user: self.shape.password}
         self.vmms: Child | None = None
+        self.others: list[Child] = []
         self.server: Child | None = None
         self.ssh: Sshd | None = None
         self.ca = folder / "ca.pem"
@@ -82,9 +83,10 @@ class Peer:
     def __exit__(self, *over: object) -> None:
         if self.ssh is not None:
             self.ssh.stop()
-        for each in (self.server, self.vmms):
+        for each in (*self.others, self.server, self.vmms):
             if each is not None:
                 each.end()
+        self.others = []
         self.server = self.vmms = None
 
     def _certificates(self) -> None:
@@ -158,6 +160,16 @@ class Peer:
         file.write_text(json.dumps(known))
         self.server = Child("tests.peers.hyperv.server", str(self.folder), log=self.folder / "server.log")
         self.port, self.http_port = self.server.facts["port"], self.server.facts["http_port"]
+
+    def second_node(self, name: str) -> str:
+        """Another node of the cluster, with the same disks and its own machines; HOST:PORT of its WinRM."""
+        known: dict[str, Any] = {"accounts": self.accounts, "certificates": self.certificates}
+        file = self.folder / f"server{name}.json"
+        file.touch(0o600)
+        file.write_text(json.dumps(known))
+        made = Child("tests.peers.hyperv.server", str(self.folder), name, log=self.folder / f"server{name}.log")
+        self.others.append(made)
+        return f"{self.host}:{made.facts['port']}"
 
     def kill_server(self) -> None:
         """kill -9 of the WinRM service with all its sessions; machines and jobs go on."""

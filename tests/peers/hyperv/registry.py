@@ -152,9 +152,26 @@ def commands() -> dict[str, Command]:
     return _COMMANDS
 
 
+POWERCLI = ("get-vm", "new-vm", "set-vm", "start-vm", "stop-vm", "remove-vm", "restart-vm", "get-vmhost")
+"""Names of Hyper-V's commands that VMware PowerCLI has too."""
+
+
+def is_shadowed(scope: Scope) -> bool:
+    """Whether PowerCLI's commands come before Hyper-V's in this session."""
+    here = scope.place == "host" and scope.host is not None and scope.host.shape.powercli
+    return bool(here and "Hyper-V" not in scope.session.get("modules", ()))
+
+
 def find(name: str, scope: Scope) -> Command:
     """A command by name, as it is known here; a module's name may stand before it (``Hyper-V\\Get-VM``)."""
     found = commands().get(name.rsplit("\\", 1)[-1].lower())
+    if name.lower() in POWERCLI and is_shadowed(scope):
+        raise Failure(
+            "You are not currently connected to any servers. Please connect first using a Connect cmdlet.",
+            "Core_BaseCmdlet_NotConnectedError", "ResourceUnavailable", name,
+            "VMware.VimAutomation.Sdk.Types.V1.ErrorHandling.VimException.ViServerConnectionException",
+            terminating=True,
+        )  # fmt: skip
     hidden = scope.host is not None and scope.place == "host" and scope.host.hidden(found.name if found else name)
     if found is None or scope.place not in found.places or hidden:
         raise Failure(
@@ -239,6 +256,8 @@ def _before(call: Call, rules: list[Any]) -> None:
             wait(call, each.seconds)
         elif each.do == "drop-before":
             raise Cut
+        elif each.do == "warn":
+            call.scope.streams.warning(each.text)
         elif each.do == "kill-before":
             os._exit(137)
         elif each.do == "error":

@@ -6,7 +6,8 @@ import re
 import threading
 from dataclasses import dataclass
 
-DEEDS = ("error", "fault", "delay", "drop-before", "drop-after", "kill-before", "kill-after", "disk-full")
+DEEDS = ("error", "fault", "delay", "drop-before", "drop-after", "kill-before", "kill-after", "disk-full",
+         "forget", "vanish", "warn")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,15 @@ class Rule:
     searched in the values given, a line each. It acts from the ``nth`` such call on, ``times`` times (0: for ever).
 
     ``do``: ``error`` (the command fails with ``text``, ``kind`` as FullyQualifiedErrorId, ``category``, ``exception``;
-    nothing is done), ``fault`` (a WSMan fault ``code``), ``delay`` (``seconds``), ``drop-before`` and ``drop-after``
-    (the session is gone; the work is not done, or it is), ``kill-before`` and ``kill-after`` (the server's process is
-    killed), ``disk-full`` (writes fail with 0x80070070).
+    nothing is done), ``warn`` (it warns of ``text`` and works), ``fault`` (a WSMan fault ``code``), ``delay``
+    (``seconds``), ``drop-before`` and ``drop-after`` (the session is gone; the work is not done, or it is),
+    ``kill-before`` and ``kill-after`` (the server's process is killed), ``disk-full`` (writes fail with 0x80070070),
+    ``forget`` (of a job: the management service restarts under it, so that it ends half-way and is remembered by
+    nobody), ``vanish`` (of ``File.ReadAllText`` and ``File.Replace`` in a script: the file goes just before, for
+    ``seconds`` or for good; ``delay`` there: somebody has it open so long).
+
+    What happens to ``Job.convert`` happens when half of its file is there. ``Scanner`` is what opens the disks of a
+    machine that was just removed, for ``seconds``.
     """
 
     call: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tests.peers.hyperv.failures import Failure
@@ -38,11 +39,19 @@ def runner(scope: Scope) -> Runner:
             percent = 100 if done else int(record.get("PercentComplete", -1) or 0)
             streams.progress(str(record.get("Activity", "")), str(record.get("Status", "")), percent)
 
+    def busy(path: Path) -> bool:
+        return scope.place == "host" and bool(scope.host.in_use(str(path)))
+
+    def meets(method: str, path: Path) -> None:
+        if scope.place == "host":
+            scope.host.file_met(method, str(path))
+
     table = versions(scope.host.shape, scope.host.transport if scope.place == "host" else "wsman")
     environment = {**GUEST, "COMPUTERNAME": scope.host.shape.name, "USERNAME": scope.user}
     return Runner(
         commands=registered(scope), path=scope.files.path, write=write, data=scope,
         variables={"PSVersionTable": table}, environment=environment, check=streams.check,
+        busy=busy, meets=meets,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""``python -m tests.peers.hyperv.server FOLDER``: the WinRM service, as long as its standard input is open."""
+"""``python -m tests.peers.hyperv.server FOLDER [NODE]``: the WinRM service, as long as its standard input is open."""
 
 from __future__ import annotations
 
@@ -70,8 +70,9 @@ def bindings(certificate: Path) -> GssChannelBindings:
 def main() -> None:
     """Serve HTTPS and HTTP."""
     folder = Path(sys.argv[1])
-    link = Link(folder)
-    known = json.loads((folder / "server.json").read_text())
+    node = sys.argv[2] if len(sys.argv) > 2 else ""
+    link = Link(folder, node)
+    known = json.loads((folder / f"server{node}.json").read_text())
     accounts_file(folder, known["accounts"], link.shape.name)
     registry.commands()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,16 @@ HYPER_V = ("-vm", "-vhd")
 class Link(Remote):
     """The host's process, for the sessions of one server process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, node: str = "") -> None:
+        """``node``: another node of the cluster than the one that the host's process is called by."""
         super().__init__(folder)
         self.folder, self.shape = folder, Shape.load(folder)
+        self.shape = replace(self.shape, name=node or self.shape.name)
         self.transport = "wsman"
+
+    def machines(self) -> list[dict[str, Any]]:
+        """Those of this node."""
+        return list(self._call("machines", (self.shape.name,), {}))
 
     def hidden(self, command: str) -> bool:
         """Whether this host lacks a command."""

@@ -16,7 +16,9 @@ class Shape:
 
     ``language`` is that of names of integration services and of messages that are shown (``de-DE``). ``hyper_v`` False:
     the module is not there. ``hidden``: commands this host does not have. ``shells`` and ``memory`` (MiB) are WinRM's
-    quotas. ``free``: bytes left on C: (None: what is really free). ``nodes``: the cluster's, the first is this host.
+    quotas. ``free``: bytes left on C: (None: what is really free). ``nodes``: the cluster's, the first is this host;
+    ``failover``: it is no node, but the feature of clusters is installed.
+    ``powercli``: VMware PowerCLI is there, whose commands come first until a session imports Hyper-V's.
     ``switches``: (name, Private|Internal|External). ``delegated``: sessions carry network credentials (CredSSP).
     ``shares``: ``\\\\server\\share`` that exist. ``boot``: seconds from Start-VM to a heartbeat. ``lockout``: wrong
     guest passwords until the account is locked. ``slow``: seconds that each Receive takes, one fragment each.
@@ -32,6 +34,8 @@ class Shape:
     memory: int = 1024
     free: int | None = None
     nodes: tuple[str, ...] = ()
+    failover: bool = False
+    powercli: bool = False
     switches: tuple[tuple[str, str], ...] = (("External", "External"), ("Isolated", "Private"))
     shares: tuple[str, ...] = ("\\\\files\\library",)
     delegated: bool = False

@@ -36,6 +36,8 @@ def machine(shape: Shape, about: dict[str, Any]) -> Thing:
         ProcessorCount=Sized("Int64", about["processors"]),
         MemoryStartup=Sized("Int64", about["memory"]),
         MemoryAssigned=Sized("Int64", about["memory"] if running else 0),
+        MemoryMinimum=Sized("Int64", about["memory_minimum"]),
+        MemoryMaximum=Sized("Int64", about["memory_maximum"]),
         DynamicMemoryEnabled=about["dynamic_memory"],
         Path=about["path"],
         ConfigurationLocation=about["path"],
@@ -117,9 +119,45 @@ def checkpoint(about: dict[str, Any], kept: dict[str, Any]) -> Thing:
     )  # fmt: skip
 
 
+def memory(about: dict[str, Any]) -> Thing:
+    """A VMMemory."""
+    return Thing(
+        f"{NS}.VMMemory", f"{NS}.VMComponentObject", text="Memory", keep=about["id"], Name="Memory",
+        DynamicMemoryEnabled=about["dynamic_memory"], Startup=Sized("Int64", about["memory"]),
+        Minimum=Sized("Int64", about["memory_minimum"]), Maximum=Sized("Int64", about["memory_maximum"]),
+        Buffer=about["memory_buffer"], Priority=50, **_of(about),
+    )  # fmt: skip
+
+
+def boot_order(about: dict[str, Any]) -> list[str]:
+    """
+    What a machine of generation 2 boots from, in order: ``Drive|PATH``, ``Network|ID`` and ``File|FIRMWARE PATH``.
+
+    What was attached later comes last, what is attached no more is left out.
+    """
+    there = [f"Network|{each['id']}" for each in about["adapters"]] + [
+        f"Drive|{each['path']}" for each in about["disks"]
+    ]
+    kept = [each for each in about["boot_order"] if each in there or each.startswith("File|")]
+    return [*kept, *(each for each in there if each not in kept)]
+
+
+def boot_source(about: dict[str, Any], entry: str) -> Thing:
+    """A VMBootSource: an entry of the firmware's, which names a device or, by the firmware's path, a file."""
+    kind, _, what = entry.partition("|")
+    device = next((drive(about, each) for each in about["disks"] if kind == "Drive" and each["path"] == what), None)
+    device = device or next((adapter(about, each) for each in about["adapters"] if each["id"] == what), None)
+    number = {"Drive": 1, "Network": 2, "File": 3}[kind]
+    return Thing(
+        f"{NS}.VMBootSource", f"{NS}.VMComponentObject", text=f"VMBootSource ({kind})", keep=entry, Device=device,
+        BootType=o.Member(f"{NS}.BootSourceType", kind, number), Description="EFI SCSI Device" if device else "",
+        FirmwarePath=what if kind == "File" else "\\AcpiEx(VMBus,0,0)\\VenHw(9B17E5A2)", **_of(about),
+    )  # fmt: skip
+
+
 def firmware(about: dict[str, Any]) -> Thing:
     """A VMFirmware."""
-    order = about["boot_order"] or [f"disk {each['number']}:{each['location']}" for each in about["disks"]]
+    order = [boot_source(about, each) for each in boot_order(about)]
     return Thing(
         f"{NS}.VMFirmware", f"{NS}.VMComponentObject", keep=about["id"],
         SecureBoot=o.ON_OFF.On if about["secure_boot"] else o.ON_OFF.Off,

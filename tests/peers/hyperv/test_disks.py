@@ -149,7 +149,7 @@ def test_a_storage_job_outlives_the_server(tmp_path_factory: pytest.TempPathFact
 
     with Peer(tmp_path_factory.mktemp("job") / "peer", openssh=False) as peer:
         made = peer.seed("job")
-        peer.rule("Job.convert", "delay", seconds=1.5)
+        peer.rule("Job.convert", "delay", seconds=4)
         with suppress(Exception), connected(peer) as run:  # its session ends with the server
             service = {"Namespace": "root/virtualization/v2", "ClassName": "Msvm_ImageManagementService"}
             given = {"SourcePath": made.disk, "VirtualDiskSettingData": SETTING.format("C:\\golden\\job.vhdx")}

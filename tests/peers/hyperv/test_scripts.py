@@ -15,7 +15,7 @@ from tests.peers.hyperv.powershell.statics import Statics
 from tests.peers.hyperv.powershell.syntax import Refused, parse
 from tests.peers.hyperv.powershell.values import convert
 from tests.peers.hyperv.registry import commands
-from tests.peers.hyperv.tables import tables
+from tests.peers.hyperv.tables import FUNCTIONS, tables
 from tests.unit.windows.powershell import used
 
 SCRIPTS = sorted((Path(golden_hyperv.__file__).parent / "scripts").glob("*.ps1"))
@@ -83,6 +83,27 @@ def test_a_constant_script_begins_with_its_parameters(script: Path) -> None:
     code = re.sub(r"(?m)^\s*#.*\n", "", text)
     assert code.startswith(("param(", "[CmdletBinding()]\nparam(", "$ErrorActionPreference"))
     assert "$ErrorActionPreference = 'Stop'" in code
+
+
+def unstopped(content: str) -> list[str]:
+    """Functions of modules that a script calls without an -ErrorAction of their own."""
+    return [
+        name
+        for name, parameters in used(content.encode()).commands
+        if name.lower() in FUNCTIONS and "-erroraction" not in {each.lower() for each in parameters}
+    ]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[each.stem for each in SCRIPTS])
+def test_functions_of_modules_are_told_to_stop(script: Path) -> None:
+    """The script's own preference does not reach them, so that they would go on after an error."""
+    assert unstopped(script.read_text(encoding="utf-8")) == []
+
+
+def test_a_function_that_is_not_told_to_stop_is_found() -> None:
+    """By the check, and by what the interpreter then does."""
+    assert unstopped("$x = (Get-FileHash -LiteralPath 'x').Hash; Get-Item -Path 'x'") == ["Get-FileHash"]
+    assert unstopped("Get-Volume -FilePath 'x' -ErrorAction Stop") == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from golden.errors import BadConfig
 from golden.provider import Endpoint
 from golden_hyperv.address import parse
+from golden_hyperv.nodes import address_of
 
 
 def test_a_url_names_host_port_and_transport() -> None:
@@ -66,3 +67,29 @@ def test_a_slip_of_the_pen_is_guessed() -> None:
     with pytest.raises(BadConfig) as caught:
         parse(Endpoint("hv", "hyperv://hv", {"foldr": "x"}))
     assert caught.value.hint == "did you mean folder?"
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "node", "where"),
+    [
+        ("hyperv://cluster.lab.example", {}, "HV2", ("HV2.lab.example", 5986)),
+        ("hyperv://cluster.lab.example:15986", {}, "hv2.other.example", ("hv2.other.example", 15986)),
+        ("hyperv://10.0.0.1", {}, "HV2", ("HV2", 5986)),
+        ("hyperv://hv1", {"nodes": "HV2 = 10.0.0.12:6000, HV3=hv3.lab"}, "hv2.lab.example", ("10.0.0.12", 6000)),
+        ("hyperv://hv1", {"nodes": "HV2=10.0.0.12:6000,HV3=hv3.lab"}, "HV3", ("hv3.lab", 5986)),
+        ("hyperv+ssh://g@hv1:2222", {}, "HV2", ("HV2", 2222)),
+    ],
+)
+def test_a_node_is_reached_by_its_name_or_as_golden_toml_says(
+    url: str, options: dict[str, str], node: str, where: tuple[str, int]
+) -> None:
+    """In the domain of the endpoint's own host, at its port."""
+    met = address_of(parse(Endpoint("hv", url, options)), node)
+    assert (met.host, met.port) == where
+
+
+def test_what_pins_one_host_does_not_hold_for_another() -> None:
+    """A certificate's thumbprint and a host's key are that host's alone."""
+    for url, pin in (("hyperv://hv1", {"thumbprint": "ab" * 32}), ("hyperv+ssh://hv1", {"host_key": "ssh-ed25519 A"})):
+        with pytest.raises(BadConfig, match="of one host"):
+            address_of(parse(Endpoint("hv", url, pin)), "HV2")

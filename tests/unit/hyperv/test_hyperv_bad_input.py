@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 
-from golden.errors import BadConfig, BadName, Conflict, GuestSilent, NotAble, NotFound, Refused, Unreachable
+from golden.errors import (
+    BadConfig,
+    BadName,
+    Conflict,
+    EndpointError,
+    GuestSilent,
+    NotAble,
+    NotFound,
+    Refused,
+    Unreachable,
+)
 from golden.model import CloneOptions, Machine, Mark, Origin, Role, Severity, Snapshot
 from golden.provider import Hypervisor, Scope
-from golden.waiting import Deadline
+from golden.waiting import Deadline, Silent
 from golden_hyperv import PROVIDER
+from golden_hyperv.marking import Hardware
 from tests.e2e.hyperv_bench import endpoint
+from tests.peers.hyperv.host import vhdx
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.conftest import Opening
 
@@ -162,13 +177,50 @@ def test_without_the_management_service_copies_are_made_by_convert_vhd(opening: 
         assert hypervisor.identity(point)
 
 
-def test_a_machine_on_another_node_names_the_node(opening: Opening, tmp_path: Path) -> None:
-    """With the endpoint that reaches it."""
-    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2")) as cluster:
+def test_a_machine_of_another_node_is_looked_at_there(opening: Opening, tmp_path: Path) -> None:
+    """With a session of golden's own on that node; its disks are copied here where they are on a shared volume."""
+    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2"), openssh=False) as cluster:
+        far = cluster.second_node("HV2")
+        theirs = cluster.seed("theirs", state=None, node="HV2", folder="C:\\ClusterStorage\\Volume1")
+        cluster.seed("local", state=None, node="HV2")
+        hypervisor = opening(cluster, nodes=f"HV3=10.0.0.3, HV2={far}")
+        assert {"other-node", "clustered"} <= set(ids(hypervisor, "theirs", Severity.INFO))
+        machine = adopted(hypervisor, "taken", theirs.name)
+        (met,) = (one for one in cluster.world.machines() if one["name"] == "taken")
+        assert met["node"] in ("", "HV1") and machine.settled
+        assert "disk-elsewhere" in ids(hypervisor, "local")
+        with refused_to_adopt(hypervisor, "near"):
+            adopted(hypervisor, "near", "local")
+
+
+def test_a_node_that_golden_does_not_reach_is_named(opening: Opening, tmp_path: Path) -> None:
+    """With the line for golden.toml; and where a certificate is pinned, that it is the other host's."""
+    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2"), openssh=False) as cluster:
         cluster.seed("theirs", state=None, node="HV2")
-        with pytest.raises(Conflict, match="belongs to the cluster node HV2") as caught:
-            opening(cluster).examine(Origin("machine", "theirs"))
-    assert "hyperv://HV2" in f"{caught.value.hint}"
+        with pytest.raises(Conflict, match="the cluster node HV2 owns it") as caught:
+            opening(cluster, nodes="HV2=127.0.0.1:1").examine(Origin("machine", "theirs"))
+        assert 'nodes = "HV2=' in f"{caught.value.hint}" and "hyperv://HV2" in f"{caught.value.hint}"
+        certificate = x509.load_pem_x509_certificate((cluster.folder / "server.pem").read_bytes())
+        pinned = certificate.fingerprint(hashes.SHA256()).hex()
+        with pytest.raises(Conflict, match="the cluster node HV2 owns it") as caught:
+            opening(cluster, thumbprint=pinned).examine(Origin("machine", "theirs"))
+        assert "thumbprint" in f"{caught.value.details}"
+
+
+def test_an_endpoint_keeps_to_its_node(opening: Opening, tmp_path: Path) -> None:
+    """A cluster's name leads to any of them: golden goes on to the one that golden.toml names, or says where it is."""
+    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2"), openssh=False) as cluster:
+        cluster.seed("theirs", state=None, node="HV2")
+        far = cluster.second_node("HV2")
+        there = opening(cluster, node="hv2.lab.example", nodes=f"HV2={far}")
+        assert there.examine(Origin("machine", "theirs")).name == "theirs"
+        assert opening(cluster, node="HV1").find("theirs") is None
+        with pytest.raises(Conflict, match="wants the cluster node HV3") as caught:
+            opening(cluster, node="HV3", nodes=f"HV3={far}")
+        assert "HV2" in f"{caught.value.details}" and 'nodes = "HV3=' in f"{caught.value.hint}"
+    for wrong in ({"nodes": "HV2"}, {"nodes": "HV2=a b"}, {"node": "HV 1"}):
+        with pytest.raises(BadConfig):
+            opening(cluster, **wrong)
 
 
 def test_goldens_own_machine_on_another_node_is_left_alone(opening: Opening, tmp_path: Path) -> None:
@@ -354,3 +406,147 @@ def test_a_snapshot_that_is_not_there_is_not_found(opening: Opening) -> None:
     """Neither cloned nor looked at."""
     with pytest.raises(NotFound, match="frozen point v1 of never"):
         opening().identity(Snapshot("never", "v1"))
+
+
+def test_dynamic_memory_goes_from_the_users_machine_to_each_clone(opening: Opening, peer: Peer) -> None:
+    """With its minimum, maximum and buffer; a version that was frozen before golden knew of it stays what it was."""
+    moving = {"dynamic_memory": True, "memory": 1 << 30, "memory_minimum": 768 << 20, "memory_maximum": 16 << 30,
+              "memory_buffer": 35}  # fmt: skip
+    peer.world.change(peer.seed("moving-memory", state=None).id, **moving)
+    peer.seed("still-memory", state=None)
+    hypervisor = opening()
+    for where, wanted in (("moving-memory", moving), ("still-memory", {"dynamic_memory": False, "memory": 2 << 30})):
+        point = hypervisor.freeze(adopted(hypervisor, f"{where}-v", where), "v1")
+        clone = hypervisor.clone(f"{where}-clone", point, MARK, CloneOptions(linked=True))
+        (met,) = (one for one in peer.world.machines() if one["name"] == clone.name)
+        assert {key: met[key] for key in wanted} == wanted
+        hypervisor.destroy(clone)
+    old = Hardware(2, 2 << 30, 2)
+    assert set(old.definition()) == {
+        "generation", "memory", "processors", "secure_boot", "secure_boot_template", "tpm"}  # fmt: skip
+    assert replace(old, dynamic=True, minimum=1, maximum=2, buffer=20).definition() != old.definition()
+
+
+@pytest.mark.parametrize("system", [0, 1])
+def test_a_second_disk_goes_along(opening: Opening, peer: Peer, system: int) -> None:
+    """Adopted, cloned, frozen and captured; the system's is the one the firmware boots from, wherever it hangs."""
+    seeded = peer.seed(f"two-{system}", disks=2, system=system)
+    hypervisor = opening()
+    found = hypervisor.examine(Origin("machine", seeded.name))
+    assert found.disks[0] == seeded.disks[system] and len(found.disks) == 2
+    assert seeded.disks[system] in next(one.sentence for one in found.problems if one.id == "several-disks")
+    name = f"twin-{system}"
+    point = hypervisor.freeze(adopted(hypervisor, name, seeded.name), "v1")
+    assert [one.path.rpartition("\\")[2] for one in hypervisor.digest(point)][:2] == [
+        f"{name}-0.vhdx",
+        f"{name}-1.vhdx",
+    ]
+    clone = hypervisor.start(hypervisor.clone(f"{name}-clone", point, MARK, CloneOptions(linked=True)))
+    (met,) = (one for one in peer.world.machines() if one["name"] == clone.name)
+    assert met["boot_order"][0] == f"Drive|{met['disks'][0]['path']}" and len(met["disks"]) == 2
+    assert (peer.guest(met["id"]) / "Windows").is_dir()
+    clone = hypervisor.stop(clone)
+    image = hypervisor.capture(f"{name}-image", clone, MARK)
+    flat = peer.drive(f"C:\\golden\\images\\{name}-image.vhdx")
+    with vhdx.Disk(flat) as disk:
+        assert list(disk.allocated())  # The data disk of this machine is empty.
+    again = hypervisor.freeze(clone, "v2")
+    assert len(hypervisor.identity(again)) == 3
+    hypervisor.discard_image(image)
+    hypervisor.drop_snapshot(again)
+    hypervisor.destroy(clone)
+
+
+def test_what_the_firmware_remembers_is_named(opening: Opening, peer: Peer) -> None:
+    """Entries of its own are not kept: a Linux that has no loader under EFI/BOOT would not boot in a clone."""
+    debian = "\\HD(1,GPT,FFB61BB9,0x800,0x100000)\\EFI\\debian\\shimx64.efi"
+    peer.seed("linux", state=None, entries=(debian,))
+    peer.seed("windows", state=None)
+    hypervisor = opening()
+    (met,) = (one for one in hypervisor.examine(Origin("machine", "linux")).problems if one.id == "boot-entries")
+    assert (met.severity, met.evidence) == (Severity.WARNING, debian) and "removable" in met.fix
+    (met,) = (one for one in hypervisor.examine(Origin("machine", "windows")).problems if one.id == "boot-entries")
+    assert met.severity is Severity.INFO
+
+
+def test_a_cluster_that_does_not_answer_is_no_owner(opening: Opening, tmp_path: Path) -> None:
+    """Nothing is taken away while nobody knows whose it is; a host that is no node is asked nothing."""
+    with Peer(tmp_path / "cluster", nodes=("HV1", "HV2"), openssh=False) as cluster:
+        cluster.seed("origin", state=None)
+        hypervisor = opening(cluster)
+        machine = adopted(hypervisor, "moved", "origin")
+        (met,) = (one for one in cluster.world.machines() if one["name"] == "moved")
+        cluster.world.change(met["id"], node="HV2", clustered=True)
+        cluster.rule("Get-ClusterGroup", "error", kind="Get-ClusterGroup", category="ConnectionError", times=0)
+        for act in (hypervisor.start, hypervisor.settle, hypervisor.destroy):
+            with pytest.raises(EndpointError, match="asking the cluster"):
+                act(machine)
+        assert cluster.drive("C:\\golden\\machines\\moved\\moved-0.partial.vhdx").is_file()
+    with Peer(tmp_path / "alone", failover=True, openssh=False) as alone:
+        alone.seed("origin", state=None)
+        hypervisor = opening(alone)
+        machine = adopted(hypervisor, "mine", "origin")
+        (met,) = (one for one in alone.world.machines() if one["name"] == "mine")
+        alone.world.remove(met["id"])
+        hypervisor.destroy(machine)
+        assert hypervisor.find("mine") is None
+
+
+def test_a_host_with_powercli_runs_hyper_vs_commands(opening: Opening, tmp_path: Path) -> None:
+    """VMware's module has Get-VM, Set-VM and others too; in every session, also one that was opened again."""
+    with Peer(tmp_path / "both", powercli=True, openssh=False) as both:
+        both.seed("origin", state=None)
+        hypervisor = opening(both)
+        assert hypervisor.examine(Origin("machine", "origin")).name == "origin"
+        both.restart_server()
+        machine = adopted(hypervisor, "mine", "origin")
+        hypervisor.destroy(machine)
+
+
+class Heard(Silent):
+    """A watcher that remembers what was done."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def doing(self, what: str) -> None:
+        """Remember it."""
+        self.told.append(what)
+
+
+def test_quotas_and_warnings_reach_whoever_watches(tmp_path: Path) -> None:
+    """A quota that is too small before work starts, and the host's own warnings while it goes on."""
+    with Peer(tmp_path / "small", shells=3, openssh=False) as small:
+        small.seed("origin", state=None)
+        for job, wanted in (("job-1", 1), ("look", 0)):
+            watcher = Heard()
+            hypervisor = PROVIDER.open(endpoint(small, tmp_path / "secrets"), Scope(job, tmp_path, watcher))
+            assert len([one for one in watcher.told if "MaxShellsPerUser is 3" in one]) == wanted
+            hypervisor.close()
+        watcher = Heard()
+        hypervisor = PROVIDER.open(endpoint(small, tmp_path / "secrets"), Scope("job-1", tmp_path, watcher))
+        small.rule("Set-VM", "warn", text="The host has its doubts.")
+        machine = adopted(hypervisor, "mine", "origin")
+        assert [one for one in watcher.told if "The host has its doubts." in one and one.startswith("warning")]
+        hypervisor.destroy(machine)
+        hypervisor.close()
+
+
+def test_a_parent_on_a_share_out_of_reach_is_told(opening: Opening, peer: Peer) -> None:
+    """The machine's own disk is on the host, and Get-VHD reads it; the chain below it is not to be followed."""
+    peer.seed("half-far", state=None, chain=1, parents="\\\\files\\library\\VMs")
+    hypervisor = opening()
+    found = hypervisor.examine(Origin("machine", "half-far")).problems
+    (problem,) = (one for one in found if one.severity is Severity.ERROR)
+    assert problem.id == "chain-unreadable" and "credential" in problem.fix
+    with refused_to_adopt(hypervisor, "half"):
+        adopted(hypervisor, "half", "half-far")
+
+
+def test_a_heartbeat_that_is_off_is_a_warning(opening: Opening, peer: Peer) -> None:
+    """golden gets into such guests later, and by trying."""
+    seeded = peer.seed("still-heart", state=None)
+    (met,) = (one for one in peer.world.machines() if one["name"] == seeded.name)
+    off = {**met["services"], "84eaae65-2f2e-45f5-9bb5-0e857dc8eb47": False}
+    peer.world.change(met["id"], services=off)
+    assert "heartbeat-off" in ids(opening(), seeded.name, Severity.WARNING)

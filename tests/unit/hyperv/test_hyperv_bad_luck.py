@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from golden.errors import GoldenError
+from golden.errors import EndpointError, GoldenError, Refused, Tampered
 from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
 from golden.provider import Endpoint, Hypervisor, Scope
 from golden.waiting import Deadline, Waiting
 from golden_hyperv import PROVIDER
 from tests.e2e.hyperv_bench import endpoint
+from tests.peers.hyperv.host import vhdx
 from tests.peers.hyperv.peer import Peer
 from tests.unit.hyperv.conftest import Opening
 
@@ -30,8 +32,11 @@ CHANGING = (
 
 @pytest.fixture(scope="module")
 def based(shared: Peer) -> Peer:
-    """The module's host with a user's machine."""
-    shared.seed("origin", state=None)
+    """The module's host with a user's machine, whose disk has something on it and no guest."""
+    seeded = shared.seed("origin", state=None)
+    with vhdx.Disk(shared.drive(seeded.disk), write=True) as disk:
+        for number in range(8):
+            disk.write(number * disk.block, f"block {number} ".encode() * 1000)
     return shared
 
 
@@ -92,30 +97,60 @@ def test_what_golden_never_does(based: Peer, peer: Peer, opening: Opening) -> No
     nothing_left(peer, hypervisor)
 
 
+def same_bytes(peer: Peer, name: str) -> bool:
+    """Whether a full clone's disk holds what the base's does, block by block as a guest sees them."""
+    paths = [peer.drive(f"C:\\golden\\machines\\{one}") for one in ("base\\base-0.vhdx", name)]
+    with vhdx.Disk(paths[0]) as base, vhdx.Disk(paths[1]) as copy:
+        numbers = {*base.allocated(), *copy.allocated()}
+        empty = bytes(base.block)
+        assert len(set(base.allocated())) > 1, "half of nothing is whole"
+        return all((base.block_at(one) or empty) == (copy.block_at(one) or empty) for one in numbers)
+
+
 def test_a_host_that_goes_down_during_a_copy(based: Peer, peer: Peer, opening: Opening) -> None:
-    """The job is forgotten with it; half a copy is never taken for a whole one."""
+    """Its job is forgotten and half of a file stays that looks like a whole disk: the copy is made again."""
     hypervisor = opening()
     base(hypervisor)
-    peer.rule("Job.convert", "delay", seconds=3)
-    failed: list[BaseException] = []
+    peer.rule("Job.convert", "delay", seconds=60)
+    made: list[Machine] = []
 
     def cloning() -> None:
-        try:
-            hypervisor.clone("half", BASE, MARK, CloneOptions(linked=False))
-        except GoldenError as error:
-            failed.append(error)
+        made.append(hypervisor.clone("half", BASE, MARK, CloneOptions(linked=False)))
 
     thread = threading.Thread(target=cloning)
     thread.start()
-    Waiting(Deadline(30)).until("the copy to begin", lambda: bool(peer.requests("Invoke-CimMethod")[-1:]))
+    path = peer.drive("C:\\golden\\machines\\half\\half-0.partial.vhdx")
+    Waiting(Deadline(30)).until("half of the copy to be there", lambda: path.exists() and not peer.unmet())
     Waiting(Deadline(30)).until("its job to be written down", lambda: '"job": ""' not in record(peer, "half"))
-    peer.clear_rules()
+    assert peer.world.disk_check(str(path)) == ""
+    assert not same_bytes(peer, "half\\half-0.partial.vhdx")
     peer.crash()
     thread.join(120)
-    assert failed
-    found = hypervisor.find("half")
-    if found is not None:
-        assert hypervisor.settle(found) is None
+    assert made and made[0].settled
+    assert same_bytes(peer, "half\\half-0.partial.vhdx")
+    hypervisor.destroy(made[0])
+    nothing_left(peer, hypervisor)
+
+
+def test_a_management_service_that_restarts_during_a_copy(based: Peer, peer: Peer, opening: Opening) -> None:
+    """Without anybody's session breaking: what it forgot is made again, and a few times only."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule("Job.convert", "forget")
+    machine = hypervisor.clone("again", BASE, MARK, CloneOptions(linked=False))
+    assert not peer.unmet()
+    assert same_bytes(peer, "again\\again-0.partial.vhdx")
+    peer.rule("Job.convert", "forget")
+    image = hypervisor.capture("again-image", machine, MARK)
+    assert not peer.unmet()
+    with vhdx.Disk(peer.drive("C:\\golden\\images\\again-image.vhdx")) as one:
+        assert len(set(one.allocated())) > 1
+    hypervisor.discard_image(image)
+    hypervisor.destroy(machine)
+    peer.rule("Job.convert", "forget", times=0)
+    with pytest.raises(EndpointError, match="3 times it forgot") as caught:
+        hypervisor.clone("never", BASE, MARK, CloneOptions(linked=False))
+    assert type(caught.value) is EndpointError
     nothing_left(peer, hypervisor)
 
 
@@ -177,9 +212,105 @@ def test_a_full_disk_leaves_nothing(based: Peer, peer: Peer, opening: Opening) -
     hypervisor = opening()
     base(hypervisor)
     peer.rule("Job.convert", "disk-full")
-    with pytest.raises(GoldenError) as caught:
+    with pytest.raises(Refused, match="the disk is full") as caught:
         hypervisor.clone("fat", BASE, MARK, CloneOptions(linked=False))
-    assert caught.value.details
+    assert type(caught.value) is Refused and "0x80070070" in f"{caught.value.details}"
+    nothing_left(peer, hypervisor)
+
+
+def test_a_full_disk_is_told_by_convert_vhd_too(based: Peer, peer: Peer, opening: Opening) -> None:
+    """Where the host's service does not do it, its command says the same."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule("Get-CimInstance", "error", kind="CommandNotFoundException", category="ObjectNotFound")
+    peer.rule("Job.convert", "disk-full")
+    with pytest.raises(Refused, match="no room"):
+        hypervisor.clone("fatter", BASE, MARK, CloneOptions(linked=False))
+    assert not peer.unmet()
+    nothing_left(peer, hypervisor)
+
+
+def test_a_scanner_that_holds_the_disks_is_waited_for(based: Peer, peer: Peer, opening: Opening) -> None:
+    """It opens what Remove-VM let go of: renaming, testing and hashing wait for it."""
+    hypervisor = opening()
+    machine = hypervisor.clone("scanned", base(hypervisor), MARK, CloneOptions(linked=True))
+    peer.rule("Start-VM", "error", text="'scanned' konnte nicht gestartet werden. Datei in Benutzung (0x80070020).")
+    machine = hypervisor.stop(hypervisor.start(machine))
+    peer.rule("Scanner", "delay", seconds=1.5)
+    begun = time.monotonic()
+    point = hypervisor.freeze(machine, "v1")
+    assert time.monotonic() - begun > 1.4 and not peer.unmet()
+    path = peer.drive("C:\\golden\\machines\\scanned\\scanned-0.vhdx")
+    for act in (
+        lambda: hypervisor.digest(point),
+        lambda: hypervisor.destroy(hypervisor.clone("under", point, MARK, CloneOptions(linked=True))),
+    ):
+        peer.world.scan(str(path), 1.0)
+        act()
+    hypervisor.drop_snapshot(point)
+    hypervisor.destroy(machine)
+    nothing_left(peer, hypervisor)
+
+
+@pytest.mark.parametrize(
+    ("text", "category", "kind"),
+    [
+        ("Eine andere Sache. (0x80041001)", "NotSpecified", EndpointError),
+        ("Verweigert. (0x80070005)", "NotSpecified", Refused),
+        ("Die Kette ist defekt. (0xC03A000E)", "NotSpecified", Tampered),
+        ("Die Kette ist defekt.", "InvalidData", Tampered),
+    ],
+)
+def test_a_chain_is_called_broken_only_where_the_host_says_so(
+    based: Peer, peer: Peer, opening: Opening, text: str, category: str, kind: type[GoldenError]
+) -> None:
+    """What Test-VHD could not look at is no tampering."""
+    hypervisor = opening()
+    base(hypervisor)
+    peer.rule("Test-VHD", "error", text=text, category=category, times=0)
+    with pytest.raises(kind) as caught:
+        hypervisor.clone("doubted", BASE, MARK, CloneOptions(linked=True))
+    assert type(caught.value) is kind and text.partition(" (")[0] in f"{caught.value.details}"
+    nothing_left(peer, hypervisor)
+
+
+def without_management(peer: Peer, times: int) -> None:
+    """The service vmms is down: Get-VM says what it says then (facts 5)."""
+    peer.rule("Get-VM", "error", kind="ObjectNotFound", category="ObjectNotFound", times=times,
+              text="Hyper-V encountered an error trying to access an object because the object was not found.",
+              exception="Microsoft.HyperV.PowerShell.VirtualizationException")  # fmt: skip
+
+
+def test_a_management_service_that_is_down_is_no_absence(based: Peer, peer: Peer, opening: Opening) -> None:
+    """Nothing is taken for gone that could not be looked at: no disk goes, nothing is frozen or off by that."""
+    hypervisor = opening()
+    machine = hypervisor.start(hypervisor.clone("there", base(hypervisor), MARK, CloneOptions(linked=True)))
+    disk = peer.drive("C:\\golden\\machines\\there\\there-0.partial.vhdx")
+    for act in (
+        lambda: hypervisor.find("there"),
+        lambda: hypervisor.destroy(machine),
+        lambda: hypervisor.stop(machine),
+        lambda: hypervisor.freeze(machine, "v1"),
+        lambda: hypervisor.settle(machine),
+        lambda: hypervisor.examine(Origin("machine", "origin")),
+    ):
+        without_management(peer, times=0)
+        with pytest.raises(EndpointError, match="management service") as caught:
+            act()
+        assert type(caught.value) is EndpointError
+        peer.clear_rules()
+        assert disk.is_file() and record(peer, "there").count('"ready"') == 1
+    found = hypervisor.find("there")
+    assert found is not None and found.power is Power.ON
+    # It goes down after golden has looked for the first time.
+    for nth in range(2, 6):
+        peer.rule("Get-VM", "error", nth=nth, times=2, kind="ObjectNotFound", category="ObjectNotFound")
+        with pytest.raises(EndpointError):
+            hypervisor.destroy(machine)
+        peer.clear_rules()
+        assert disk.is_file()  # It is taken away once the host has said that no machine has it.
+    hypervisor.destroy(machine)
+    assert not disk.exists()
     nothing_left(peer, hypervisor)
 
 
@@ -205,4 +336,41 @@ def test_a_copy_that_takes_long_is_waited_for_by_whoever_comes_next(
     assert found is not None and not found.settled
     assert [one.name for one in hypervisor.list_marked()] == ["base", "slow"]
     assert hypervisor.settle(found) is None
+    nothing_left(peer, hypervisor)
+
+
+def test_another_golden_writes_and_removes_records_meanwhile(based: Peer, peer: Peer, opening: Opening) -> None:
+    """A record that goes or is replaced between its listing and its reading is no error, and is not overlooked."""
+    hypervisor = opening()
+    machine = hypervisor.clone("other", base(hypervisor), MARK, CloneOptions(linked=True))
+    peer.rule("File.ReadAllText", "vanish", named="other.golden.json$", seconds=0.12)
+    assert sorted(one.name for one in hypervisor.list_marked()) == ["base", "other"]
+    peer.rule("File.ReadAllText", "vanish", named="other.golden.json$", seconds=0.12)
+    assert hypervisor.find("other") == machine
+    peer.rule("File.Replace", "delay", named="other.golden.json$", seconds=0.5)
+    assert hypervisor.mark(machine, machine.mark or MARK) == machine
+    assert not peer.unmet()
+    text = record(peer, "other")
+    peer.rule("File.ReadAllText", "vanish", named="other.golden.json$")
+    left = sorted((one.kind, one.name) for one in hypervisor.list_marked())
+    assert left == [("machine", "base"), ("machine", "other")]  # By the note on its virtual machine.
+    peer.drive("C:\\golden\\machines\\other.golden.json").write_text(text)
+    hypervisor.destroy(machine)
+    nothing_left(peer, hypervisor)
+
+
+def test_a_machine_that_somebody_saved(based: Peer, peer: Peer, opening: Opening) -> None:
+    """It goes on when it is started, loses what was saved when it is stopped, and goes when it is taken away."""
+    hypervisor = opening()
+    for act in ("start", "stop", "destroy"):
+        machine = hypervisor.start(hypervisor.clone(f"saved-{act}", base(hypervisor), MARK, CloneOptions(linked=True)))
+        (met,) = (one for one in peer.world.machines() if one["name"] == machine.name)
+        peer.world.stop(met["id"], "save")
+        if act == "start":
+            assert hypervisor.start(machine).power is Power.ON
+            assert peer.world.machine(met["id"])["state"] == "Running"
+        elif act == "stop":
+            assert hypervisor.stop(machine).power is Power.OFF
+            assert peer.world.machine(met["id"])["state"] == "Off"
+        hypervisor.destroy(machine)
     nothing_left(peer, hypervisor)

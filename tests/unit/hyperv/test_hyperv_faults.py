@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from golden.errors import Conflict, EndpointError, GoldenError, NotAble, NotFound, Refused, Unreachable
-from golden_hyperv.faults import SECOND_HOP, LostAnswer, is_in_use, translated
+from golden_hyperv.faults import SECOND_HOP, LostAnswer, has_no_room, is_broken, is_in_use, translated
 from golden_hyperv.remoting import LinkLost, RemoteError
 from golden_hyperv.remoting.losses import Failure
 
@@ -64,4 +64,36 @@ def test_golden_errors_pass() -> None:
 def test_a_file_in_use_is_known_by_its_code() -> None:
     """Sharing violation, as Windows numbers it."""
     assert is_in_use(RemoteError(Failure("x", "X", "NotSpecified", hresult=-2147024864)))
+    assert is_in_use(RemoteError(Failure("gesperrt (0x80070021).", "X", "NotSpecified")))
+    assert is_in_use(RemoteError(Failure("x", "RemoveFileSystemItemIOError,X", "WriteError")))
     assert not is_in_use(RemoteError(Failure("x", "X", "NotSpecified")))
+
+
+def test_a_full_disk_is_not_waited_for() -> None:
+    """Windows calls it a WriteError, as it calls a file that is in use."""
+    full = RemoteError(Failure("voll (0x80070070).", "DiskFull,X", "WriteError"))
+    assert has_no_room(full) and not is_in_use(full)
+
+
+@pytest.mark.parametrize(
+    ("failure", "broken"),
+    [
+        (Failure("x (0xC03A000E).", "X", "NotSpecified"), True),
+        (Failure("x", "X", "NotSpecified", hresult=0xC03A000D - (1 << 32)), True),
+        (Failure("x (0x80070570).", "X", "NotSpecified"), True),
+        (Failure("x", "X", "InvalidData"), True),
+        (Failure("x (0x80070020).", "X", "ResourceBusy"), False),
+        (Failure("x (0x80041001).", "X", "NotSpecified"), False),
+    ],
+)
+def test_a_broken_chain_is_known_by_its_codes(failure: Failure, broken: bool) -> None:
+    """Those of virtual disks in winerror.h; whatever else goes wrong is no tampering."""
+    assert is_broken(RemoteError(failure)) is broken
+
+
+def test_a_management_service_that_is_down_is_no_missing_machine() -> None:
+    """Both are "not found" in words."""
+    down = Failure(
+        "an object was not found", "ObjectNotFound,Microsoft.HyperV.PowerShell.Commands.GetVM", "ObjectNotFound"
+    )
+    assert type(told(down)) is EndpointError

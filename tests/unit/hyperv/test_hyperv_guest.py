@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from golden.model import Machine, Mark, Origin, Role
 from golden.provider import Hypervisor, Scope
 from golden.waiting import Deadline, Waiting
 from golden_hyperv import PROVIDER
+from golden_hyperv.guest import BLIND
 from tests.e2e.hyperv_bench import endpoint
 from tests.peers.hyperv.peer import Peer
 
@@ -132,6 +134,23 @@ def test_what_a_broken_transfer_left_on_the_host_is_taken_away(german: Peer, lin
     assert sorted(one.name for one in folder.iterdir()) == before
 
 
+@pytest.mark.parametrize("then", ["large", "small"])
+def test_a_piece_whose_arrival_was_not_told_is_taken_away(german: Peer, line: Communicator, then: str) -> None:
+    """It lies beside its file in the guest; whatever is written there next sweeps it."""
+    path = f"{FOLDER}\\untold-{then}"
+    german.rule("Copy-VMFile", "drop-after")
+    with pytest.raises(LineLost):
+        line.write(path, 0, os.urandom(1 << 20))
+    assert not german.unmet()
+    (vm,) = (one for one in german.world.machines() if one["name"] == "guest")
+    folder = german.guest(vm["id"]) / "Windows/Temp"
+    assert [one for one in folder.iterdir() if one.name.startswith(f"untold-{then}.golden-")]
+    data = os.urandom(1 << 20 if then == "large" else 1000)
+    line.write(path, 0, data)
+    assert line.read(path, 0, 2 << 20) == data
+    assert [one.name for one in folder.iterdir() if one.name.startswith(f"untold-{then}")] == [f"untold-{then}"]
+
+
 def test_arguments_go_as_they_are(line: Communicator) -> None:
     """Quotes, spaces and what a shell would take for its own; none is one."""
     path = f"{FOLDER}\\v1'; Remove-Item $(calc) \u00e9\u2019"
@@ -142,6 +161,22 @@ def test_arguments_go_as_they_are(line: Communicator) -> None:
     assert ended.code is None
     with pytest.raises(GuestError, match="cannot start"):
         line.start(("C:\\no such folder\\program.exe",))
+
+
+@pytest.mark.thorough
+def test_without_a_heartbeat_the_guest_is_tried_now_and_then(
+    german: Peer, hypervisor: Hypervisor, machine: Machine
+) -> None:
+    """Its service may be off: golden logs in blindly, rarely enough that no account is locked."""
+    (vm,) = (one for one in german.world.machines() if one["name"] == "guest")
+    off = {**vm["services"], "84eaae65-2f2e-45f5-9bb5-0e857dc8eb47": False}
+    german.world.change(vm["id"], services=off)
+    line, before = hypervisor.communicator(machine), len(german.requests("Invoke-Command"))
+    begun = time.monotonic()
+    line.ready(Deadline(120))
+    assert BLIND - 1 <= time.monotonic() - begun <= BLIND + 20
+    assert len(german.requests("Invoke-Command")) - before == 1
+    german.world.change(vm["id"], services=vm["services"])
 
 
 def test_no_password_is_written_anywhere(german: Peer, line: Communicator, tmp_path: Path) -> None:

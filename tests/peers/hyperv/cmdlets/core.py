@@ -273,3 +273,4 @@ def import_module(call: Call) -> None:
                 f"The specified module '{name}' was not loaded because no valid module file was found in any module "
                 "directory.", "Modules_ModuleNotFound", "ResourceUnavailable", name, "System.IO.FileNotFoundException",
             )  # fmt: skip
+        call.scope.session.setdefault("modules", set()).add("Hyper-V" if name.lower() == "hyper-v" else name)

@@ -12,7 +12,7 @@ from tests.peers.hyperv.failures import Failure, not_found, virtualization
 from tests.peers.hyperv.files import Files, is_read_only
 from tests.peers.hyperv.host.store import GUEST_SERVICE
 from tests.peers.hyperv.objects import Member, Thing, listed
-from tests.peers.hyperv.registry import Call, cmdlet
+from tests.peers.hyperv.registry import Call, cmdlet, is_pattern, matches
 
 
 @cmdlet("Invoke-Command", everywhere=True)
@@ -117,12 +117,17 @@ def stop_process(call: Call) -> None:
 
 @cmdlet("Get-Service", everywhere=True)
 def get_service(call: Call) -> Iterator[Any]:
-    """Services that matter: sshd on the host where it listens, vmms, and in a guest those of integration."""
-    known = {"vmms": "Running", "WinRM": "Running", "sshd": "Running"} if call.scope.place == "host" else {
-        "vmicguestinterface": "Running", "vmicheartbeat": "Running", "vmicvmsession": "Running"}  # fmt: skip
-    for wanted in call.get("Name") or sorted(known):
-        name = next((each for each in known if each.lower() == wanted.lower()), None)
-        if name is None:
+    """Services that matter: on the host sshd, vmms and a cluster's ClusSvc, in a guest those of integration."""
+    known = {"vmms": "Automatic", "WinRM": "Automatic", "sshd": "Automatic"}
+    if call.scope.place == "guest":
+        known = {"vmicguestinterface": "Manual", "vmicheartbeat": "Manual", "vmicvmsession": "Manual"}
+    elif call.host.shape.nodes:
+        known["ClusSvc"] = "Automatic"
+    elif call.host.shape.failover:
+        known["ClusSvc"] = "Disabled"  # the feature is there, and the host is no node (MS-CMRP 3.1.4)
+    for wanted in call.get("Name") or ["*"]:
+        hit = [each for each in sorted(known) if matches(wanted, each)]
+        if not hit and not is_pattern(wanted):
             call.error(
                 Failure(
                     f"Cannot find any service with service name '{wanted}'.",
@@ -132,9 +137,11 @@ def get_service(call: Call) -> Iterator[Any]:
                     "Microsoft.PowerShell.Commands.ServiceCommandException",
                 )
             )
-            continue
-        yield Thing("System.ServiceProcess.ServiceController", text=name, Name=name, ServiceName=name,
-                    Status=Member("System.ServiceProcess.ServiceControllerStatus", known[name], 4))  # fmt: skip
+        for name in hit:
+            status = ("Stopped", 1) if known[name] == "Disabled" else ("Running", 4)
+            yield Thing("System.ServiceProcess.ServiceController", text=name, Name=name, ServiceName=name,
+                        Status=Member("System.ServiceProcess.ServiceControllerStatus", *status),
+                        StartType=Member("System.ServiceProcess.ServiceStartMode", known[name], 0))  # fmt: skip
 
 
 def power(call: Call, how: str) -> None:

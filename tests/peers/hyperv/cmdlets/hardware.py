@@ -137,12 +137,51 @@ def set_firmware(call: Call) -> Iterator[Any]:
                 raise virtualization("The Secure Boot template was not found.", "InvalidParameter", "InvalidArgument",
                                      call.get("SecureBootTemplate"))  # fmt: skip
             fields["secure_boot_template"] = named
-        order = listed(call.get("BootOrder")) or listed(call.get("FirstBootDevice"))
-        if order:
-            fields["boot_order"] = [str(each) for each in order]
+        first = [_entry(each) for each in listed(call.get("BootOrder")) or listed(call.get("FirstBootDevice"))]
+        if first:
+            now = shapes.boot_order(about)
+            missing = [each for each in first if each not in now]
+            if missing:
+                raise virtualization("The boot device is not one of the virtual machine's.", "InvalidParameter",
+                                     "InvalidArgument", missing[0])  # fmt: skip
+            fields["boot_order"] = [*first, *(each for each in now if each not in first)]
         call.host.change(about["id"], **fields)
         if call.switch("Passthru"):
             yield shapes.firmware(call.host.machine(about["id"]))
+
+
+def _entry(device: Thing) -> str:
+    """What a device, or an entry that was told, is called in the order."""
+    if isinstance(device.keep, str):
+        return device.keep
+    if "card" in device.keep:
+        return f"Network|{device.keep['card']}"
+    return f"Drive|{device.keep['disk']['path']}"
+
+
+@cmdlet("Get-VMMemory")
+def get_memory(call: Call) -> Iterator[Any]:
+    """Memory, dynamic or not."""
+    for about in found(call, "VMName"):
+        yield shapes.memory(about)
+
+
+@cmdlet("Set-VMMemory")
+def set_memory(call: Call) -> Iterator[Any]:
+    """Of a machine that is off; a dynamic one has its minimum, start and maximum in that order."""
+    names = {"DynamicMemoryEnabled": "dynamic_memory", "StartupBytes": "memory", "MinimumBytes": "memory_minimum",
+             "MaximumBytes": "memory_maximum", "Buffer": "memory_buffer"}  # fmt: skip
+    for about in found(call, "VMName"):
+        off(about)
+        fields = {mine: call.get(name) for name, mine in names.items() if name in call.given}
+        now = {**about, **fields}
+        in_order = now["memory_minimum"] <= now["memory"] <= now["memory_maximum"]
+        if (now["dynamic_memory"] and not in_order) or not 5 <= now["memory_buffer"] <= 2000:
+            raise virtualization(f"'{about['name']}' failed to set memory: the memory specified is out of range.",
+                                 "InvalidParameter", "InvalidArgument", about["name"])  # fmt: skip
+        call.host.change(about["id"], **fields)
+        if call.switch("Passthru"):
+            yield shapes.memory(call.host.machine(about["id"]))
 
 
 @cmdlet("Get-VMSecurity")

@@ -10,6 +10,7 @@ from tests.peers.hyperv import shapes
 from tests.peers.hyperv.cmdlets.vm import allowed, found
 from tests.peers.hyperv.failures import Failure, denied, virtualization
 from tests.peers.hyperv.files import is_read_only
+from tests.peers.hyperv.host.disks import used
 from tests.peers.hyperv.objects import Thing
 from tests.peers.hyperv.registry import Call, cmdlet, wait
 
@@ -138,6 +139,10 @@ def test_vhd(call: Call) -> Iterator[Any]:
     allowed(call)
     for windows in call.get("Path"):
         path = there(call, windows, "Failed to test the virtual hard disk")
+        if call.host.is_scanned(str(path)):
+            raise used(windows)
+        for above in call.host.parents(str(path)):
+            call.files.path(above)  # What this session may not see is denied to it.
         wrong = call.host.disk_check(str(path))
         if wrong:
             call.error(virtualization(

@@ -191,6 +191,16 @@ def stop_vm(call: Call) -> Iterator[Any]:
     yield from passed(call, hits)
 
 
+@cmdlet("Remove-VMSavedState")
+def remove_saved_state(call: Call) -> None:
+    """Of machines that are saved; they are off then."""
+    if "VMSnapshot" in call.given:
+        raise Failure("The peer's checkpoints have no saved state.", "NotModelled", "NotImplemented")
+    for each in found(call, "VMName"):
+        if call.confirmed(each["name"]):
+            call.host.forget_saved(each["id"])
+
+
 @cmdlet("Restart-VM")
 def restart_vm(call: Call) -> Iterator[Any]:
     """A reset (it is not a shutdown), and with -Wait until the guest answers again."""

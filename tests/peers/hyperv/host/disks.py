@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -45,6 +46,8 @@ class Disks:
         self.lock = threading.RLock()
         self.held: dict[str, set[str]] = {}
         self.mounted: dict[str, Mount] = {}
+        self.scanned: dict[str, float] = {}
+        """Files that a scanner reads and shares with nobody, each with the moment it lets go."""
         for each in json.loads((folder / "mounts.json").read_text()) if (folder / "mounts.json").exists() else []:
             made = Mount(**each)
             self.mounted[made.file] = made
@@ -56,6 +59,8 @@ class Disks:
             return near
         drive = re.match(r"([A-Za-z]):\\(.*)", locator.absolute)
         far = self.folder / "drives" / drive[1].upper() / drive[2].replace("\\", "/") if drive else near
+        if locator.absolute.startswith("\\\\"):
+            far = self.folder / "shares" / locator.absolute.lstrip("\\").replace("\\", "/").lower()
         if not far.is_file():
             raise Corrupt(f"the parent {locator.absolute} of {child.name} was not found")
         return far
@@ -93,10 +98,33 @@ class Disks:
         return ""
 
     def in_use(self, path: Path) -> str:
-        """Who holds a file: a machine's id, ``mount`` or nothing."""
+        """Who holds a file: a machine's id, ``mount``, ``scanner`` or nothing."""
         if str(path) in self.mounted:
             return "mount"
+        if self.is_scanned(path):
+            return "scanner"
         return next(iter(self.held.get(str(path), ())), "")
+
+    def scan(self, path: Path, seconds: float) -> None:
+        """A virus scanner opens a file for so long."""
+        self.scanned[str(path)] = time.monotonic() + seconds
+
+    def is_scanned(self, path: Path) -> bool:
+        """Whether it still has it."""
+        return self.scanned.get(str(path), 0.0) > time.monotonic()
+
+    def parents(self, path: Path) -> list[str]:
+        """What the parents of a disk are called in its chain, as far as they are found."""
+        found: list[str] = []
+        try:
+            with self.open(path) as disk:
+                link: Disk | None = disk
+                while link is not None and link.locator is not None:
+                    found.append(link.locator.absolute)
+                    link = link.parent
+        except (Corrupt, OSError):
+            pass
+        return found
 
     def chain(self, path: Path) -> list[Path]:
         """The files of a chain, leaf first, as far as they are found."""
@@ -135,26 +163,30 @@ class Disks:
         made = vhdx.locator(path, parent, windows, linkage)
         vhdx.create(path, size or whole, block=block, parent=made, physical=physical, logical=logical)
 
-    def convert(self, source: Path, target: Path, kind: str, block: int, step: Callable[[int], bool]) -> None:
+    def convert(
+        self, source: Path, target: Path, kind: str, block: int, step: Callable[[int], bool], half: Callable[[], None]
+    ) -> None:
         """
         Copy a whole chain into one new file, flat unless ``kind`` is Differencing. ``step`` is told per cent and says
-        whether to go on; what is half is taken away.
+        whether to go on; ``half`` is called when half of the file is there. What is half stays, whatever went wrong:
+        nothing documents that a real host takes it away.
         """
         with self.open(source) as disk:
             linked = disk.locator if kind == "Differencing" else None
             vhdx.create(target, disk.size, block=block or disk.block, fixed=kind == "Fixed",
                         parent=linked, logical=disk.logical, physical=disk.physical)  # fmt: skip
-            try:
-                self._copy(disk, target, linked, step)
-            except BaseException:
-                target.unlink(missing_ok=True)
-                raise
-
-    def _copy(self, disk: Disk, target: Path, linked: Locator | None, step: Callable[[int], bool]) -> None:
-        with self.open(target, write=True) as made:
             numbers = list(disk.allocated())
+            middle = len(numbers) // 2
+            self._copy(disk, target, linked, numbers[:middle], lambda at: step(at * 50 // max(1, middle)))
+            half()
+            self._copy(disk, target, linked, numbers[middle:], lambda at: step(50 + at * 50 // len(numbers)))
+
+    def _copy(
+        self, disk: Disk, target: Path, linked: Locator | None, numbers: list[int], step: Callable[[int], bool]
+    ) -> None:
+        with self.open(target, write=True) as made:
             for at, number in enumerate(numbers):
-                if not step(at * 100 // max(1, len(numbers))):
+                if not step(at):
                     raise InterruptedError
                 data = disk.block_at(number)
                 if data is None:

@@ -75,10 +75,11 @@ class Host:
         self._journal.add(entry)
 
     # machines
-    def machines(self) -> list[dict[str, Any]]:
-        """Every machine of this node as it is now, ``ready`` and ``uptime`` among its fields."""
-        here = self.shape.name
-        return [self._live(each) for each in self._store.all() if each["node"] in ("", here)]
+    def machines(self, node: str = "") -> list[dict[str, Any]]:
+        """Every machine of a node (this one) as it is now, ``ready`` and ``uptime`` among its fields."""
+        here = node or self.shape.name
+        mine = (here, "") if here == self.shape.name else (here,)
+        return [self._live(each) for each in self._store.all() if each["node"] in mine]
 
     def cluster(self) -> list[dict[str, str]]:
         """Clustered machines of all nodes."""
@@ -115,8 +116,13 @@ class Host:
         return self._machines.start(vm)
 
     def stop(self, vm: str, how: str) -> bool:
-        """Stop-VM: ``shutdown``, ``force``, ``off`` or ``save``; False where it was off."""
-        if self._machines.of(vm)["state"] in ("Off", "Saved"):
+        """Stop-VM: ``shutdown``, ``force``, ``off`` or ``save``; False where it was off. Saved, it has no power."""
+        machine = self._machines.of(vm)
+        if machine["state"] == "Saved":
+            raise virtualization(
+                f"'{machine['name']}' failed to change state. The operation cannot be performed while the object is in "
+                "its current state.", "InvalidState", "InvalidOperation", machine["name"])  # fmt: skip
+        if machine["state"] == "Off":
             return False
         if how in ("shutdown", "force"):
             self._machines.shut_down(vm, force=how == "force")
@@ -126,6 +132,15 @@ class Host:
             self._machines.power_off(vm)
             self._store.change(vm, state="Saved")
         return True
+
+    def forget_saved(self, vm: str) -> None:
+        """Remove-VMSavedState: what was in memory is lost, the disks stay."""
+        with self._machines.lock(vm):
+            machine = self._machines.of(vm)
+            if machine["state"] != "Saved":
+                raise virtualization(f"'{machine['name']}' has no saved state.", "InvalidState", "InvalidOperation",
+                                     machine["name"])  # fmt: skip
+            self._store.change(vm, state="Off")
 
     def restart(self, vm: str) -> None:
         """Restart-VM."""
@@ -148,6 +163,9 @@ class Host:
                 if folder.is_dir() and not any(folder.iterdir()):
                     folder.rmdir()
             self._store.remove(vm)
+            for rule in self._rules.acting("Scanner", machine["name"]):
+                for each in machine["disks"]:
+                    self._disks.scan(self._files.path(each["path"]), rule.seconds)
 
     def checkpoint(self, vm: str, name: str) -> dict[str, Any]:
         """Checkpoint-VM."""
@@ -170,9 +188,34 @@ class Host:
         """What is wrong with a chain."""
         return self._disks.check(Path(path))
 
+    def parents(self, path: str) -> list[str]:
+        """Windows paths of a disk's parents."""
+        return self._disks.parents(Path(path))
+
     def in_use(self, path: str) -> str:
         """Who holds a file."""
         return self._disks.in_use(Path(path))
+
+    def file_met(self, call: str, path: str) -> None:
+        """A script is about to read or replace a file; what another golden does just then happens by rule."""
+        for each in self._rules.acting(call, path):
+            if each.do == "vanish":
+                away = Path(f"{path}.0.old")
+                Path(path).rename(away)
+                if each.seconds:
+                    threading.Timer(each.seconds, away.rename, (path,)).start()
+                else:
+                    away.unlink()
+            elif each.do == "delay":
+                self._disks.scan(Path(path), each.seconds)
+
+    def scan(self, path: str, seconds: float) -> None:
+        """A virus scanner opens a file for so long."""
+        self._disks.scan(Path(path), seconds)
+
+    def is_scanned(self, path: str) -> bool:
+        """Whether a scanner shares it with nobody."""
+        return self._disks.is_scanned(Path(path))
 
     def disk_new(self, path: str, size: int, block: int, *, fixed: bool, logical: int, physical: int) -> None:
         """A new empty disk."""
@@ -191,12 +234,15 @@ class Host:
         """Begin to copy a chain into one file; the job's id."""
 
         def work(step: Callable[[int], bool]) -> None:
-            self._misfortune("Job.convert", f"{source}\n{target}", step)
             here = Path(source)
             if self._disks.in_use(here):
                 raise used(source)
             self.spend(sum(each.stat().st_blocks * 512 for each in self._disks.chain(here)))
-            self._disks.convert(here, Path(target), kind, block, step)
+
+            def half() -> None:
+                self._misfortune("Job.convert", f"{source}\n{target}", step)
+
+            self._disks.convert(here, Path(target), kind, block, step, half)
 
         return self._jobs.begin("convert", f"{source} -> {target}", work)
 
@@ -209,6 +255,8 @@ class Host:
                 time.sleep(0.02)
             if each.do == "disk-full":
                 raise OSError(28, "full")
+            if each.do == "forget":
+                raise jobs_of.Forgotten
             if each.do == "error":
                 raise Failure(each.text or "A fault of the test.", each.kind, each.category, None, each.exception)
 

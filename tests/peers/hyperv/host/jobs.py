@@ -32,6 +32,10 @@ class Job:
     ended: float = 0.0
 
 
+class Forgotten(Exception):
+    """The management service restarts: work ends where it is, and nobody remembers the job."""
+
+
 class Jobs:
     """All of them; one that is over is forgotten after ``memory`` seconds (TimeBeforeRemoval: five minutes)."""
 
@@ -56,6 +60,10 @@ class Jobs:
             try:
                 work(step)
                 made.percent, state = 100, 7
+            except Forgotten:
+                with self._lock:
+                    del self._jobs[made.id]
+                return
             except InterruptedError:
                 state = 8
             except Failure as wrong:

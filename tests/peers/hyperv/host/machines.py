@@ -81,7 +81,12 @@ class Machines:
         return self._begun.get(vm, 0.0) if self.is_ready(vm) else 0.0
 
     def leaf(self, machine: dict[str, Any]) -> Path | None:
-        """The first disk, which Windows boots from."""
+        """The disk that Windows boots from: the first in the firmware's order, or by its place on the controllers."""
+        paths = [each["path"] for each in machine["disks"]]
+        told = [each.partition("|")[2] for each in machine["boot_order"] if each.startswith("Drive|")]
+        chosen = next((each for each in told if each in paths), None) if machine["generation"] == 2 else None
+        if chosen is not None:
+            return self.locate(chosen)
         order = {"SCSI": 0, "IDE": -1}
         found = sorted(machine["disks"], key=lambda each: (order[each["type"]], each["number"], each["location"]))
         return self.locate(found[0]["path"]) if found else None

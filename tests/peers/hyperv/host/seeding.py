@@ -15,6 +15,8 @@ from tests.peers.vsphere.guests import Guests, seeded
 from tests.peers.vsphere.seeding import Shape as Standin
 
 SIZE = 64 << 20
+WINDOWS = "\\HD(1,GPT,5A3C9F6E-0000-4C0B-9A3B-6E0B0F6A0001,0x800,0x32000)\\EFI\\Microsoft\\Boot\\bootmgfw.efi"
+"""What Windows' own boot entry names."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +42,28 @@ class Seeding:
     def seed(
         self, name: str, *, state: str | None = "VIRGIN", faults: tuple[tuple[str, object], ...] = (),
         folder: str = "C:\\VMs", generation: int = 2, disks: int = 1, kind: str = "vhdx", chain: int = 0,
-        size: int = SIZE, switch: str | None = None, odd: tuple[str, ...] = (), **fields: Any,
+        size: int = SIZE, switch: str | None = None, odd: tuple[str, ...] = (), system: int = 0,
+        entries: tuple[str, ...] = (WINDOWS,), parents: str = "", **fields: Any,
     ) -> Seeded:  # fmt: skip
         """
         A machine; ``state`` and ``faults`` are the stand-in's (None: an empty disk). ``chain``: so many differencing
-        disks on top. ``odd``: of ``shielded``, ``tpm``, ``clustered``, ``checkpoint``, ``shared``. ``fields``: any of
-        the store's, ``node`` for one.
+        disks on top. ``odd``: of ``shielded``, ``tpm``, ``clustered``, ``checkpoint``, ``shared``. ``system``: which of
+        the disks it boots from; ``entries``: firmware paths of its own entries (generation 2). ``parents``: another
+        folder for the first disks of chains. ``fields``: any of the
+        store's, ``node`` for one.
         """
         place = f"{folder}\\{name}"
         self._locate(place).mkdir(parents=True, exist_ok=True)
         paths = []
         for number in range(disks):
             stem = f"{place}\\disk{number or ''}"
-            paths.append(self._disk(stem, kind, size, chain, state if number == 0 else None, faults))
+            bottom = f"{parents}\\{name}\\disk{number or ''}" if parents else stem
+            paths.append(self._disk((bottom, stem), kind, size, chain, state if number == system else None, faults))
+        boot = [*(f"File|{each}" for each in entries), f"Drive|{paths[system]}"] if generation == 2 and paths else []
         network = self._shape.switches[0][0] if switch is None and self._shape.switches else switch or ""
         made = store.new_machine(
             name, generation=generation, path=place, memory=2 << 30, processors=2,
-            automatic_checkpoints=self._shape.client,
+            automatic_checkpoints=self._shape.client, boot_order=boot,
             disks=[{"type": "SCSI" if generation == 2 else "IDE", "number": 0, "location": at, "path": path,
                     "shared": "shared" in odd and at > 0} for at, path in enumerate(paths)],
             adapters=[store.adapter("Network Adapter", network)], shielded="shielded" in odd,
@@ -67,10 +74,12 @@ class Seeding:
         return Seeded(name, made["id"], tuple(paths))
 
     def _disk(
-        self, stem: str, kind: str, size: int, chain: int, state: str | None, faults: tuple[tuple[str, object], ...]
-    ) -> str:
-        path = f"{stem}.{kind}"
+        self, stems: tuple[str, str], kind: str, size: int, chain: int, state: str | None,
+        faults: tuple[tuple[str, object], ...],
+    ) -> str:  # fmt: skip
+        path, stem = f"{stems[0]}.{kind}", stems[1]
         real = self._locate(path)
+        real.parent.mkdir(parents=True, exist_ok=True)
         if kind != "vhdx":
             real.write_bytes(b"conectix".ljust(1 << 20, b"\0"))  # a VHD is only ever refused
             return path

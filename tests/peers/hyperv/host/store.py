@@ -72,7 +72,8 @@ def new_machine(name: str, **given: Any) -> dict[str, Any]:
     generation = given.pop("generation", 1)
     made: dict[str, Any] = {
         "id": str(uuid.uuid4()), "name": name, "generation": generation, "state": "Off", "notes": "",
-        "memory": 1 << 30, "processors": 1, "dynamic_memory": False, "path": "", "disks": [], "adapters": [],
+        "memory": 1 << 30, "processors": 1, "dynamic_memory": False, "memory_minimum": 512 << 20,
+        "memory_maximum": 1 << 40, "memory_buffer": 20, "path": "", "disks": [], "adapters": [],
         "checkpoint_type": "Production", "automatic_checkpoints": False, "checkpoints": [], "current": None,
         "automatic_start": "StartIfRunning", "automatic_stop": "Save", "services": {
             key: on for key, (_, _, on) in SERVICES.items()},

@@ -371,4 +371,6 @@ class Disk:
 def locator(child: Path, parent: Path, windows: str, linkage: uuid.UUID) -> Locator:
     """The locator of a new child; ``windows`` is the parent's path as the host calls it."""
     relative = os.path.relpath(parent, child.parent).replace("/", "\\")
+    if windows.startswith("\\\\") and "shares" not in child.parts:
+        relative = ".\\none"  # No relative path leads from a drive to a share.
     return Locator(linkage, relative if relative.startswith("..") else ".\\" + relative, str(PureWindowsPath(windows)))

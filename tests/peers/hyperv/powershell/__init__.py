@@ -9,7 +9,7 @@ script's own ``try`` does not catch that.
     for value in runner.run(text, {"Path": "C:\\golden\\a.vhdx"}):      # live: one value after the other, as they are written
         ...
 
-`Runner(commands, path, write, data, variables, environment, check, preference)`
+`Runner(commands, path, write, data, variables, environment, check, preference, busy, meets)`
     commands     name as written -> command or None: what the script may call beside its own functions. It is asked first; where it
                  answers None the general cmdlets of `general.py` are tried (Where-Object, Select-Object, Write-Warning…; no files).
                  `registered(scope)` gives the registry's.
@@ -20,6 +20,8 @@ script's own ``try`` does not catch that.
     variables    such as PSVersionTable; environment: for $env:NAME
     check        called before every statement and while sleeping; raises failures.Stopped to end the run
     preference   $ErrorActionPreference to begin with
+    meets        meets("File.ReadAllText" or "File.Replace", path): told before it happens
+    busy         busy(path): whether somebody has a file open, so that it cannot be moved
 
 `runner.run(text, parameters)` -> iterator of outputs; parameters are bound to param() with PowerShell's conversions
 `runner.invoke(block, arguments=(), parameters=None)` -> iterator: a script block in THIS runner, in a scope of its own. This is how

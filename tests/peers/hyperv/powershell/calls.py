@@ -12,6 +12,7 @@ from tests.peers.hyperv.powershell.scopes import Arguments, Block, Context, Retu
 from tests.peers.hyperv.powershell.statements import Statements
 from tests.peers.hyperv.powershell.syntax import child, children, line, plain, refused, text
 from tests.peers.hyperv.powershell.values import is_array, literal, text_of
+from tests.peers.hyperv.tables import FUNCTIONS
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -169,7 +170,10 @@ def registered(scope: registry.Scope) -> Callable[[str], Command | None]:
         def run(arguments: Arguments, piped: Iterator[Any] | None, context: Context) -> Iterable[Any]:
             named = arguments.named
             if not any(key.lower() in ("erroraction", "ea") for key, _ in named):
-                named = [*named, ("ErrorAction", context.preference)]
+                is_function = name.rsplit("\\", 1)[-1].lower() in FUNCTIONS
+                # The script's preference does not reach into a module's functions; the runspace's own does.
+                preference = context.runner.preference if is_function else context.preference
+                named = [*named, ("ErrorAction", preference)]
             return registry.invoke(scope, name, named, arguments.positional, piped)
 
         run.switches, run.heeds_common = switches, True  # type: ignore[attr-defined]

@@ -279,7 +279,8 @@ def formatted(template: Any, values: Any) -> str:
         if not how:
             return text_of(value)
         if re.fullmatch(r"[xX]\d*", how):
-            return f"{int(value):0{how[1:] or 1}{how[0]}}"
+            bits = 32 if -(2**31) <= int(value) < 2**31 else 64  # A negative number is shown as its two's complement.
+            return f"{int(value) % (1 << bits):0{how[1:] or 1}{how[0]}}"
         if re.fullmatch(r"[dD]\d*", how):
             return f"{int(value):0{how[1:] or 1}d}"
         raise Refused(f"the format {{{found[1]}:{how}}}")

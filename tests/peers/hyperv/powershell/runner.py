@@ -29,9 +29,11 @@ class Runner(Calls):
         environment: Mapping[str, str] | None = None,
         check: Callable[[], None] = lambda: None,
         preference: str = "Continue",
+        busy: Callable[[Path], bool] = lambda path: False,
+        meets: Callable[[str, Path], None] = lambda method, path: None,
     ) -> None:
         self.commands, self.write, self.data, self.check = commands, write, data, check
-        self.statics = Statics(path)
+        self.statics = Statics(path, busy, meets)
         self.environment = {name.lower(): value for name, value in (environment or {}).items()}
         self.variables = {name.lower(): value for name, value in (variables or {}).items()}
         self.preference = preference

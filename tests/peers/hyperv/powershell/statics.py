@@ -74,9 +74,16 @@ class Encoding(Named):
 class Statics:
     """What ``[type]::member`` gives; `path` maps Windows paths."""
 
-    def __init__(self, path: PathOf) -> None:
+    def __init__(
+        self, path: PathOf, busy: Callable[[Path], bool] = lambda path: False,
+        meets: Callable[[str, Path], None] = lambda method, path: None,
+    ) -> None:  # fmt: skip
+        """
+        ``busy``: whether somebody has a file open who lets nobody move it; ``meets``: told of each file that is about
+        to be read or replaced.
+        """
         self.path = path
-        files = _Files(path)
+        files = _Files(path, busy, meets)
         self.methods: dict[str, dict[str, Method]] = {
             "system.io.file": files.of_files(), "system.io.directory": files.of_folders(), "system.io.path": _PATHS,
             **_METHODS,
@@ -156,6 +163,7 @@ _MADE: dict[str, Method] = {
     "system.guid": lambda what: uuid.UUID(bytes_le=bytes(what)) if is_array(what) else uuid.UUID(text_of(what)),
     **{f"system.{name.lower()}": _exception(f"System.{name}") for name in (
         "Exception", "IO.IOException", "InvalidOperationException", "ArgumentException", "IO.FileNotFoundException",
+        "IO.DirectoryNotFoundException",
         "UnauthorizedAccessException", "NotSupportedException", "TimeoutException", "IO.InvalidDataException")},
 }  # fmt: skip
 
@@ -163,8 +171,8 @@ _MADE: dict[str, Method] = {
 class _Files:
     """[System.IO.File] and [System.IO.Directory]."""
 
-    def __init__(self, path: PathOf) -> None:
-        self.path = path
+    def __init__(self, path: PathOf, busy: Callable[[Path], bool], meets: Callable[[str, Path], None]) -> None:
+        self.path, self._busy, self._meets = path, busy, meets
 
     def of_files(self) -> dict[str, Method]:
         return {
@@ -198,6 +206,11 @@ class _Files:
             return False  # Exists never throws
 
     def _read(self, name: str, method: str) -> bytearray:
+        path = self.path(name)
+        self._meets(f"File.{method}", path)
+        if not path.parent.is_dir():
+            said = f"Could not find a part of the path '{name}'."
+            raise thrown(method, 1, "System.IO.DirectoryNotFoundException", said, -2147024893)
         with open_stream(self.path(name), name, "Open", "Read").file as file, called(method, 1, name):
             return bytearray(file.read())
 
@@ -220,6 +233,9 @@ class _Files:
                              "Cannot create a file when that file already exists.", -2147024713)  # fmt: skip
             if not source.exists():
                 raise FileNotFoundError(2, "missing", one)
+            if self._busy(source):
+                raise thrown("Move", 2, "System.IO.IOException", "The process cannot access the file because it is "
+                             "being used by another process.", -2147024864)  # fmt: skip
             source.rename(target)
 
     def _copy(self, one: str, two: str, over: bool) -> None:
@@ -231,9 +247,13 @@ class _Files:
 
     def _replace(self, one: str, two: str, backup: Any = None) -> None:
         source, target = self.path(one), self.path(two)
+        self._meets("File.Replace", target)
         with called("Replace", 3, two):
             if not target.exists():
                 raise FileNotFoundError(2, "missing", two)
+            if self._busy(target):
+                raise thrown("Replace", 3, "System.IO.IOException", "Unable to remove the file to be replaced.",
+                             -2147023721)  # fmt: skip
             if backup:
                 target.rename(self.path(text_of(backup)))
             source.replace(target)

@@ -28,6 +28,24 @@ ALIASES = {
     "ob": "OutBuffer", "pv": "PipelineVariable", "wi": "WhatIf", "cf": "Confirm",
 }  # fmt: skip
 
+FUNCTIONS = frozenset(
+    each.lower()
+    for each in (
+        # Storage and WDS are CDXML modules: each of their commands is a function that was made from XML.
+        "Add-PartitionAccessPath", "Format-Volume", "Get-Disk", "Get-Partition", "Get-Volume", "Initialize-Disk",
+        "New-Partition", "Remove-PartitionAccessPath", "Set-Disk",
+        "Disable-WdsInstallImage", "Export-WdsInstallImage", "Get-WdsInstallImage", "Get-WdsInstallImageGroup",
+        "Import-WdsInstallImage", "Remove-WdsInstallImage",
+        # A function of Microsoft.PowerShell.Utility.psm1 in Windows PowerShell 5.1; a cmdlet since PowerShell 6.
+        "Get-FileHash",
+    )
+)  # fmt: skip
+"""
+Commands that are functions of a module, in lower case. A module's functions do not see the ``$ErrorActionPreference``
+of a script that calls them, only the global one (PowerShell issues 4568, 24389): without an ``-ErrorAction`` of
+their own they go on after an error.
+"""
+
 OBJECTS = frozenset(
     [
         "VirtualMachine",
