@@ -22,6 +22,8 @@ class LibraryAbilities:
     """Holds several publications of one reference at a time."""
     on_its_side: tuple[str, ...] = ()
     """Formats it copies from where they lie, on its own side: no byte of them comes through golden."""
+    any_hardware: bool = False
+    """It deploys to machines of any kind: an image whose hardware was not generalized has no place in it."""
     warnings: tuple[tuple[str, Finding], ...] = ()
     """(seal, finding): what whoever deploys an image with that seal from here has to know."""
 

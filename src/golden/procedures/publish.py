@@ -74,6 +74,12 @@ def choose(image: Image, name: str, library: Library) -> Form:
         raise PolicyRefused(
             f"{name} takes seals {', '.join(able.seals)}; {image.reference}@i{image.number} is sealed {image.seal!r}"
         )
+    if image.same_hardware and able.any_hardware:
+        raise PolicyRefused(
+            f"{name} deploys to machines of any kind; {image.reference}@i{image.number} was generalized with /mode:vm",
+            details="it starts on the same hypervisor and the same machine type only",
+            hint=f"golden capture {image.reference} without --mode-vm, and publish that image",
+        )
     for wanted in able.forms:
         for form in image.artifact.forms:
             if form.format == wanted and (form.path is not None or wanted in able.on_its_side):

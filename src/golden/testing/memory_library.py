@@ -26,6 +26,7 @@ UNSEALED = Finding("not-generalized", Severity.WARNING, "every machine made from
 ABILITIES = LibraryAbilities(
     forms=("qcow2",), seals=("sysprep", "linux", "none"), versioned=True, warnings=(("none", UNSEALED),)
 )
+DEPLOYMENT = "memory-deployment"
 PIECE = 1 << 16
 
 
@@ -153,10 +154,13 @@ class MemoryLibrary:
 
 @dataclass(slots=True)
 class MemoryLibraryFactory:
-    """Opens ``memory-library:/path/to/world``; the library's name tells several in one world apart."""
+    """
+    Opens ``memory-library:/path/to/world``; the library's name tells several in one world apart. One of
+    ``memory-deployment:/path/to/world`` deploys to any hardware.
+    """
 
     name: str = "memory-library"
-    schemes: tuple[str, ...] = ("memory-library",)
+    schemes: tuple[str, ...] = ("memory-library", DEPLOYMENT)
     checkpoint: Callable[[str], None] = lambda _: None
 
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
@@ -164,7 +168,8 @@ class MemoryLibraryFactory:
         scheme, _, path = endpoint.url.partition(":")
         if scheme not in self.schemes or not path:
             raise BadConfig(f"library {endpoint.name}: {endpoint.url!r} is not memory-library:/path/to/world")
-        return MemoryLibrary(endpoint.name, World(base / path, self.checkpoint), watcher=scope.watcher)
+        able = replace(ABILITIES, any_hardware=scheme == DEPLOYMENT)
+        return MemoryLibrary(endpoint.name, World(base / path, self.checkpoint), able, scope.watcher)
 
 
 FACTORY = MemoryLibraryFactory()
