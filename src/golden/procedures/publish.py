@@ -9,10 +9,11 @@ from typing import BinaryIO
 from golden.errors import GoldenError, LeaseLost, NotAble, NotFound, PartlyPublished, PolicyRefused, StateUnusable
 from golden.jobs import Job
 from golden.library import Library
-from golden.model import Finding, Form, Image, Publication, PublishOrder
+from golden.model import Finding, Form, Image, Publication, PublishOrder, Severity
 from golden.procedures.kinds import publication_key
 from golden.procedures.shop import Shop
 
+SEVERAL_DISKS = "several-disks"
 WARNINGS = "warnings of "
 """Before a library's name, in the name of the step that keeps what its abilities warn of."""
 
@@ -53,7 +54,26 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
 
 def warnings(library: Library, image: Image) -> tuple[Finding, ...]:
     """What whoever deploys this image from there has to know."""
-    return tuple(finding for seal, finding in library.abilities.warnings if seal == image.seal)
+    able = library.abilities
+    return (*(finding for seal, finding in able.warnings if seal == image.seal), *in_part(image))
+
+
+def in_part(image: Image) -> tuple[Finding, ...]:
+    """A warning where what is published is one disk of several: the captured one, or one of those that are kept."""
+    told = tuple(one for one in image.findings if one.id == SEVERAL_DISKS)
+    forms = image.artifact.forms
+    disks = sum(one.format == forms[0].format for one in forms)
+    return told or ((several_disks(disks, "what is published"),) if disks > 1 else ())
+
+
+def several_disks(disks: int, what: str) -> Finding:
+    """That one of them is all there is."""
+    return Finding(
+        SEVERAL_DISKS,
+        Severity.WARNING,
+        f"the machine has {disks} disks, and {what} is the first alone",
+        fix="what its systems need on the others has to be put there where the image is deployed",
+    )
 
 
 def put(shop: Shop, image: Image, name: str, key: str) -> Publication:
