@@ -55,6 +55,7 @@ OBJECTS = frozenset(
         "LibraryShare",
         "LibraryServer",
         "StandaloneVirtualHardDisk",
+        "LibObjectBase",
         "ServerConnection",
         "CustomProperty",
         "ClientObject",
