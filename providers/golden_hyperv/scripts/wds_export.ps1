@@ -7,8 +7,8 @@ param(
 $ErrorActionPreference = 'Stop'
 $null = [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($Path))
 try {
-    $null = Export-WdsInstallImage -Destination $Path -ImageName $Name -ImageGroup $Group -FileName ($Name + '.wim') -Force
-    $image = Get-WindowsImage -ImagePath $Path -Index 1
+    $null = Export-WdsInstallImage -Destination $Path -ImageName $Name -ImageGroup $Group -FileName ($Name + '.wim') -Force -ErrorAction Stop
+    $image = Get-WindowsImage -ImagePath $Path -Index 1 -ErrorAction Stop
     [pscustomobject]@{
         Name = [string]$image.ImageName
         Architecture = [string]$image.Architecture

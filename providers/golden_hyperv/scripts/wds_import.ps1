@@ -11,7 +11,7 @@ param(
 $ErrorActionPreference = 'Stop'
 $held = [System.IO.File]::Open($Lock, 'OpenOrCreate', 'ReadWrite', 'None')
 try {
-    $null = Import-WdsInstallImage -Path $Path -ImageGroup $Group -NewImageName $Name -NewFileName $File -NewDescription $Description
+    $null = Import-WdsInstallImage -Path $Path -ImageGroup $Group -NewImageName $Name -NewFileName $File -NewDescription $Description -ErrorAction Stop
 } finally {
     $held.Dispose()
 }

@@ -17,16 +17,16 @@ try {
     try {
         $number = (Get-VHD -Path $Source).DiskNumber
         $captured = $false
-        foreach ($partition in @(Get-Partition -DiskNumber $number)) {
+        foreach ($partition in @(Get-Partition -DiskNumber $number -ErrorAction Stop)) {
             if (-not $captured -and ('Basic', 'IFS') -contains [string]$partition.Type) {
-                Add-PartitionAccessPath -DiskNumber $number -PartitionNumber $partition.PartitionNumber -AccessPath $Folder
+                Add-PartitionAccessPath -DiskNumber $number -PartitionNumber $partition.PartitionNumber -AccessPath $Folder -ErrorAction Stop
                 try {
                     if (Test-Path -LiteralPath ($Folder + '\Windows\System32\config\SOFTWARE')) {
-                        $null = New-WindowsImage -ImagePath $Path -CapturePath $Folder -Name $Name -Description $Description -CheckIntegrity
+                        $null = New-WindowsImage -ImagePath $Path -CapturePath $Folder -Name $Name -Description $Description -CheckIntegrity -ErrorAction Stop
                         $captured = $true
                     }
                 } finally {
-                    Remove-PartitionAccessPath -DiskNumber $number -PartitionNumber $partition.PartitionNumber -AccessPath $Folder
+                    Remove-PartitionAccessPath -DiskNumber $number -PartitionNumber $partition.PartitionNumber -AccessPath $Folder -ErrorAction Stop
                 }
             }
         }
