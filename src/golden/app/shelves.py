@@ -9,8 +9,14 @@ from golden import plugins
 from golden.app.project import Project
 from golden.codec import plain
 from golden.library import LibraryAbilities
-from golden.provider import Scope
+from golden.options import split
+from golden.provider import Endpoint, Scope
 from golden.waiting import Watcher
+
+
+def lies_on(library: Endpoint) -> str:
+    """The endpoint that a library is reached by; empty where it names none. BadConfig for no URL."""
+    return split(library, "")[2].get("endpoint", "")
 
 
 def abilities(project: Project, name: str, watcher: Watcher) -> LibraryAbilities:

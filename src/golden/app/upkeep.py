@@ -10,6 +10,7 @@ from pathlib import Path
 from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
 from golden.app.run import unfinished
+from golden.app.shelves import lies_on
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord, states
@@ -45,15 +46,22 @@ def doctor(project: Project, watcher: Watcher) -> list[Finding]:
 
 
 def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]:
-    """What an endpoint's own provider says of it."""
+    """What an endpoint's own provider says of it, and of the libraries that lie on it."""
     from golden import plugins
 
     place = project.settings.endpoint(endpoint)
+    scope = Scope("look", project.settings.state, watcher, project.settings.endpoint)
     try:
-        scope = Scope("look", project.settings.state, watcher)
-        return list(plugins.provider(place).diagnose(place, scope))
+        found = list(plugins.provider(place).diagnose(place, scope))
     except GoldenError as error:
         return [_trouble(endpoint, error)]
+    for name, library in project.settings.libraries.items():
+        try:
+            if lies_on(library) == endpoint:
+                found += plugins.library_findings(library, scope, project.settings.base)
+        except GoldenError as error:
+            found.append(_trouble(name, error))
+    return found
 
 
 def gc(project: Project, watcher: Watcher, *, dry_run: bool, strangers: bool = False) -> tuple[list[Marked], list[str]]:
