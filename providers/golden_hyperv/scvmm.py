@@ -207,6 +207,12 @@ class ScvmmLibrary:
         with understood(self._place, f"withdrawing {publication.name}"):
             self._sweep(publication.key)
 
+    def users_of(self, publication: Publication) -> tuple[str, ...]:
+        """Templates and machines of others with its disk in them."""
+        with understood(self._place, f"asking who uses {publication.name}"):
+            disks, templates = self._shelf.seen().of_key(publication.key)
+            return self._shelf.standing([one.id for one in disks], [one.id for one in templates])
+
     def close(self) -> None:
         """Let go of the host; again is harmless."""
         self._vmm.line.close()

@@ -162,6 +162,11 @@ class Shelf:
                 hint="in the VMM console give them another disk, or remove them; then the same command again",
             )
 
+    def standing(self, disks: list[str], templates: list[str]) -> tuple[str, ...]:
+        """Names of what stands on disks, but for these templates."""
+        told = self.vmm.run("scvmm_standing", Disk=disks, Template=templates) if disks else []
+        return tuple(sorted({str(one["Name"]) for one in told}))
+
     def lies_there(self, path: str) -> bool | None:
         """Whether a file lies there, known to VMM or not; None where the share does not open to golden."""
         try:

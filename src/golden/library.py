@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from golden.model import Finding, Form, Image, Publication
 from golden.provider import Endpoint, Scope
@@ -62,6 +62,14 @@ class Library(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+@runtime_checkable
+class UseWitness(Protocol):
+    """A library whose publications others make things from that need them on."""
+
+    def users_of(self, publication: Publication) -> tuple[str, ...]:
+        """Names of what stands on it that is not golden's: withdrawing it would be a Conflict. Absent: nothing."""
 
 
 class LibraryFactory(Protocol):

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from golden.errors import Conflict, EndpointError, Unreachable
+from golden.library import UseWitness
 from golden.model import Image, Publication
 from golden.testing.library_contract import content_of, sample
 from tests.e2e.hyperv_bench import endpoint
@@ -90,6 +91,8 @@ def test_a_disk_that_others_stand_on_is_not_taken_away(
     assert bench.vmm.place(made.where).exists()
     library = bench.open()
     assert [one.key for one in library.list()] == [KEY]
+    assert isinstance(library, UseWitness)
+    assert library.users_of(made) == ("Finance server",)
     library.close()
     with bench.vmm.changed() as state:
         state[table][own]["disk"] = ""

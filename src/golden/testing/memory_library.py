@@ -124,8 +124,16 @@ class MemoryLibrary:
         with self._world.faulty("library.withdraw", publication.name):
             if publication.key not in self._shelf(self._world.read()):
                 return
+            if names := self.users_of(publication):
+                raise Conflict(f"{', '.join(names)} in library {self._name} stand on {publication.name}")
             with self._world.change(f"library withdraws {publication.name}") as world:
                 self._shelf(world).pop(publication.key, None)
+
+    def users_of(self, publication: Publication) -> tuple[str, ...]:
+        """As ``use`` has made them."""
+        with self._world.faulty("library.users_of", publication.name):
+            raw = self._shelf(self._world.read()).get(publication.key, {})
+            return tuple(raw.get("users", ()))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -184,8 +192,14 @@ def tamper(world: World, library: str, publication: Publication) -> None:
         raw["libraries"][library][publication.key]["content"] += "!"
 
 
+def use(world: World, library: str, key: str, *names: str) -> None:
+    """Let these stand on a publication, as what somebody made from it; none of them lets it go again."""
+    with world.change("somebody uses it") as raw:
+        raw["libraries"][library][key]["users"] = list(names)
+
+
 def _publication(raw: Raw) -> Publication:
-    return Publication(**{key: value for key, value in raw.items() if key not in ("finished", "content")})
+    return Publication(**{key: value for key, value in raw.items() if key not in ("finished", "content", "users")})
 
 
 if TYPE_CHECKING:
