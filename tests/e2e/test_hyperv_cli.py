@@ -122,7 +122,7 @@ def test_selftest_keeps_every_promise_and_leaves_nothing(place: HyperVDesk) -> N
     going.until(lambda: len(names(place)) > len(before), "making a machine")
     going.kill()
     assert len(trials(place)) == 1
-    assert "selftest" not in place.does("doctor", "-o", "json").out
+    assert "selftest-" not in place.does("doctor", "-o", "json").out
     told = place.golden(*typed)
     promises = told.data["promises"]
     assert [f"{one['name']}: {one['words']}" for one in promises if not one["kept"]] == []
