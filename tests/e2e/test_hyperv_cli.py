@@ -110,9 +110,14 @@ def test_the_endpoint_is_checked_with_the_libraries_that_lie_on_it(place: HyperV
         odd = place.golden("endpoint", "check", "winrm")
         assert (odd.code, saying in odd.out, "\\\\files\\library" in odd.out) == (4, True, True), odd.said
         place.does("library", "remove", "odd")
+    Vmm(place.peer.folder).set(answers=False)
+    away = place.golden("endpoint", "check", "winrm")
+    Vmm(place.peer.folder).set(answers=True)
+    assert (away.code, "library vmm: connecting to the VMM server" in away.out) == (4, True), away.said
     assert "scvmm-shares" not in place.does("endpoint", "check", "hv", "-o", "json").out
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.thorough  # Every promise of the contract; the folder of a trial, killed too, in tests/unit/hyperv.
 def test_selftest_keeps_every_promise_and_leaves_nothing(place: HyperVDesk) -> None:
     """Killed in its middle ordinary commands do not see it; the next one takes that away, and itself."""
@@ -123,7 +128,7 @@ def test_selftest_keeps_every_promise_and_leaves_nothing(place: HyperVDesk) -> N
     going.kill()
     assert len(trials(place)) == 1
     assert "selftest-" not in place.does("doctor", "-o", "json").out
-    told = place.golden(*typed)
+    told = place.golden(*typed, seconds=1500)
     promises = told.data["promises"]
     assert [f"{one['name']}: {one['words']}" for one in promises if not one["kept"]] == []
     assert (told.code, len(promises) > 40) == (0, True)

@@ -60,7 +60,7 @@ def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]
             if lies_on(library) == endpoint:
                 found += plugins.library_findings(library, scope, project.settings.base)
         except GoldenError as error:
-            found.append(_trouble(name, error))
+            found.append(_trouble(name, error, "library"))
     return found
 
 
@@ -193,6 +193,6 @@ def _stranger(thing: Marked, endpoint: str) -> Finding:
     return Finding("stranger", Severity.WARNING, sentence, f"of reference {thing.mark.reference}", fix)
 
 
-def _trouble(endpoint: str, error: GoldenError) -> Finding:
-    sentence = f"endpoint {endpoint}: {error.brief}"
+def _trouble(name: str, error: GoldenError, noun: str = "endpoint") -> Finding:
+    sentence = f"{noun} {name}: {error.brief}"
     return Finding(error.id, Severity.ERROR, sentence, error.details or "", error.hint or "")
