@@ -22,7 +22,12 @@ UNSEALED = Finding(
     fix="publish an image with --seal sysprep",
 )
 ABILITIES = LibraryAbilities(
-    forms=(FORM, MADE_HERE), seals=SEALS, versioned=True, on_its_side=(MADE_HERE,), warnings=(("none", UNSEALED),)
+    forms=(FORM, MADE_HERE),
+    seals=SEALS,
+    versioned=True,
+    on_its_side=(MADE_HERE,),
+    any_hardware=True,
+    warnings=(("none", UNSEALED),),
 )
 """A WIM is sent; of a VHDX that lies on the host one is made there."""
 _ARCHITECTURES = {"0": "x86", "x86": "x86", "9": "x86_64", "x64": "x86_64", "12": "arm64", "arm64": "arm64"}

@@ -65,6 +65,7 @@ class Records:
     def claim(self, note: Note) -> None:
         """Write a new one down. Conflict where there is one of that key."""
         path = self._path(note.publication.key, ".golden.json")
+        self._line.run("publish_sweep", Record=path, Path=[])
         if not self._line.run("claim", Path=path, Text=note.text(), Token=note.token)[-1]:
             raise Conflict(f"another publish of {note.publication.name} has begun", hint="golden jobs; golden resume")
 
@@ -92,4 +93,5 @@ class Records:
     def forget(self, note: Note) -> None:
         """What golden brought, the lock, and the record last."""
         self._line.run("clear_brought", Path=[note.staged])
-        self._line.run("clear_away", Path=[self.lock(note), self._path(note.publication.key, ".golden.json")])
+        record = self._path(note.publication.key, ".golden.json")
+        self._line.run("publish_sweep", Record=record, Path=[self.lock(note), record])

@@ -12,7 +12,7 @@ from golden_hyperv.deployment_places import Place
 from golden_hyperv.deployment_shares import FOLDER, ConfigMgr, Mdt
 from golden_hyperv.disks import COPYING
 from golden_hyperv.faults import has_no_room, is_denied
-from golden_hyperv.line import Line
+from golden_hyperv.line import Line, insisted
 from golden_hyperv.remoting import Command, RemoteError
 
 NEEDS = {
@@ -131,7 +131,13 @@ class Wds:
 
     def remove(self, name: str) -> None:
         """With its content, as far as no other image shares it."""
-        self.line.run("wds_remove", Group=self.place.name, Name=name, deadline=Deadline(COPYING))
+
+        def gone() -> None:
+            if self.there([name]):
+                wanted = {"ImageGroup": self.place.name, "ImageName": name, "FileName": f"{name}.wim"}
+                self.line.tell(Command("Remove-WdsInstallImage", wanted), deadline=Deadline(COPYING))
+
+        insisted(gone)
 
 
 def must_say(note: Note, met: Contents, place: Place) -> None:

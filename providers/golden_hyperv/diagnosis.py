@@ -38,11 +38,12 @@ def _connected(line: Line, address: Address, scope: Scope) -> Iterator[Finding]:
     yield from _versions(line, address)
     scope.watcher.doing("asking for modules, services and quotas")
     answers = _answers(line, address)
+    yield from _direct(line, answers)
     yield from _module(answers)
     yield from _rights(line)
     yield from _quotas(answers, address)
     yield from _openssh(answers, address)
-    yield from _hops(address)
+    yield from _hops(line, address)
     try:
         hypervisor = HyperV(line, address, scope)
     except GoldenError as error:
@@ -69,11 +70,21 @@ def _versions(line: Line, address: Address) -> Iterator[Finding]:
     if table.edition == "Core":
         sentence = "this is PowerShell 7: the SCVMM module does not load in it, and Hyper-V's differs on Server 2016"
         yield Finding("hyperv-core", Severity.WARNING, sentence, fix="hyperv:// (WSMan) reaches Windows PowerShell 5.1")
-    build = tuple(int(part) for part in table.os.split(".")[:3] if part.isdigit())
-    if len(build) == 3 and build < DIRECT:
+
+
+def _direct(line: Line, answers: dict[str, list[Any]]) -> Iterator[Finding]:
+    """Whether there is PowerShell Direct; trying it would take a running guest, and count as a log-in there."""
+    system = line.table.os
+    build = tuple(int(part) for part in system.split(".")[:3] if part.isdigit())
+    told = [str(one["Answer"]) for one in answers.get("direct", []) if one["Answer"]]
+    if (len(build) == 3 and build < DIRECT) or told == ["False"]:
         sentence = "this Windows has no PowerShell Direct, so golden does not get into guests through the host"
         fix = 'communicator = "ssh" for its guests, or Windows Server 2016 and later'
-        yield Finding("hyperv-no-direct", Severity.ERROR, sentence, table.os, fix)
+        yield Finding("hyperv-no-direct", Severity.ERROR, sentence, system, fix)
+        return
+    by = "its build and its Invoke-Command, which takes -VMId" if told else "its build alone"
+    sentence = f"PowerShell Direct is there, judged by {by}; golden selftest logs in to a guest by it"
+    yield Finding("hyperv-direct", Severity.INFO, sentence, system)
 
 
 def _answers(line: Line, address: Address) -> dict[str, list[Any]]:
@@ -105,6 +116,9 @@ def _rights(line: Line) -> Iterator[Finding]:
         sentence = "golden's account may not manage Hyper-V" if is_denied(error) else "Hyper-V does not answer"
         fix = "Add-LocalGroupMember -SID S-1-5-32-578 (Hyper-V Administrators), and Remote Management Users for WinRM"
         yield Finding("hyperv-rights", Severity.ERROR, sentence, words_of(error), fix)
+        return
+    sentence = "golden's account may ask Hyper-V for the host (Get-VMHost); what it may change is not tried"
+    yield Finding("hyperv-rights", Severity.INFO, sentence)
 
 
 def _quotas(answers: dict[str, list[Any]], address: Address) -> Iterator[Finding]:
@@ -115,6 +129,8 @@ def _quotas(answers: dict[str, list[Any]], address: Address) -> Iterator[Finding
         sentence = "WinRM's quotas could not be read (that takes an administrator)"
         words = "; ".join(str(one["Failed"]) for one in answers.get("quota", []))
         yield Finding("hyperv-quotas", Severity.INFO, sentence, words)
+    elif values := [f"{name} {told[name]}" for name in LEAST if name in told]:
+        yield Finding("hyperv-quotas", Severity.INFO, f"WinRM's quotas: {', '.join(values)}")
     for name, sentence in too_small(told):
         fix = f"Set-Item WSMan:\\localhost\\Shell\\{name} {LEAST[name]}"
         yield Finding("hyperv-quotas", Severity.WARNING, sentence, fix=fix)
@@ -133,17 +149,27 @@ def _openssh(answers: dict[str, list[Any]], address: Address) -> Iterator[Findin
     yield Finding("hyperv-openssh", Severity.WARNING, sentence, fix=fix)
 
 
-def _hops(address: Address) -> Iterator[Finding]:
+def _hops(line: Line, address: Address) -> Iterator[Finding]:
+    """A folder on a share is opened; without one there is nothing to try, and it says by what it was judged."""
     delegates = address.auth == "credssp"
-    if address.folder.startswith("\\\\") and not delegates:
-        sentence = f"golden's folder {address.folder} is a share, and a session carries no network credential to it"
-        fix = "folder = on a disk of the host or C:\\ClusterStorage, or delegation to the file server"
-        yield Finding("hyperv-second-hop", Severity.ERROR, sentence, fix=fix)
-    elif delegates:
+    if address.folder.startswith("\\\\"):
+        share = "\\".join(address.folder.split("\\")[:4])
+        try:
+            line.ask(Command("Get-Item", {"LiteralPath": share}))
+        except RemoteError as error:
+            sentence = f"golden's folder {address.folder} is on a share that the session cannot open (second hop)"
+            fix = "folder = on a disk of the host or C:\\ClusterStorage, or delegation to the file server"
+            yield Finding("hyperv-second-hop", Severity.ERROR, sentence, words_of(error), fix)
+        else:
+            yield Finding("hyperv-second-hop", Severity.INFO, f"the session opens {share} (second hop): tried")
+    if delegates:
         sentence = "CredSSP leaves golden's password on the host while a session is open"
         yield Finding("hyperv-second-hop", Severity.WARNING, sentence, fix="auth = negotiate, where no share is needed")
-    else:
-        sentence = "sessions carry no network credential (second hop): machines whose disks lie on a share are refused"
+    elif not address.folder.startswith("\\\\"):
+        sentence = (
+            f"sessions carry no network credential (second hop), judged by the way of logging in, {address.auth}: "
+            "machines whose disks lie on a share are looked at when they are adopted, and refused if they do not open"
+        )
         yield Finding("hyperv-second-hop", Severity.INFO, sentence)
 
 

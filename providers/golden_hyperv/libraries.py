@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from golden.errors import BadConfig, NotAble
 from golden.library import Library
+from golden.model import Finding
 from golden.options import cannot_open, endpoint_of, must_be_known, split
 from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
@@ -56,16 +57,21 @@ class Place:
         return YES[self.options.get(option, default)]
 
 
-def understand(endpoint: Endpoint, scope: Scope, base: Path) -> Place:
-    """BadConfig for a URL or option that cannot be, NotFound for an unknown endpoint, NotAble for one of SSH."""
+def understand(endpoint: Endpoint, scope: Scope, base: Path, *, whole: bool = True) -> Place:
+    """
+    BadConfig for a URL or option that cannot be, NotFound for an unknown endpoint, NotAble for one of SSH. Not
+    ``whole``: a URL may name the server alone, for who asks which shares it has.
+    """
     parts, port, options = split(endpoint, SCVMM)
     below = [unquote(part) for part in parts.path.strip("/").split("/")]
     if parts.username is not None or parts.password is not None:
         raise _bad(endpoint, "accounts do not belong into it", 'user = "DOMAIN\\\\golden" in its table')
     if not parts.hostname or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
         raise _bad(endpoint, "it names no VMM server")
-    if not below[0] or any(_BAD.search(part) or part != part.strip(" .") or not part for part in below):
-        raise _bad(endpoint, "it names no library share")
+    bare = not whole and below == [""]
+    if not bare and any(_BAD.search(part) or part != part.strip(" .") or not part for part in below):
+        hint = f"like {SCVMM}; golden endpoint check NAME tells the shares there are"
+        raise _bad(endpoint, "it names no library share", hint)
     _check(endpoint.name, options)
     if path := options.get("password_file"):
         options["password_file"] = str(base / Path(path).expanduser())
@@ -118,6 +124,15 @@ class ScvmmFactory:
         except ImportError as error:
             raise unusable(error, "hyperv") from error
         return opened(place, scope)
+
+    def diagnose(self, endpoint: Endpoint, scope: Scope, base: Path) -> tuple[Finding, ...]:
+        """The library shares that VMM has, and whether the library's is one of them; the same errors as ``open``."""
+        place = understand(endpoint, scope, base, whole=False)
+        try:
+            from golden_hyperv.scvmm import shares_of
+        except ImportError as error:
+            raise unusable(error, "hyperv") from error
+        return shares_of(place, scope)
 
 
 SCVMM_LIBRARY = ScvmmFactory()

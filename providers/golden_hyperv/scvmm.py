@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from golden.errors import GoldenError, NotFound, ProofFailed, TimedOut, Unreachable
 from golden.library import Library, LibraryAbilities
-from golden.model import Form, Image, Publication
+from golden.model import Finding, Form, Image, Publication, Severity
 from golden.provider import Scope
 from golden_hyperv import scvmm_note
 from golden_hyperv.libraries import Place
@@ -24,7 +24,7 @@ from golden_hyperv.scvmm_faults import understood
 from golden_hyperv.scvmm_note import Note
 from golden_hyperv.scvmm_plan import Plan, plan
 from golden_hyperv.scvmm_sending import Intent, Sending, Source
-from golden_hyperv.scvmm_server import Vmm
+from golden_hyperv.scvmm_server import LISTED, Vmm
 from golden_hyperv.scvmm_shelf import MISSING, Disk, Seen, Shelf
 
 
@@ -36,6 +36,27 @@ def opened(place: Place, scope: Scope) -> Library:
     except BaseException:
         line.close()
         raise
+
+
+def shares_of(place: Place, scope: Scope) -> tuple[Finding, ...]:
+    """The library shares that VMM shows golden's account, and an error where the library's is none of them."""
+    line = Line(place.address, scope.job, scope.watcher)
+    try:
+        vmm = Vmm(line, place)
+        there = vmm.shares()
+        sentence = f"library {place.library}: VMM {place.server} has "
+        if not there:
+            return (Finding("scvmm-shares", Severity.ERROR, f"{sentence}no library share that it shows this account"),)
+        names = ", ".join(one.path for one in there[:LISTED]) + (" …" if len(there) > LISTED else "")
+        found = Finding("scvmm-shares", Severity.INFO, f"{sentence}the library shares {names}")
+        try:
+            vmm.share()
+        except GoldenError as error:
+            brief = error.brief if place.share else f"library {place.library}: its URL names no library share"
+            return found, Finding("scvmm-share", Severity.ERROR, brief, error.details or "", error.hint or "")
+        return (found,)
+    finally:
+        line.close()
 
 
 class ScvmmLibrary:
@@ -82,9 +103,8 @@ class ScvmmLibrary:
 
     def _sweep(self, key: str) -> None:
         """Half-made things with a note of that key, and finished ones whose template somebody took away."""
-        seen = self._shelf.seen()
-        disks = [disk.id for disk in seen.disks if disk.note and disk.note.publication.key == key and _is_own(disk)]
-        self._shelf.remove(disks, [one.id for one in seen.templates if one.note.publication.key == key])
+        disks, templates = self._shelf.seen().of_key(key)
+        self._shelf.remove([one.id for one in disks], [one.id for one in templates])
 
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:
         """VMM copies it, it is read back and compared, described, made a template of, and only then finished."""
@@ -115,7 +135,7 @@ class ScvmmLibrary:
         """Clearing up never takes an error's place; what is left stands in its intent, and settling looks."""
         try:
             with understood(self._place, "taking away what was begun"):
-                self._sending.clear(intent)
+                self._sending.clear(self._sending.intent(intent.key) or intent)
         except GoldenError as other:
             error.add_note(f"what was begun is still there: {other.brief}")
 
@@ -183,9 +203,15 @@ class ScvmmLibrary:
         return replace(publication, retired=True)
 
     def withdraw(self, publication: Publication) -> None:
-        """The template, then the disk with its file; absent is success."""
+        """The template, then the disk with its file; absent is success. Conflict where others in VMM use the disk."""
         with understood(self._place, f"withdrawing {publication.name}"):
             self._sweep(publication.key)
+
+    def users_of(self, publication: Publication) -> tuple[str, ...]:
+        """Templates and machines of others with its disk in them."""
+        with understood(self._place, f"asking who uses {publication.name}"):
+            disks, templates = self._shelf.seen().of_key(publication.key)
+            return self._shelf.standing([one.id for one in disks], [one.id for one in templates])
 
     def close(self) -> None:
         """Let go of the host; again is harmless."""
@@ -212,11 +238,6 @@ class ScvmmLibrary:
                 "warning: the template has no guest customization, as VMM's name of its operating system is not known: "
                 f"operating_system or guest_os_profile in [libraries.{self._place.library}]"
             )
-
-
-def _is_own(disk: Disk) -> bool:
-    """A copy that somebody made in the library has the note of what it is a copy of, and is theirs."""
-    return disk.note is not None and disk.note.disk in ("", disk.id)
 
 
 if TYPE_CHECKING:

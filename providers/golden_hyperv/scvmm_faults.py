@@ -52,7 +52,7 @@ def of_vmm(place: Place, wanted: str, error: RemoteError) -> GoldenError | None:
             details=words,
             hint="golden prune takes old images away; or a share with more room: golden library add",
         )
-    if number == NO_ROLE or is_denied(error) or any(code in error.message for code in DENIED):
+    if is_refused(error):
         return Refused(
             f"{wanted}: the VMM server {place.server} denies it to golden's account",
             details=words,
@@ -62,6 +62,12 @@ def of_vmm(place: Place, wanted: str, error: RemoteError) -> GoldenError | None:
     if number.isdigit():
         return EndpointError(f"{wanted}: VMM refuses it with error {number}", details=words)
     return None
+
+
+def is_refused(error: RemoteError) -> bool:
+    """Whether VMM, or Windows below it, denies something to golden's account."""
+    number = error.fqid.split(",", 1)[0]
+    return number == NO_ROLE or is_denied(error) or any(code in error.message for code in DENIED)
 
 
 def no_console(place: Place, words: str = "") -> NotAble:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import ntpath
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
 
 from golden.errors import Conflict, EndpointError, ProofFailed
@@ -33,6 +33,8 @@ LOCK = ".lock"
 FINAL = ".vhdx"
 TICK = 0.2
 RAREST = 5.0
+NOTHING, FREE, UNSEEN = "nothing", "free", "unseen"
+"""What an import was asked for on top of: no import was; no file lay there; golden's account could not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Intent:
     """Path in the share."""
     staged: str
     """Path of the copy that golden brought to the host; empty where the image lies there anyway."""
+    asked: str = UNSEEN
+    """NOTHING, FREE or UNSEEN: only what came after FREE is golden's for certain, and may be taken away."""
 
     def text(self) -> str:
         """As it is written."""
@@ -82,16 +86,30 @@ class Sending:
     def begin(self, note: Note, source: Source) -> Intent:
         """Write it down. Conflict where the share has a file of that name already."""
         target = note.publication.where
-        if self.shelf.at(target) is not None:
-            raise Conflict(
-                f"{target} is there already, and it is not this publication",
-                hint=f"another folder: scvmm://{self.vmm.place.server}/{self.vmm.place.share}/FOLDER?endpoint=…",
-            )
-        intent = Intent(note.publication.key, note.token, target, source.path if source.staged else "")
+        self._must_be_free(target)
+        intent = Intent(note.publication.key, note.token, target, source.path if source.staged else "", NOTHING)
         record = self._record(intent.key)
+        self.vmm.run("publish_sweep", Record=record, Path=[])
         if not self.vmm.run("claim", Path=record, Text=intent.text(), Token=intent.token)[-1]:
             raise Conflict(f"another publish of {note.publication.name} has begun", hint="golden jobs; golden resume")
         return intent
+
+    def _must_be_free(self, target: str) -> str:
+        """FREE; UNSEEN where golden's account may neither open the share nor have VMM look into it. Conflict else."""
+        lies = self.shelf.at(target) is not None or self.shelf.lies_there(target)
+        state = FREE
+        if lies is None:  # The share does not open: what VMM does not know yet is seen by a refresh only.
+            state = FREE if self.shelf.looked_into() else UNSEEN
+            lies = self.shelf.at(target) is not None
+        if lies:
+            raise self._taken(target)
+        return state
+
+    def _taken(self, target: str) -> Conflict:
+        return Conflict(
+            f"{target} is there already, and it is not this publication",
+            hint=f"another folder: scvmm://{self.vmm.place.server}/{self.vmm.place.share}/FOLDER?endpoint=…",
+        )
 
     def _record(self, key: str) -> str:
         return ntpath.join(self.folder, scvmm_note.short(key) + RECORD)
@@ -126,11 +144,16 @@ class Sending:
         before = self.shelf.jobs(file)
 
         def sent() -> None:
+            nonlocal intent
             self.rest(intent)
-            there = self.shelf.at(intent.target)
-            if there is not None:  # Only after a lost answer: it may be whole.
+            if intent.asked == NOTHING:
+                intent = replace(intent, asked=self._must_be_free(intent.target))
+                self.vmm.run("rewrite", Path=self._record(intent.key), Text=intent.text(), Token=intent.token)
+            elif (there := self.shelf.at(intent.target)) is not None:  # After a lost answer it may be whole.
                 if self._is_whole(there, form):
                     return
+                if intent.asked != FREE:
+                    raise self._taken(intent.target)
                 self.shelf.remove([there.id], [])
             self.watcher.doing(f"VMM copies {source.path} to {self.shelf.folder}")
             self.vmm.run_once(
@@ -173,18 +196,30 @@ class Sending:
         Waiting(Deadline(COPYING), TICK, self.watcher, RAREST).until(f"VMM to end its copy of {file}", over)
 
     def clear(self, intent: Intent) -> None:
-        """Take away what lies in the share at the intent's path and is not finished, and then the intent."""
+        """Take away what golden has in the share at the intent's path and is not finished, and then the intent."""
         self.rest(intent)
+        if intent.asked != NOTHING:
+            self._clear_target(intent)
+        self.forget(intent)
+
+    def _clear_target(self, intent: Intent) -> None:
         found = self.shelf.refreshed(intent.target)
         seen = self.shelf.seen(intent.target)
-        if found is None:
+        described = found is not None and found.note is not None and found.note.token == intent.token
+        if intent.asked != FREE and not described:
+            if found is not None:
+                self.watcher.doing(
+                    f"warning: {intent.target} may be half of golden's file, or somebody else's; it stays"
+                )
+        elif found is None:
             self.shelf.erase(intent.target)
         elif all(disk.id != found.id for disk, _ in seen.finished()):
-            self.shelf.remove([found.id], [one.id for one in seen.templates if one.note.token == intent.token])
-        self.forget(intent)
+            made = seen.template_of(intent.token)
+            self.shelf.remove([found.id], [made.id] if made else [])
 
     def forget(self, intent: Intent) -> None:
         """It is finished, or nothing is left of it: the brought copy goes, and the intent last."""
         if intent.staged:
             self.vmm.run("clear_brought", Path=[intent.staged])
-        self.vmm.run("clear_away", Path=[self._lock(intent.key), self._record(intent.key)])
+        record = self._record(intent.key)
+        self.vmm.run("publish_sweep", Record=record, Path=[self._lock(intent.key), record])

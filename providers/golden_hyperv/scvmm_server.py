@@ -108,14 +108,17 @@ class Vmm:
         self._connected = session
         return session
 
-    def share(self) -> Share:
-        """The share of the URL. NotFound names those there are, Conflict where servers have it by the same name."""
-        place = self.place
-        with understood(place, f"listing the library shares of {place.server}"):
-            there = [
+    def shares(self) -> list[Share]:
+        """All that VMM shows this account."""
+        with understood(self.place, f"listing the library shares of {self.place.server}"):
+            return [
                 Share(str(one["Id"]), str(one["Name"]), str(one["Path"]), str(one["Server"]))
                 for one in self.run("scvmm_shares")
             ]
+
+    def share(self) -> Share:
+        """The share of the URL. NotFound names those there are, Conflict where servers have it by the same name."""
+        place, there = self.place, self.shares()
         named = [one for one in there if one.name.casefold() == place.share.casefold()]
         server = place.options.get("library_server", "").casefold()
         found = [one for one in named if not server or server in _names(one.server)]

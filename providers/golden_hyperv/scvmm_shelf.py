@@ -6,11 +6,12 @@ import ntpath
 from dataclasses import dataclass
 from typing import Any
 
-from golden.errors import EndpointError, ProofFailed
+from golden.errors import Conflict, EndpointError, ProofFailed
 from golden.waiting import Deadline, Watcher
 from golden_hyperv import scvmm_note
 from golden_hyperv.disks import COPYING
 from golden_hyperv.remoting import RemoteError
+from golden_hyperv.scvmm_faults import is_refused
 from golden_hyperv.scvmm_note import MARK, Note
 from golden_hyperv.scvmm_server import Share, Vmm
 
@@ -36,14 +37,25 @@ class Disk:
         """What VMM tells of its file without reading it."""
         return f"{self.size},{self.modified}"
 
+    @property
+    def is_own(self) -> bool:
+        """Whether its note is about itself; a copy that somebody made has the note of what it is a copy of."""
+        return self.note is not None and self.note.disk in ("", self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class Template:
     """A template with a note of golden's."""
 
     id: str
+    name: str
     enabled: bool
     note: Note
+
+    @property
+    def has_its_name(self) -> bool:
+        """Whether it is called as golden calls it. VMM has no two templates of one name."""
+        return self.name == self.note.publication.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,19 @@ class Seen:
         ]
 
     def template_of(self, token: str) -> Template | None:
-        """The template that an attempt has made."""
-        return next((one for one in self.templates if one.note.token == token), None)
+        """The template that an attempt has made; a copy of it has the same note, and another name."""
+        return next((one for one in self.templates if one.note.token == token and one.has_its_name), None)
+
+    def of_key(self, key: str) -> tuple[list[Disk], list[Template]]:
+        """
+        Disks and templates that golden made under a key. A copy that somebody made of one has the note of what it is a
+        copy of, and is theirs: a disk's note names the disk, and the template, once they are finished; until then the
+        template is the one of the publication's name.
+        """
+        disks = [one for one in self.disks if one.note and one.note.publication.key == key and one.is_own]
+        named = {one.note.template for one in disks if one.note} - {""}
+        marked = [one for one in self.templates if one.note.publication.key == key]
+        return disks, [one for one in marked if (one.id in named if named else one.has_its_name)]
 
 
 class Shelf:
@@ -90,7 +113,11 @@ class Shelf:
         templates = [(one, scvmm_note.read(str(one["Description"]))) for one in told if one["Kind"] == "template"]
         return Seen(
             tuple(_disk(one) for one in disks),
-            tuple(Template(str(one["Id"]), bool(one["Enabled"]), note) for one, note in templates if note is not None),
+            tuple(
+                Template(str(one["Id"]), str(one["Name"]), bool(one["Enabled"]), note)
+                for one, note in templates
+                if note is not None
+            ),
         )
 
     def at(self, path: str) -> Disk | None:
@@ -102,21 +129,50 @@ class Shelf:
         """The same; VMM looks into the folder first where it knows nothing of it."""
         found = self.at(path)
         if found is None:
-            try:
-                self.refresh()
-            except RemoteError as error:  # Who may import may not everywhere have a share looked into.
-                self.watcher.doing(f"warning: VMM does not look into {self.folder} for golden: {error.message}")
+            self.looked_into()
             found = self.at(path)
         return found
+
+    def looked_into(self) -> bool:
+        """Have VMM look into the folder; False where it does not for golden's account, which is told."""
+        try:
+            self.refresh()
+        except RemoteError as error:  # Who may import may not everywhere have a share looked into.
+            self.watcher.doing(f"warning: VMM does not look into {self.folder} for golden: {error.message}")
+            return False
+        return True
 
     def refresh(self) -> None:
         """Have VMM look into the folder."""
         self.vmm.run("scvmm_refresh", Share=self.share.id, Below=self.vmm.place.folder, deadline=Deadline(COPYING))
 
     def remove(self, disks: list[str], templates: list[str]) -> None:
-        """By ids; the templates first."""
-        if disks or templates:
-            self.vmm.run("scvmm_remove", Disk=disks, Template=templates, deadline=Deadline(COPYING))
+        """
+        By ids; the templates first. Conflict where something that is not golden's stands on one of the disks: nothing
+        is removed then, as VMM would take the disk out of it.
+        """
+        if not (disks or templates):
+            return
+        standing = self.vmm.run("scvmm_remove", Disk=disks, Template=templates, deadline=Deadline(COPYING))
+        if standing:
+            names = ", ".join(sorted({str(one["Name"]) for one in standing}))
+            raise Conflict(
+                f"golden's disk in {self.vmm.place.shown} is not taken away: others in VMM stand on it, {names}",
+                details="\n".join(f"{one['Kind']} {one['Name']} uses {one['Disk']}" for one in standing),
+                hint="in the VMM console give them another disk, or remove them; then the same command again",
+            )
+
+    def standing(self, disks: list[str], templates: list[str]) -> tuple[str, ...]:
+        """Names of what stands on disks, but for these templates."""
+        told = self.vmm.run("scvmm_standing", Disk=disks, Template=templates) if disks else []
+        return tuple(sorted({str(one["Name"]) for one in told}))
+
+    def lies_there(self, path: str) -> bool | None:
+        """Whether a file lies there, known to VMM or not; None where the share does not open to golden."""
+        try:
+            return bool(self.vmm.run("scvmm_lies", Path=path, Share=self.share.path, Credential=self.vmm.account)[-1])
+        except RemoteError:
+            return None
 
     def erase(self, path: str) -> None:
         """A file that VMM does not know, half copied; where the share does not open to golden it is told, and stays."""
@@ -179,14 +235,22 @@ class Shelf:
         )
 
     def is_worked_on(self, file: str) -> bool:
-        """Whether a job of VMM's is still at work on a file of that name."""
-        return any(one["Status"] == "Running" for one in self._jobs(file))
+        """Whether a job of VMM's is still at work on a file of that name; no job is seen by who may not see them."""
+        try:
+            return any(one["Status"] == "Running" for one in self._all_jobs(file))
+        except RemoteError as error:
+            if not is_refused(error):
+                raise  # Whether something works on it is not known: it must not be taken away.
+            return False
 
     def _jobs(self, file: str) -> list[Any]:
         try:
-            told = self.vmm.run("scvmm_jobs")
+            return self._all_jobs(file)
         except RemoteError:  # A role that may publish need not see jobs.
             return []
+
+    def _all_jobs(self, file: str) -> list[Any]:
+        told = self.vmm.run("scvmm_jobs")
         return [one for one in told if str(one["Result"]).casefold() == file.casefold()]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from golden.model import Finding, Form, Image, Publication
 from golden.provider import Endpoint, Scope
@@ -22,6 +22,8 @@ class LibraryAbilities:
     """Holds several publications of one reference at a time."""
     on_its_side: tuple[str, ...] = ()
     """Formats it copies from where they lie, on its own side: no byte of them comes through golden."""
+    any_hardware: bool = False
+    """It deploys to machines of any kind: an image whose hardware was not generalized has no place in it."""
     warnings: tuple[tuple[str, Finding], ...] = ()
     """(seal, finding): what whoever deploys an image with that seal from here has to know."""
 
@@ -60,6 +62,14 @@ class Library(Protocol):
 
     def close(self) -> None:
         """Let go of the connection."""
+
+
+@runtime_checkable
+class UseWitness(Protocol):
+    """A library whose publications others make things from that need them on."""
+
+    def users_of(self, publication: Publication) -> tuple[str, ...]:
+        """Names of what stands on it that is not golden's: withdrawing it would be a Conflict. Absent: nothing."""
 
 
 class LibraryFactory(Protocol):

@@ -10,6 +10,7 @@ from typing import Any
 
 from golden.errors import BadConfig, NotAble
 from golden.library import Library, LibraryFactory
+from golden.model import Finding
 from golden.provider import Endpoint, Hypervisor, Provider, Scope
 
 _EXTRAS = {"qemu": "libvirt", "qemu+ssh": "libvirt", "vsphere": "vsphere", "hyperv": "hyperv"}
@@ -44,6 +45,13 @@ def scratch(endpoint: Endpoint, scope: Scope) -> AbstractContextManager[Endpoint
 def open_library(endpoint: Endpoint, scope: Scope, base: Path) -> Library:
     """Connect to a library."""
     return library_factory(endpoint).open(endpoint, scope, base)
+
+
+def library_findings(endpoint: Endpoint, scope: Scope, base: Path) -> tuple[Finding, ...]:
+    """What a library that lies on an endpoint has to tell when that is checked; nothing where its factory cannot."""
+    own = getattr(library_factory(endpoint), "diagnose", None)
+    found: tuple[Finding, ...] = () if own is None else own(endpoint, scope, base)
+    return found
 
 
 def library_factory(endpoint: Endpoint) -> LibraryFactory:

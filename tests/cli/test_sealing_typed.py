@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from golden.codec import encode
-from golden.model import Finding, Rearm, Severity
+from golden.model import SAME_HARDWARE, Finding, Rearm, Severity
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Golden
@@ -109,3 +109,28 @@ def test_mode_vm_belongs_to_sysprep(ref: Lab, golden: Golden) -> None:
     assert ran.code == 2
     assert "--mode-vm belongs to sysprep" in ran.error["brief"]
     assert golden("log", "-o", "json").data["images"] == []
+
+
+def test_mode_vm_does_not_go_with_what_is_deployed_anywhere(ref: Lab, golden: Golden) -> None:
+    """A WIM, and a library that deploys to any machine: exit 2 before anything starts, with what to leave out."""
+    golden("library", "add", "deploy", "memory-deployment:world")
+    for typed, named in ((("--form", "wim"), "--form wim"), (("--to", "deploy"), "--to deploy")):
+        ran = golden("capture", "--mode-vm", *typed, "-o", "json")
+        assert (ran.code, ran.error["id"]) == (2, "usage")
+        assert f"--mode-vm and {named} exclude each other" in ran.error["brief"]
+        assert "leave --mode-vm out" in ran.error["hint"]
+    log = golden("log", "-o", "json").data
+    assert (log["images"], golden("jobs", "-o", "json").data["jobs"]) == ([], [])
+
+
+def test_an_image_made_with_mode_vm_is_not_published_where_anything_is_deployed(imaged: Lab, golden: Golden) -> None:
+    """Exit 12 with how to make one that may be; nothing is begun in the library, and others take it."""
+    rewrite(imaged, "image", lambda record: record.update(notes=[SAME_HARDWARE]))
+    golden("library", "add", "deploy", "memory-deployment:world")
+    golden("library", "add", "plain", "memory-library:world")
+    ran = golden("publish", "ref@i1", "--to", "deploy", "-o", "json")
+    assert (ran.code, ran.error["id"]) == (12, "policy")
+    assert "was generalized with /mode:vm" in ran.error["brief"]
+    assert "without --mode-vm" in ran.error["hint"]
+    assert golden("list", "--library", "deploy", "-o", "json").data["publications"] == []
+    assert golden("publish", "ref@i1", "--to", "plain").code == 0

@@ -174,6 +174,57 @@ def test_somebody_elses_image_of_that_name_stays(peer: Peer, bench: WdsBench, li
     assert [each["name"] for each in Wds(peer.folder).read()["images"]] == [published.name]
 
 
+def test_what_cannot_be_asked_for_is_not_absent(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """WDS does not answer: told, and neither record nor image goes; afterwards all is as it was."""
+    published = publish(library, bench, image_of(bench))
+    peer.rule("Get-WdsInstallImage", "error", times=0, kind="HRESULT 0x800706ba", text="The RPC server is unavailable.")
+    for asked in (library.list, lambda: library.settle("shelf/1"), lambda: library.withdraw(published)):
+        with pytest.raises(EndpointError) as met:
+            asked()
+        assert "RPC server" in (met.value.details or "")
+    peer.clear_rules()
+    assert library.settle("shelf/1") == published
+    assert library.list() == (published,)
+    library.withdraw(published)
+    assert bench.left() == []
+
+
+@pytest.mark.parametrize("absent", ["ObjectNotFound", "NotSpecified"])
+def test_an_image_is_absent_whatever_wds_calls_that(peer: Peer, bench: WdsBench, library: Library, absent: str) -> None:
+    """Its error for it is not documented: what the list of all images does not have is not there."""
+    Wds.install(peer.folder, absent=absent)
+    published = publish(library, bench, image_of(bench))
+    with Wds(peer.folder).changed() as state:
+        state["images"].clear()
+    assert library.list() == ()
+    library.withdraw(published)
+    assert bench.left() == []
+
+
+def test_a_removal_whose_answer_was_lost_is_a_removal(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """It is looked for before it is asked for again."""
+    published = publish(library, bench, image_of(bench))
+    peer.rule("Remove-WdsInstallImage", "drop-after")
+    library.withdraw(published)
+    assert peer.unmet() == []
+    assert bench.left() == []
+
+
+def test_what_cut_off_writes_left_goes_with_the_record(bench: WdsBench, library: Library) -> None:
+    """A record that is listed and gone when it is read is no error, either."""
+    published = publish(library, bench, image_of(bench))
+    folder = bench.host / "drives/C/golden/deployments"
+    (record,) = folder.glob("*.golden.json")
+    for tail in ("0011.new", "2233.old"):
+        (folder / f"{record.name}.{tail}").write_text("{}")
+    (folder / "gone.golden.json").symlink_to("nowhere")
+    assert library.list() == (published,)
+    library.withdraw(published)
+    assert [one.name for one in folder.iterdir()] == ["gone.golden.json"]
+    (folder / "gone.golden.json").unlink()
+    assert bench.left() == []
+
+
 def test_an_image_that_somebody_took_away_is_published_again(peer: Peer, bench: WdsBench, library: Library) -> None:
     """What the service has not is neither found nor listed, whatever the record says."""
     image = image_of(bench)

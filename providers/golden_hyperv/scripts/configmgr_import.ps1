@@ -19,7 +19,7 @@ try {
     }
     Set-Location -LiteralPath ($Site + ':')
     try {
-        $null = New-CMOperatingSystemImage -Name $Name -Path $Path -Version $Version -Description $Description
+        $null = New-CMOperatingSystemImage -Name $Name -Path $Path -Version $Version -Description $Description -ErrorAction Stop
     } finally {
         Set-Location -LiteralPath 'C:\'
     }

@@ -12,9 +12,9 @@ if ($null -eq (Get-PSDrive -Name $Site -ErrorAction SilentlyContinue)) {
 }
 Set-Location -LiteralPath ($Site + ':')
 try {
-    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling
+    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling -ErrorAction Stop
     if ($null -ne $image) {
-        Remove-CMOperatingSystemImage -Id $image.PackageID -Force
+        Remove-CMOperatingSystemImage -Id $image.PackageID -Force -ErrorAction Stop
     }
 } finally {
     Set-Location -LiteralPath 'C:\'

@@ -13,8 +13,8 @@ if ($null -eq (Get-PSDrive -Name $Site -ErrorAction SilentlyContinue)) {
 }
 Set-Location -LiteralPath ($Site + ':')
 try {
-    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling
-    Set-CMOperatingSystemImage -Id $image.PackageID -Description $Description
+    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling -ErrorAction Stop
+    Set-CMOperatingSystemImage -Id $image.PackageID -Description $Description -ErrorAction Stop
 } finally {
     Set-Location -LiteralPath 'C:\'
 }

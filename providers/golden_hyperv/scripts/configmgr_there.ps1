@@ -14,7 +14,7 @@ Set-Location -LiteralPath ($Site + ':')
 try {
     $number = 0
     foreach ($one in $Name) {
-        $found = Get-CMOperatingSystemImage -Name $one -DisableWildcardHandling
+        $found = Get-CMOperatingSystemImage -Name $one -DisableWildcardHandling -ErrorAction Stop
         if ($null -ne $found) {
             $number
         }

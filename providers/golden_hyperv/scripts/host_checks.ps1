@@ -11,6 +11,12 @@ try {
     [pscustomobject]@{ Question = 'module'; Answer = ''; Failed = $_.Exception.Message }
 }
 try {
+    $direct = (Get-Command -Name 'Invoke-Command').Parameters.ContainsKey('VMId')
+    [pscustomobject]@{ Question = 'direct'; Answer = [string]$direct; Failed = '' }
+} catch {
+    [pscustomobject]@{ Question = 'direct'; Answer = ''; Failed = $_.Exception.Message }
+}
+try {
     foreach ($quota in @(Get-ChildItem -Path 'WSMan:\localhost\Shell')) {
         [pscustomobject]@{ Question = 'quota'; Answer = $quota.Name + '=' + $quota.Value; Failed = '' }
     }

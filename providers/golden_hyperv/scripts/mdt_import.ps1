@@ -13,7 +13,7 @@ try {
     Import-Module -Name $Module
     $null = New-PSDrive -Name 'GoldenShare' -PSProvider 'MDTProvider' -Root $Root
     try {
-        $null = Import-MDTOperatingSystem -Path 'GoldenShare:\Operating Systems' -SourceFile $Path -DestinationFolder $Name
+        $null = Import-MDTOperatingSystem -Path 'GoldenShare:\Operating Systems' -SourceFile $Path -DestinationFolder $Name -ErrorAction Stop
     } finally {
         Remove-PSDrive -Name 'GoldenShare' -Force
     }

@@ -10,6 +10,7 @@ if ($null -ne $Credential) {
     $drive = New-PSDrive -Name 'GoldenLibrary' -PSProvider 'FileSystem' -Root $Share -Credential $Credential
 }
 try {
+    $null = Get-Item -LiteralPath $Share -Force # Where the share does not open, Test-Path would say that nothing is there.
     if (Test-Path -LiteralPath $Path) {
         Remove-Item -LiteralPath $Path -Force
     }

@@ -3,7 +3,7 @@ param(
     [Parameter(Mandatory)] [string] $Path
 )
 $ErrorActionPreference = 'Stop'
-$image = Get-WindowsImage -ImagePath $Path -Index 1
+$image = Get-WindowsImage -ImagePath $Path -Index 1 -ErrorAction Stop
 [pscustomobject]@{
     Name = [string]$image.ImageName
     Architecture = [string]$image.Architecture

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
+from golden.app.shelves import abilities
 from golden.errors import ChecksFailed, NotFound, Refused, UsageError
 from golden.guest.family import Family, Prepared, Wanted
 from golden.model import (
@@ -188,6 +189,8 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
         raise UsageError(f"--mode-vm belongs to sysprep, and this image is sealed with {seal!r}")
     for name in wish.libraries:
         project.settings.library(name)
+    if wish.mode_vm:
+        _must_stay_on_its_hardware(project, wish, watcher)
     for form in wish.forms:
         guests.form_maker(form)
     answers = answer_payload(wish.answer_file, seal)
@@ -221,6 +224,16 @@ def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: 
     names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")
     sources = (answers,) if answers else ()
     return order, Plan("capture", order.reference, *names, kind, space, free, steps, findings, sources)
+
+
+def _must_stay_on_its_hardware(project: Project, wish: CaptureWish, watcher: Watcher) -> None:
+    """UsageError where a capture with ``/mode:vm`` is to end on machines of any kind (docs/facts/windows.md 1.1)."""
+    hint = "leave --mode-vm out; it saves the first start some minutes, on the same kind of machine only"
+    if "wim" in wish.forms:
+        raise UsageError("--mode-vm and --form wim exclude each other: a WIM is deployed to any machine", hint=hint)
+    for name in wish.libraries:
+        if abilities(project, name, watcher).any_hardware:
+            raise UsageError(f"--mode-vm and --to {name} exclude each other: it deploys to any machine", hint=hint)
 
 
 def publish_order(project: Project, reference: str, image: int, libraries: tuple[str, ...]) -> PublishOrder:

@@ -8,8 +8,22 @@ from typing import Any
 from golden import plugins
 from golden.app.project import Project
 from golden.codec import plain
-from golden.provider import Scope
+from golden.library import LibraryAbilities
+from golden.options import split
+from golden.provider import Endpoint, Scope
 from golden.waiting import Watcher
+
+
+def lies_on(library: Endpoint) -> str:
+    """The endpoint that a library is reached by; empty where it names none. BadConfig for no URL."""
+    return split(library, "")[2].get("endpoint", "")
+
+
+def abilities(project: Project, name: str, watcher: Watcher) -> LibraryAbilities:
+    """What a library takes. NotFound where golden.toml has none of that name; whatever opening it raises."""
+    scope = Scope("look", project.settings.state, watcher, project.settings.endpoint)
+    with closing(plugins.open_library(project.settings.library(name), scope, project.settings.base)) as library:
+        return library.abilities
 
 
 def published(project: Project, name: str, watcher: Watcher) -> dict[str, Any]:

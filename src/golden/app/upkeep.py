@@ -10,6 +10,7 @@ from pathlib import Path
 from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
 from golden.app.run import unfinished
+from golden.app.shelves import lies_on
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord, states
@@ -49,15 +50,22 @@ def doctor(project: Project, watcher: Watcher) -> list[Finding]:
 
 
 def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]:
-    """What an endpoint's own provider says of it."""
+    """What an endpoint's own provider says of it, and of the libraries that lie on it."""
     from golden import plugins
 
     place = project.settings.endpoint(endpoint)
+    scope = Scope("look", project.settings.state, watcher, project.settings.endpoint)
     try:
-        scope = Scope("look", project.settings.state, watcher)
-        return list(plugins.provider(place).diagnose(place, scope))
+        found = list(plugins.provider(place).diagnose(place, scope))
     except GoldenError as error:
         return [_trouble(endpoint, error)]
+    for name, library in project.settings.libraries.items():
+        try:
+            if lies_on(library) == endpoint:
+                found += plugins.library_findings(library, scope, project.settings.base)
+        except GoldenError as error:
+            found.append(_trouble(name, error, "library"))
+    return found
 
 
 def gc(project: Project, watcher: Watcher, *, dry_run: bool, strangers: bool = False) -> tuple[list[Marked], list[str]]:
@@ -195,6 +203,6 @@ def _stranger(thing: Marked, endpoint: str) -> Finding:
     return Finding("stranger", Severity.WARNING, sentence, f"of reference {thing.mark.reference}", fix)
 
 
-def _trouble(endpoint: str, error: GoldenError) -> Finding:
-    sentence = f"endpoint {endpoint}: {error.brief}"
+def _trouble(name: str, error: GoldenError, noun: str = "endpoint") -> Finding:
+    sentence = f"{noun} {name}: {error.brief}"
     return Finding(error.id, Severity.ERROR, sentence, error.details or "", error.hint or "")

@@ -25,9 +25,14 @@ def add(talk: Talk, name: Name, url: Url) -> None:
     Example: golden library add shelf dir:/srv/images
     """
     with open_project.reading() as project:
+        from golden.app.shelves import lies_on
+        from golden.provider import Endpoint
+
         file = places.add(project, places.LIBRARIES, name, url)
+        endpoint = lies_on(Endpoint(name, url))
     talk.tell("library", {"name": name, "url": url, "path": str(file)}, [f"wrote [libraries.{name}] into {file}"])
-    talk.say("", f"next: golden publish --to {name}")
+    look = f"golden endpoint check {endpoint} looks whether it is there; " if endpoint else ""
+    talk.say("", f"next: {look}golden publish --to {name}")
 
 
 def list_(talk: Talk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from golden.model.artifact import Artifact, Channel, Form, Image, Publication, Sealing, SealProof
+from golden.model.artifact import SAME_HARDWARE, Artifact, Channel, Form, Image, Publication, Sealing, SealProof
 from golden.model.check import Checked, CheckReport
 from golden.model.finding import Finding, Severity
 from golden.model.guest import Driver, GuestFacts, GuestState
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from golden.model.orders import AdoptOrder, CaptureOrder, CheckOrder, PruneOrder, PublishOrder, UpdateOrder
 
 __all__ = [
+    "SAME_HARDWARE",
     "AdoptOrder",
     "CaptureOrder",
     "PruneOrder",

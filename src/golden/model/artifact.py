@@ -66,6 +66,10 @@ class Sealing:
     """Read in the guest before it was switched off, where the endpoint cannot show its disk."""
 
 
+SAME_HARDWARE = "generalized with /mode:vm: for the same hypervisor and the same machine type only"
+"""Among the notes of an image whose hardware was not generalized (docs/facts/windows.md 1.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Image:
     """The immutable result of a capture: one version, one seal, one or more forms, with proof."""
@@ -87,6 +91,11 @@ class Image:
     """What was done to the clone before it was generalized."""
     findings: tuple[Finding, ...] = ()
     """What the checks before it found, all but errors."""
+
+    @property
+    def same_hardware(self) -> bool:
+        """Whether it starts on the kind of machine only that it was captured on: ``/mode:vm`` was asked for."""
+        return SAME_HARDWARE in self.notes
 
 
 @dataclass(frozen=True, slots=True)

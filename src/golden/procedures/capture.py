@@ -15,6 +15,7 @@ from golden.model import (
     Artifact,
     CaptureOrder,
     CloneOptions,
+    Finding,
     Image,
     Machine,
     Role,
@@ -26,11 +27,13 @@ from golden.procedures.checking import ask, look, preflight, refuse_errors
 from golden.procedures.forms import further_forms
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
-from golden.procedures.publish import publish_all
+from golden.procedures.publish import publish_all, several_disks
 from golden.procedures.shop import Shop
 from golden.provider import PowerWitness
 from golden.waiting import Deadline
 
+ONE_DISK = {"qcow2", "raw", "vhdx", "vhd", "vmdk"}
+"""Formats whose files hold a disk each."""
 MAY_BE_GENERALIZED = {Role.CAPTURE, Role.REHEARSAL}
 
 
@@ -182,9 +185,17 @@ def record(shop: Shop, order: CaptureOrder, artifact: Artifact, proof: SealProof
         rearm=sealing.after,
         rearm_before=sealing.before,
         notes=sealing.notes,
-        findings=sealing.findings,
+        findings=(*sealing.findings, *_missing(shop, order, artifact)),
     )
     return shop.catalog.add_image(image)
+
+
+def _missing(shop: Shop, order: CaptureOrder, artifact: Artifact) -> tuple[Finding, ...]:
+    """A warning where the machine has more disks than the image has files of them; a template is whole by itself."""
+    version = shop.catalog.version(order.reference, order.version)
+    disks = sum(one.kind == "disk" for one in version.disks)
+    kept = sum(form.format in ONE_DISK and form.format == artifact.forms[0].format for form in artifact.forms)
+    return (several_disks(disks, "the image"),) if 0 < kept < disks else ()
 
 
 def _answer_file(shop: Shop, order: CaptureOrder) -> Path | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from golden.errors import Conflict
 from golden.jobs import Job
+from golden.library import UseWitness
 from golden.model import Image, PruneOrder, Version
 from golden.procedures.shop import Shop
 
@@ -27,10 +29,25 @@ def forget_image(job: Job, shop: Shop, reference: str, number: int) -> None:
     image = next((i for i in shop.catalog.images(reference) if i.number == number), None)
     if image is None:
         return
+    if names := users(shop, image):
+        raise Conflict(
+            f"{reference}@i{number} is not taken away: {', '.join(names)} stand on it",
+            hint="give them another disk, or take them away; golden prune leaves it out until then",
+        )
     for publication in shop.catalog.publications(reference, number):
         job.take(shop.publications, publication.key)
     job.take(shop.images, image.artifact.name)
     shop.catalog.remove_image(reference, number)
+
+
+def users(shop: Shop, image: Image) -> tuple[str, ...]:
+    """What others made from an image where it is published, by name and library; it stays as long as they need it."""
+    found: list[str] = []
+    for publication in shop.catalog.publications(image.reference, image.number):
+        library = shop.libraries(publication.library)
+        if isinstance(library, UseWitness):
+            found += (f"{name} in {publication.library}" for name in library.users_of(publication))
+    return tuple(found)
 
 
 def answer_for(job: Job, shop: Shop, reference: str, number: int) -> None:
@@ -50,7 +67,8 @@ def prunable(shop: Shop, reference: str, keep: int) -> tuple[tuple[Version, ...]
     """
     What a prune that keeps the newest ``keep`` images and versions would take: images that no channel and no current
     publication names, then versions that are not the head and on which no kept version or image stands; newest first,
-    so that no disk goes before those that stand on it.
+    so that no disk goes before those that stand on it. An image that others stand on where it is published stays, which
+    the watcher is told.
     """
     catalog = shop.catalog
     channels = catalog.channels(reference)
@@ -58,6 +76,10 @@ def prunable(shop: Shop, reference: str, keep: int) -> tuple[tuple[Version, ...]
     named |= {publication.image for publication in catalog.publications(reference) if not publication.retired}
     images = catalog.images(reference)
     old = [image for image in images[: max(0, len(images) - keep)] if image.number not in named]
+    for image, names in [(image, users(shop, image)) for image in old]:
+        if names:
+            shop.watcher.doing(f"warning: {reference}@i{image.number} stays, as others stand on it: {', '.join(names)}")
+            old.remove(image)
     kept_images = {image.version for image in images if image not in old}
     versions = catalog.versions(reference)
     head = catalog.reference(reference).head

@@ -13,6 +13,7 @@ from golden.model import Finding, Form, Image, Publication, PublishOrder, Severi
 from golden.procedures.kinds import publication_key
 from golden.procedures.shop import Shop
 
+SEVERAL_DISKS = "several-disks"
 WARNINGS = "warnings of "
 """Before a library's name, in the name of the step that keeps what its abilities warn of."""
 
@@ -53,14 +54,26 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
 
 def warnings(library: Library, image: Image) -> tuple[Finding, ...]:
     """What whoever deploys this image from there has to know."""
-    found = [finding for seal, finding in library.abilities.warnings if seal == image.seal]
-    published = choose(image, "", library).format
-    disks = sum(form.format == published for form in image.artifact.forms)
-    if disks > 1:
-        sentence = f"{image.reference}@i{image.number} has {disks} disks, and a publication is its system disk alone"
-        kept = ", ".join(form.path or form.url or "?" for form in image.artifact.forms[1:])
-        found.append(Finding("first-disk-only", Severity.WARNING, sentence, f"the others: {kept}"))
-    return tuple(found)
+    able = library.abilities
+    return (*(finding for seal, finding in able.warnings if seal == image.seal), *in_part(image))
+
+
+def in_part(image: Image) -> tuple[Finding, ...]:
+    """A warning where what is published is one disk of several: the captured one, or one of those that are kept."""
+    told = tuple(one for one in image.findings if one.id == SEVERAL_DISKS)
+    forms = image.artifact.forms
+    disks = sum(one.format == forms[0].format for one in forms)
+    return told or ((several_disks(disks, "what is published"),) if disks > 1 else ())
+
+
+def several_disks(disks: int, what: str) -> Finding:
+    """That one of them is all there is."""
+    return Finding(
+        SEVERAL_DISKS,
+        Severity.WARNING,
+        f"the machine has {disks} disks, and {what} is the first alone",
+        fix="what its systems need on the others has to be put there where the image is deployed",
+    )
 
 
 def put(shop: Shop, image: Image, name: str, key: str) -> Publication:
@@ -80,6 +93,12 @@ def choose(image: Image, name: str, library: Library) -> Form:
     if image.seal not in able.seals:
         raise PolicyRefused(
             f"{name} takes seals {', '.join(able.seals)}; {image.reference}@i{image.number} is sealed {image.seal!r}"
+        )
+    if image.same_hardware and able.any_hardware:
+        raise PolicyRefused(
+            f"{name} deploys to machines of any kind; {image.reference}@i{image.number} was generalized with /mode:vm",
+            details="it starts on the same hypervisor and the same machine type only",
+            hint=f"golden capture {image.reference} without --mode-vm, and publish that image",
         )
     for wanted in able.forms:
         for form in image.artifact.forms:

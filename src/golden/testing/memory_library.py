@@ -26,6 +26,7 @@ UNSEALED = Finding("not-generalized", Severity.WARNING, "every machine made from
 ABILITIES = LibraryAbilities(
     forms=("qcow2",), seals=("sysprep", "linux", "none"), versioned=True, warnings=(("none", UNSEALED),)
 )
+DEPLOYMENT = "memory-deployment"
 PIECE = 1 << 16
 
 
@@ -123,8 +124,16 @@ class MemoryLibrary:
         with self._world.faulty("library.withdraw", publication.name):
             if publication.key not in self._shelf(self._world.read()):
                 return
+            if names := self.users_of(publication):
+                raise Conflict(f"{', '.join(names)} in library {self._name} stand on {publication.name}")
             with self._world.change(f"library withdraws {publication.name}") as world:
                 self._shelf(world).pop(publication.key, None)
+
+    def users_of(self, publication: Publication) -> tuple[str, ...]:
+        """As ``use`` has made them."""
+        with self._world.faulty("library.users_of", publication.name):
+            raw = self._shelf(self._world.read()).get(publication.key, {})
+            return tuple(raw.get("users", ()))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -153,10 +162,13 @@ class MemoryLibrary:
 
 @dataclass(slots=True)
 class MemoryLibraryFactory:
-    """Opens ``memory-library:/path/to/world``; the library's name tells several in one world apart."""
+    """
+    Opens ``memory-library:/path/to/world``; the library's name tells several in one world apart. One of
+    ``memory-deployment:/path/to/world`` deploys to any hardware.
+    """
 
     name: str = "memory-library"
-    schemes: tuple[str, ...] = ("memory-library",)
+    schemes: tuple[str, ...] = ("memory-library", DEPLOYMENT)
     checkpoint: Callable[[str], None] = lambda _: None
 
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
@@ -164,7 +176,8 @@ class MemoryLibraryFactory:
         scheme, _, path = endpoint.url.partition(":")
         if scheme not in self.schemes or not path:
             raise BadConfig(f"library {endpoint.name}: {endpoint.url!r} is not memory-library:/path/to/world")
-        return MemoryLibrary(endpoint.name, World(base / path, self.checkpoint), watcher=scope.watcher)
+        able = replace(ABILITIES, any_hardware=scheme == DEPLOYMENT)
+        return MemoryLibrary(endpoint.name, World(base / path, self.checkpoint), able, scope.watcher)
 
 
 FACTORY = MemoryLibraryFactory()
@@ -179,8 +192,14 @@ def tamper(world: World, library: str, publication: Publication) -> None:
         raw["libraries"][library][publication.key]["content"] += "!"
 
 
+def use(world: World, library: str, key: str, *names: str) -> None:
+    """Let these stand on a publication, as what somebody made from it; none of them lets it go again."""
+    with world.change("somebody uses it") as raw:
+        raw["libraries"][library][key]["users"] = list(names)
+
+
 def _publication(raw: Raw) -> Publication:
-    return Publication(**{key: value for key, value in raw.items() if key not in ("finished", "content")})
+    return Publication(**{key: value for key, value in raw.items() if key not in ("finished", "content", "users")})
 
 
 if TYPE_CHECKING:

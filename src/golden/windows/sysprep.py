@@ -24,7 +24,7 @@ from golden.guest.communicator import LineLost
 from golden.guest.dialect import Script
 from golden.guest.family import SealOrder
 from golden.guest.session import Session
-from golden.model import GuestFacts, GuestState, Sealing
+from golden.model import SAME_HARDWARE, GuestFacts, GuestState, Sealing
 from golden.waiting import Deadline
 from golden.windows.account import runner
 from golden.windows.dialect import SCRIPTS, SYSTEM32
@@ -114,7 +114,7 @@ def prepare(session: Session, order: SealOrder, deadline: Deadline) -> tuple[str
         ended = "rearmed" if office["code"] == 0 else f"NOT rearmed, exit code {office['code']}"
         notes.append(f"Office {ended}: {office['path']}")
     if order.mode_vm:
-        notes.append("generalized with /mode:vm: for the same hypervisor and the same machine type only")
+        notes.append(SAME_HARDWARE)
     return tuple(notes)
 
 

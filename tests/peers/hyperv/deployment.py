@@ -22,7 +22,7 @@ GROUP = "Golden images"
 class Wds:
     """
     The service of one host. What a test may set: ``seconds`` (an import takes so long), ``full`` (the store has no
-    room), ``groups``.
+    room), ``groups``, ``absent`` (the category of its error for an image that is not there, which is not documented).
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +33,8 @@ class Wds:
     def install(cls, folder: Path, **settings: Any) -> Wds:
         """The role with one image group."""
         made = cls(folder)
-        state = {"groups": [GROUP, "Servers"], "images": [], "seconds": 0.0, "full": False, "working": 0}
+        state = {"groups": [GROUP, "Servers"], "images": [], "seconds": 0.0, "full": False, "working": 0,
+                 "absent": "ObjectNotFound"}  # fmt: skip
         assert set(settings) <= set(state), settings
         made.file.write_text(json.dumps({**state, **settings}))
         return made

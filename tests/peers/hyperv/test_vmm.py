@@ -125,3 +125,23 @@ def test_who_may_only_look_changes_nothing(run: Client, peer: Peer, vmm: Vmm, di
     told = run("Get-SCOperatingSystem", ("Select-Object", {"ExpandProperty": "Name"})).output
     assert told == list(SYSTEMS)
     assert "0x80070005" in run("Import-SCLibraryPhysicalResource", SourcePath=disk, SharePath=SHARE).errors[0][1]
+
+
+def test_what_stands_on_a_disk_is_told_and_loses_it(joined: Client, vmm: Vmm, disk: str) -> None:
+    """Templates and stored machines; the documented warning: a disk that is removed is taken out of them."""
+    joined("Import-SCLibraryPhysicalResource", SourcePath=disk, SharePath=SHARE)
+    (entry,) = vmm.read()["disks"].values()
+    depends = "param([guid] $Id) Get-SCDependentLibraryResource -LibraryResource (Get-SCVirtualHardDisk -ID $Id)"
+    nothing = joined.script(depends, Id=entry["id"])
+    assert (nothing.output, nothing.errors) == ([], [])
+    template, machine = vmm.uses("templates", "t", entry["id"]), vmm.uses("machines", "m", entry["id"])
+    whole = joined.script(depends, Id=entry["id"])
+    assert whole.errors == []
+    told = whole.output
+    assert {(one["Name"], one["ObjectType"]) for one in told} == {("t", "Template"), ("m", "VM")}
+    remove = "param([guid] $Id) Remove-SCVirtualHardDisk -VirtualHardDisk (Get-SCVirtualHardDisk -ID $Id)"
+    asked = joined.script(f"{remove} -Confirm:$false", Id=entry["id"])
+    assert "request confirmation" in asked.errors[0][1]
+    assert joined.script(f"{remove} -Force", Id=entry["id"]).errors == []
+    state = vmm.read()
+    assert (state["templates"][template]["disk"], state["machines"][machine]["disk"], state["disks"]) == ("", "", {})

@@ -39,8 +39,8 @@ class Vmm:
         made = cls(peer.folder)
         state: dict[str, Any] = {
             "server": SERVER, "answers": True, "full": False, "seconds": 0.0, "blind": False, "longest": 0,
-            "accounts": {peer.user: [peer.password, "Administrator"]}, "disks": {}, "templates": {}, "jobs": [],
-            "shares": [], "systems": {name: str(uuid.uuid4()) for name in SYSTEMS},
+            "accounts": {peer.user: [peer.password, "Administrator"]}, "disks": {}, "templates": {},
+            "machines": {}, "jobs": [], "shares": [], "systems": {name: str(uuid.uuid4()) for name in SYSTEMS},
             "hardware": {"Generation 2": [str(uuid.uuid4()), 2], "Generation 1": [str(uuid.uuid4()), 1]},
             "guest": {"Standard Windows": str(uuid.uuid4())},
         }  # fmt: skip
@@ -90,6 +90,16 @@ class Vmm:
         """Every file in the shares."""
         root = self.folder / "shares"
         return sorted(str(each.relative_to(root)) for each in root.rglob("*") if each.is_file())
+
+    def uses(self, table: str, name: str, disk: str, **more: Any) -> str:
+        """Somebody's own template (``templates``) or stored machine (``machines``) with a disk of the library in it."""
+        made = str(uuid.uuid4())
+        plain = {"id": made, "name": name, "disk": disk, "enabled": True, "tag": "(none)", "description": "",
+                 "generation": 2}  # fmt: skip
+        with self.changed() as state:
+            assert disk in state["disks"]
+            state[table][made] = {**plain, **more}
+        return made
 
     def known(self, path: str) -> dict[str, Any] | None:
         """What the library knows of the file at a path."""

@@ -82,3 +82,20 @@ def test_no_room_is_an_error(tmp_path: Path) -> None:
     """A clone may need a gigabyte."""
     with Peer(tmp_path / "full", free=1 << 20, openssh=False) as full:
         assert "hyperv-folder" in errors(found(full, tmp_path))
+
+
+def test_what_is_judged_says_by_what(peer: Peer, tmp_path: Path) -> None:
+    """Quotas, rights, PowerShell Direct and the second hop each have a sentence where all is well, too."""
+    told = found(peer, tmp_path)
+    assert "MaxShellsPerUser" in told["hyperv-quotas"][0].sentence
+    assert "Get-VMHost" in told["hyperv-rights"][0].sentence
+    assert "its build and its Invoke-Command" in told["hyperv-direct"][0].sentence
+    assert "judged by the way of logging in, negotiate" in told["hyperv-second-hop"][0].sentence
+
+
+def test_a_share_that_the_session_opens_is_tried(tmp_path: Path) -> None:
+    """A folder on a share is no error where the session has a credential to show; it is opened, not supposed."""
+    with Peer(tmp_path / "delegating", delegated=True, openssh=False, shares=("\\\\files\\library",)) as host:
+        told = found(host, tmp_path, folder="\\\\files\\library\\golden")
+    assert "hyperv-second-hop" not in errors(told)
+    assert "tried" in told["hyperv-second-hop"][0].sentence

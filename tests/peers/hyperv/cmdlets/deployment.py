@@ -44,7 +44,7 @@ def _found(call: Call, state: dict[str, Any]) -> list[dict[str, Any]]:
 def _one(call: Call, state: dict[str, Any]) -> dict[str, Any]:
     found = _found(call, state)
     if len(found) != 1:
-        raise _refused("The specified image could not be found.", "HRESULT 0xc1040006", "ObjectNotFound")
+        raise _refused("The specified image could not be found.", "HRESULT 0xc1040006", state["absent"])
     return found[0]
 
 
@@ -62,9 +62,10 @@ def get_group(call: Call) -> Iterator[Any]:
 @cmdlet("Get-WdsInstallImage")
 def get_image(call: Call) -> Iterator[Any]:
     """Those that fit; an error where a name was given and none does."""
-    found = _found(call, _wds(call).read())
+    state = _wds(call).read()
+    found = _found(call, state)
     if not found and call.get("ImageName") is not None:
-        raise _refused("The specified image could not be found.", "HRESULT 0xc1040006", "ObjectNotFound")
+        raise _refused("The specified image could not be found.", "HRESULT 0xc1040006", state["absent"])
     for each in found:
         yield _shown(each)
 

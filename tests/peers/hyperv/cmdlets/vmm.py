@@ -93,7 +93,7 @@ def disk(each: dict[str, Any]) -> Thing:
     """A virtual hard disk in the library."""
     modified = datetime.fromisoformat(each["modified"]) if each["modified"] else None
     return object_(
-        "StandaloneVirtualHardDisk", "VirtualHardDisk", ID=uuid.UUID(each["id"]), Name=each["name"],
+        "StandaloneVirtualHardDisk", "VirtualHardDisk", "LibObjectBase", ID=uuid.UUID(each["id"]), Name=each["name"],
         SharePath=each["path"], Location=each["path"], FamilyName=each["family"], Release=each["release"],
         Description=each["description"], Tag=list(each["tags"]), Enabled=each["enabled"], Size=each["size"],
         State=Member(f"{SPACE}.ObjectState", each["state"], 0), ModifiedTime=modified,
@@ -152,16 +152,40 @@ def found_in(state: dict[str, Any], table: str, thing: Thing) -> dict[str, Any]:
     return found
 
 
+def standing(state: dict[str, Any], disk: str) -> list[tuple[str, str, dict[str, Any]]]:
+    """Kind, id and entry of whatever uses a disk of the library."""
+    tables = (("Template", "templates"), ("VM", "machines"))
+    return [(kind, id_, one) for kind, table in tables for id_, one in state[table].items() if one["disk"] == disk]
+
+
+@cmdlet("Get-SCDependentLibraryResource")
+def dependent(call: Call) -> Iterator[Any]:
+    """Templates and machines that a disk of the library is in."""
+    state, thing = connected(call).read(), call.get("LibraryResource")
+    if thing is None:
+        raise Failure("The peer tells what depends on one object only.", "NotModelled", "NotImplemented")
+    for kind, id_, one in standing(state, found_in(state, "disks", thing)["id"]):
+        yield object_(kind, "VMBase", ID=uuid.UUID(id_), Name=one["name"], ObjectType=kind)
+
+
 @cmdlet("Remove-SCVirtualHardDisk")
 def remove_disk(call: Call) -> Iterator[Any]:
-    """Out of the index, and the file out of the share."""
+    """
+    Out of the index, out of whatever uses it, and the file out of the share. Where something uses it VMM asks, unless
+    -Force is given; whether -Confirm:$false answers that is not documented, so here it does not.
+    """
     vmm = connected(call, changes=True)
     thing = call.get("VirtualHardDisk")
     with vmm.changed() as state:
         found = found_in(state, "disks", thing)
-        used = [each["name"] for each in state["templates"].values() if each["disk"] == found["id"]]
-        if not call.confirmed(f"Remove {found['name']}, which {', '.join(used)} uses", high=bool(used)):
+        users = standing(state, found["id"])
+        if users and not call.switch("Force"):
+            call.given.pop("Confirm", None)
+        what = ", ".join(one["name"] for _, _, one in users)
+        if not call.confirmed(f"Remove {found['name']}, which {what} uses", high=bool(users)):
             return
+        for _, _, one in users:
+            one["disk"] = ""
         del state["disks"][found["id"]]
         vmm.place(found["path"]).unlink(missing_ok=True)
         job(state, "Remove virtual hard disk", found["name"])

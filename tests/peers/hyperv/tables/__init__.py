@@ -73,6 +73,7 @@ OBJECTS = frozenset(
         "LibraryShare",
         "LibraryServer",
         "StandaloneVirtualHardDisk",
+        "LibObjectBase",
         "ServerConnection",
         "CustomProperty",
         "ClientObject",
