@@ -18,7 +18,7 @@ from typing import Any
 from golden.errors import EndpointError, NotAble, Refused, TimedOut, Unreachable
 from golden.waiting import Deadline, Watcher
 from golden_vsphere import devices
-from golden_vsphere.faults import BROKEN, Gone, is_a, is_fault, untrusted
+from golden_vsphere.faults import BROKEN, Gone, LostAnswer, is_a, is_fault, untrusted
 from golden_vsphere.inventory import Places
 from golden_vsphere.leases import Lease, leased
 from golden_vsphere.line import lacks_method
@@ -28,7 +28,7 @@ from golden_vsphere.reading import props
 from golden_vsphere.transfer import Transfers
 
 ATTEMPTS = 2
-"""Times an export is tried whose stream breaks: long transfers do now and then, and none can be taken up again."""
+"""Times an export is tried whose stream breaks (long ones do now and then, none can be taken up) or lease is lost."""
 RESTING = 60
 """Seconds vCenter may take to end an export's own task once its lease is over."""
 ABANDONED = 900
@@ -57,7 +57,7 @@ class Exports:
             try:
                 self._once(held, disk, target)
                 break
-            except BROKEN as error:
+            except (*BROKEN, LostAnswer) as error:
                 if last or untrusted(error) is not None:
                     raise
                 target.unlink(missing_ok=True)
@@ -78,6 +78,7 @@ class Exports:
             come_to_rest(self._line, held.native, what, Deadline(seconds), self._watcher)
 
     def _once(self, held: Held, disk: Any, target: Path) -> None:
+        self.wait_out(held)  # Also of a lease whose answer was lost.
         try:
             with leased(self._line, held.native, held.name, self._watcher) as lease:
                 url = chosen(lease.urls, held.hardware, disk)

@@ -121,7 +121,8 @@ class Transfers:
             answer = asked(self._client(where, pinned))
         try:
             if not answer.is_success:
-                raise EndpointError(f"the host does not give {urlsplit(where).path}: HTTP status {answer.status_code}")
+                name = urlsplit(where).path.rpartition("/")[2]  # What is before it is a ticket.
+                raise EndpointError(f"the host does not give {name}: HTTP status {answer.status_code}")
             yield answer.iter_raw(PIECE)
         finally:
             answer.close()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.vsphere_desk import VsphereDesk, vsphere_desk
+from tests.peers.vsphere.world import Times
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vsphere export")]
 
@@ -16,7 +17,7 @@ CAPTURE = ("capture", "win2022", "--answer-file", "answers.xml")
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VsphereDesk]:
     """One project whose endpoint says proof = "export"."""
-    with vsphere_desk(tmp_path_factory.mktemp("export"), "win2022") as made:
+    with vsphere_desk(tmp_path_factory.mktemp("export"), "win2022", times=Times(lease=5)) as made:
         settings = made.path / "golden.toml"
         settings.write_text(settings.read_text().replace("[endpoints.vc]\n", '[endpoints.vc]\nproof = "export"\n'))
         yield made
@@ -56,5 +57,41 @@ def test_what_only_the_export_sees_is_no_image(place: VsphereDesk) -> None:
     ran = going.end()
     assert ran.code == 7, ran.said
     assert "reading the seal inside the guest" in ran.err
+    assert len(place.log()["images"]) == images
+    assert place.names() == before
+
+
+@pytest.mark.thorough  # Killed at every checkpoint: tests/crash. Here the lease of the dead is still held.
+def test_killed_while_the_disk_comes_it_goes_on(place: VsphereDesk) -> None:
+    """The lease that nobody renews is waited out, the disk exported anew, and no half of it stays on this computer."""
+    images = len(place.log()["images"])
+    place.peer.rule("GET /nfc/.*", "delay", seconds=3)
+    going = place.begin(*CAPTURE)
+    scratch = place.path / ".golden/scratch"
+    going.until(lambda: place.called("ExportVm") > 0 and any(scratch.glob("*")), "exporting")
+    going.until_said("exporting the disk of")
+    going.kill()
+    assert list(scratch.glob("*"))
+    place.does("resume")
+    *_, image = place.log()["images"]
+    assert (len(place.log()["images"]), image["proof"]["way"]) == (images + 1, "export")
+    assert not scratch.exists()
+
+
+@pytest.mark.thorough  # Before the proof: tests/e2e/test_vsphere_cli.py.
+def test_a_clone_that_was_started_after_its_export_is_no_image(place: VsphereDesk) -> None:
+    """The image is copied of the clone later than its disk was read, and vCenter's events are asked once more."""
+    before = place.names()
+    images = len(place.log()["images"])
+    calls = place.called("CloneVM_Task")
+    place.peer.rule("CloneVM_Task", "delay", nth=2, seconds=3)
+    going = place.begin(*CAPTURE)
+    going.until_said("exporting the disk of")
+    (clone,) = place.names() - before
+    going.until(lambda: place.called("CloneVM_Task") >= calls + 2, "copying the clone")
+    place.note_start(clone)
+    ran = going.end()
+    assert ran.code == 7, ran.said
+    assert "was started again after its seal was read" in ran.err
     assert len(place.log()["images"]) == images
     assert place.names() == before

@@ -211,7 +211,9 @@ class Exports:
             return None
         _, _, ticket, name = asked.path.split("/", 3)
         lease = self.leases.get(ticket.rpartition("-")[0])
-        if lease is None or lease.state != "ready" or name not in lease.offers or asked.verb != "GET":
+        if lease is None:  # An import's: the simulator's.
+            return None
+        if lease.state != "ready" or name not in lease.offers or asked.verb != "GET":
             return Reply(404, [], b"")
         return Streamed(200, STREAM, b"", self._pieces(lease, lease.offers[name], {rule.do for rule in asked.rules}))
 

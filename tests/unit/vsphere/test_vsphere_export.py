@@ -151,6 +151,16 @@ def test_a_stream_that_breaks_is_tried_once_more(peer: Peer, exporting: Exportin
     assert peer.world.rules.unmet() == []
 
 
+def test_a_lease_whose_answer_was_lost_is_waited_out(peer: Peer, exporting: Exporting, tmp_path: Path) -> None:
+    """Nobody can end it, and nothing else is done with its machine meanwhile; then there is another."""
+    hypervisor, machine = exporting()
+    before = len(peer.requests("ExportVm"))
+    peer.rule("ExportVm", "drop-after")
+    export(hypervisor, machine, tmp_path / "disk.vmdk")
+    assert [one.fault for one in peer.requests("ExportVm")[before:]] == ["dropped", ""]
+    assert ended(peer)[-1] == "Complete"
+
+
 def test_other_bytes_than_were_sent_are_refused(peer: Peer, exporting: Exporting, tmp_path: Path) -> None:
     """By the hash in the lease's manifest."""
     hypervisor, machine = exporting()
