@@ -29,6 +29,7 @@ from golden_vsphere.transfer import Transfers
 
 ATTEMPTS = 2
 """Times an export is tried whose stream breaks (long ones do now and then, none can be taken up) or lease is lost."""
+AGAIN: tuple[type[Exception], ...] = (*BROKEN, LostAnswer)
 RESTING = 60
 """Seconds vCenter may take to end an export's own task once its lease is over."""
 ABANDONED = 900
@@ -57,7 +58,7 @@ class Exports:
             try:
                 self._once(held, disk, target)
                 break
-            except (*BROKEN, LostAnswer) as error:
+            except AGAIN as error:
                 if last or untrusted(error) is not None:
                     raise
                 target.unlink(missing_ok=True)
