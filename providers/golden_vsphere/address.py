@@ -19,7 +19,9 @@ LOGIN = ("user", "password_env", "password_file", "keyring", "session_env", "ses
 TRUST = ("ca_file", "thumbprint", "host_ca_file")
 PLACE = ("datastore", "resource_pool", "isolated_network", "snapshot_depth")
 GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
-OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST)
+PROOFS = ("guest", "export")
+"""Where a seal is read: in the guest before it switches itself off, or besides from an export of its disk."""
+OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST, "proof")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Address:
     thumbprint: str = ""
     """SHA-256 of the server's certificate, 64 small hexadecimal digits, or nothing."""
     snapshot_depth: int = DEPTH
+    proof: str = PROOFS[0]
+    """One of PROOFS."""
 
     @property
     def shown(self) -> str:
@@ -63,7 +67,14 @@ def parse(endpoint: Endpoint) -> Address:
         options=options,
         thumbprint=thumbprint(options.get("thumbprint", ""), "a vSphere endpoint"),
         snapshot_depth=number("snapshot_depth", options.get("snapshot_depth", str(DEPTH)), DEEPEST),
+        proof=_proof(options.get("proof", PROOFS[0])),
     )
+
+
+def _proof(text: str) -> str:
+    if text not in PROOFS:
+        raise BadConfig(f"proof is {' or '.join(PROOFS)}, not {text!r}", hint='proof = "export" downloads the disk')
+    return text
 
 
 def _bad(url: str, why: str, hint: str = "") -> BadConfig:

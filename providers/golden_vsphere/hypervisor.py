@@ -21,9 +21,10 @@ from golden.model import (
     Severity,
     Snapshot,
 )
-from golden.provider import Abilities, Hypervisor, Marked, Scope
+from golden.provider import Abilities, DiskExporter, Hypervisor, Marked, Scope
 from golden_vsphere import credentials, devices, frozen, marking, origins, room
 from golden_vsphere.address import Address
+from golden_vsphere.exports import Exports
 from golden_vsphere.faults import translated
 from golden_vsphere.guest import GuestLine
 from golden_vsphere.images import FORM, Images
@@ -54,6 +55,7 @@ class Vsphere:
         self._scope = scope
         self._account = credentials.guest_account(address.options)
         self._transfers = Transfers(self.places)
+        self._exports = Exports(self.places, self._transfers, scope.watcher)
         self._abilities = self._ask_abilities()
 
     @classmethod
@@ -78,6 +80,7 @@ class Vsphere:
             work_outlives_client=True,
             forms=(FORM,) if clones else (),
             networks=names if clones else (),
+            export_disk=clones and self._address.proof == "export",
         )
 
     @property
@@ -233,6 +236,8 @@ class Vsphere:
         if held.points:
             raise Conflict(f"{held.name} has frozen points: {', '.join(point.name for point in held.points)}")
         with translated(f"taking {held.name} away"):
+            if self._abilities.export_disk:
+                self._exports.wait_out(held)
             self.maker.destroy(held)
 
     def drop_snapshot(self, snapshot: Snapshot) -> None:
@@ -286,6 +291,14 @@ class Vsphere:
         with translated(f"asking what was done to {held.name}"):
             return power_events(self.line, held.native)
 
+    def export_disk(self, machine: Machine, target: Path) -> None:
+        """Over an HttpNfcLease, straight from the ESXi host."""
+        if not self._abilities.export_disk:
+            raise NotAble(f"{machine.name} is not exported", hint='proof = "export" for the endpoint in golden.toml')
+        held = self._off(machine, "exported")
+        with translated(f"exporting {held.name}"):
+            self._exports.export(held, target)
+
     def communicator(self, machine: Machine) -> Communicator:
         """VMware's guest operations, with the account that golden.toml names."""
         held = self.machines.get(machine)
@@ -311,4 +324,7 @@ def _where(snapshot: Snapshot) -> str:
 if TYPE_CHECKING:
 
     def _fulfils(one: Vsphere) -> Hypervisor:
+        return one
+
+    def _exports(one: Vsphere) -> DiskExporter:
         return one

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from golden.errors import EndpointError
 from golden.guest.communicator import LineLost
 from golden_vsphere import trust
 from golden_vsphere.faults import untrusted
 from golden_vsphere.inventory import Places
+from golden_vsphere.line import PATIENCE
 from golden_vsphere.reading import props
 
 PIECE = 256 * 1024
+SILENCE = 300
+"""Seconds a host may take between two pieces of an export: it passes over what is empty without a word."""
 
 
 @dataclass(slots=True)
@@ -94,6 +99,34 @@ class Transfers:
         client = self._client(where, pinned)
         return client.send(client.build_request(method, where, headers=headers, content=data), stream=True)
 
+    @contextmanager
+    def whole(self, url: str, machine: Any, thumbprint: str = "") -> Iterator[Iterator[bytes]]:
+        """
+        All of a file whose length nobody knows before, in pieces. ``thumbprint``: what vCenter says of the certificate
+        that is met there. EndpointError where the host does not give it, httpx's errors where it breaks off.
+        """
+        where = self._placed(url)
+
+        def asked(client: httpx.Client) -> httpx.Response:
+            patience = httpx.Timeout(PATIENCE, read=SILENCE)
+            request = client.build_request("GET", where, headers={"Accept-Encoding": "identity"}, timeout=patience)
+            return client.send(request, stream=True)
+
+        try:
+            answer = asked(self._client(where))
+        except httpx.TransportError as error:
+            pinned = self._pinned(machine, thumbprint) if untrusted(error) is not None else None
+            if pinned is None:
+                raise
+            answer = asked(self._client(where, pinned))
+        try:
+            if not answer.is_success:
+                name = urlsplit(where).path.rpartition("/")[2]  # What is before it is a ticket.
+                raise EndpointError(f"the host does not give {name}: HTTP status {answer.status_code}")
+            yield answer.iter_raw(PIECE)
+        finally:
+            answer.close()
+
     def _placed(self, url: str) -> str:
         parts = urlsplit(url)
         if parts.hostname != "*":
@@ -111,10 +144,15 @@ class Transfers:
             self._clients[parts.netloc] = self._places.line.http(trusted)
         return self._clients[parts.netloc]
 
-    def _pinned(self, machine: Any) -> ssl.SSLContext | None:
-        """What vCenter, which is trusted, says of the certificate of the machine's host; None where it says nothing."""
+    def _pinned(self, machine: Any, thumbprint: str = "") -> ssl.SSLContext | None:
+        """
+        What vCenter, which is trusted, says of the certificate: that of the very URL, else of the machine's host. None
+        where it says nothing.
+        """
         if "host_ca_file" in self._places.address.options:
             return None
+        if thumbprint:
+            return trust.pinned(thumbprint)
         line = self._places.line
         host = props(line, machine, ("runtime.host",)).get("runtime.host")
         told = None if host is None else props(line, host, ("summary.config.sslThumbprint",))

@@ -56,6 +56,8 @@ class Abilities:
     """Names a clone can be connected to."""
     keeps_forms: bool = False
     """Images are files on this computer, and further forms are kept with them: it is a ``FormKeeper`` too."""
+    export_disk: bool = False
+    """Opens no disk, but was told to download one where a seal has to be proved: it is a ``DiskExporter`` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,18 @@ class FormKeeper(Protocol):
         """
         Have ``make`` write a form of a finished image into an empty folder (it says which file), and keep it with the
         image: its last form from then on, never a half one, and taken away with it. One that is there stays as it is.
+        """
+
+
+@runtime_checkable
+class DiskExporter(Protocol):
+    """What a hypervisor whose abilities say ``export_disk`` promises beside."""
+
+    def export_disk(self, machine: Machine, target: Path) -> None:
+        """
+        The system disk of a machine that is off as a stream-optimized VMDK: ``target``, which is not there yet, holds
+        all of it when the call is over. Conflict for a machine that is on; Refused, with the numbers, where this
+        computer has too little room; EndpointError where less arrived than was sent, or something else.
         """
 
 

@@ -17,6 +17,7 @@ WORLDS = {
     "able": ABLE,
     "its work dies with the client": replace(ABLE, work_outlives_client=False),
     "two links deep": replace(ABLE, snapshot_depth=2),
+    "exports what it does not open": replace(ABLE, open_disk=False, export_disk=True),
     "able to do nothing": Abilities(),
 }
 

@@ -61,12 +61,13 @@ class Home:
         return Project(read(self.path / "golden.toml"), write=True, checkpoint=checkpoint)
 
 
-def seed(home: Home, *, outlives: bool, disks: bool = True) -> None:
+def seed(home: Home, *, outlives: bool, disks: bool = True, exports: bool = False) -> None:
     """A world with a user's machine, and an empty project."""
     from dataclasses import replace
 
     home.path.mkdir(parents=True)
-    world = World.create(home.path / "world", replace(ABLE, work_outlives_client=outlives, open_disk=disks))
+    able = replace(ABLE, work_outlives_client=outlives, open_disk=disks, export_disk=exports)
+    world = World.create(home.path / "world", able)
     found = [{"id": "reboot", "severity": "warning", "fix": "safe"}, {"id": "profiles", "severity": "warning"}]
     world.add_user_machine("base", {**VIRGIN, "/findings": json.dumps(found).encode()})
     world.close()

@@ -45,14 +45,16 @@ def place() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-def templates(place: Path, procedure: str, *, outlives: bool, disks: bool = True) -> tuple[Path, Home]:
+def templates(
+    place: Path, procedure: str, *, outlives: bool, disks: bool = True, exports: bool = False
+) -> tuple[Path, Home]:
     home = Home(place / "home")
     shutil.rmtree(home.path, ignore_errors=True)
-    seed(home, outlives=outlives, disks=disks)
+    seed(home, outlives=outlives, disks=disks, exports=exports)
     for act in BEFORE[procedure]:
         status, _ = child(home, act)
         assert status == 0, (home.path / "traceback").read_text()
-    template = place / f"{procedure}-{outlives}-{disks}"
+    template = place / f"{procedure}-{outlives}-{disks}-{exports}"
     shutil.rmtree(template, ignore_errors=True)
     shutil.copytree(home.path, template)
     return template, home
@@ -93,6 +95,7 @@ def check(procedure: str, home: Home, before: dict[str, Any], *, finished: bool 
     now = snapshot(home)
     assert troubles(home) == []
     assert now["open"] == []
+    assert not (home.path / ".golden" / "scratch").exists()
     assert set(now["world"]["machines"]) == {v.snapshot.machine for v in now["versions"].values()}
     assert set(now["world"]["images"]) == {i.artifact.name for i in now["images"].values()}
     assert now["world"]["users"]["base"]["disk"] == before["world"]["users"]["base"]["disk"]
@@ -205,6 +208,24 @@ def test_killed_where_no_disk_is_shown(procedure: str, place: Path) -> None:
     check(procedure, template[1], before, finished=True)
     failures = [text for n in range(1, points + 1, 4) for text in wrong(procedure, n, False, template, before)]
     assert not failures, f"{len(failures)} wrong in {points // 4} points:\n" + "\n".join(failures[:3])
+
+
+def test_killed_while_a_disk_is_exported(place: Path) -> None:
+    """The same of a capture whose seal is read from an export: half a copy of the disk does not stay either."""
+    template = templates(place, "capture", outlives=True, disks=False, exports=True)
+    before = snapshot(copied(*template))
+    status, points = child(copied(*template), "capture")
+    assert status == 0, (template[1].path / "traceback").read_text()
+    check("capture", template[1], before, finished=True)
+    left, failures = 0, []
+    for number in range(1, points + 1):
+        home = copied(*template)
+        child(home, "capture", number)
+        if (home.path / ".golden" / "scratch").exists():
+            left += 1
+            failures += wrong("capture", number, False, template, before)
+    assert left
+    assert not failures, f"{len(failures)} wrong:\n" + "\n".join(failures[:3])
 
 
 @pytest.mark.parametrize("procedure", ["update", "capture"])

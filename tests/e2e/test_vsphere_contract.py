@@ -18,8 +18,9 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """One vCenter for all promises."""
     folder = tmp_path_factory.mktemp("vsphere")
     with vcenter(folder / "vcenter") as peer:
-        seeded = peer.seed("win2022")
-        ground = Ground(VsphereBench(endpoint(peer, folder / "secrets"), folder / "state", seeded.name))
+        seeded = peer.seed("win2022", disks=(1,))
+        place = endpoint(peer, folder / "secrets", proof="export")
+        ground = Ground(VsphereBench(place, folder / "state", seeded.name))
         yield ground
         assert ground.clear() == ()
 

@@ -61,6 +61,11 @@ class Project:
         """A job's folder for outputs, logs and pictures."""
         return self.settings.state / "jobs" / job
 
+    @property
+    def scratch(self) -> Path:
+        """Where jobs keep what goes with them, a folder each."""
+        return self.settings.state / "scratch"
+
     def close(self) -> None:
         """Let go of the database."""
         if self._database is not None:
@@ -101,6 +106,7 @@ class Project:
                 libraries=self._libraries(stack, job, watcher),
                 ways_in=self._ways_in(hypervisor),
                 logs=self.logs(job),
+                scratch=self.scratch / job,
                 account=self._account(reference),
                 watcher=watcher,
             )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -89,6 +90,15 @@ def unfinished(project: Project) -> list[JobRecord]:
     return [job for job in records(project.database, only_open=True) if holder(project.database, job.id) is None]
 
 
+def sweep_scratch(project: Project) -> None:
+    """Take away what jobs that nobody runs any more left of what goes with them: a killed one's copies of disks."""
+    for folder in project.scratch.glob("*"):
+        if holder(project.database, folder.name) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # It is not there, or a job that runs has its folder in it.
+        project.scratch.rmdir()
+
+
 def _refuse_unfinished(project: Project, reference: str) -> None:
     """Asked under the lease: whatever is open of this reference is run by nobody."""
     for other in records(project.database, only_open=True):
@@ -125,6 +135,7 @@ def _lease(
     stack: ExitStack, project: Project, reference: str, job: str, manner: Manner, *, wait: float | None
 ) -> Lease:
     deadline = None if wait is None else Deadline(wait)
+    sweep_scratch(project)
     return stack.enter_context(Lease.taken(project.database, reference, job, wait=deadline, watcher=manner.watcher))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
-from golden.app.run import unfinished
+from golden.app.run import sweep_scratch, unfinished
 from golden.app.shelves import lies_on
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
@@ -85,6 +85,7 @@ def gc(project: Project, watcher: Watcher, *, dry_run: bool, strangers: bool = F
                 left += mend(shop, leaked)
     if not dry_run:
         Payloads(project.settings.state / "payloads").sweep_unfinished()
+        sweep_scratch(project)
     return found, left
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from golden.cli import open_project, work
-from golden.cli.human import duration, size
+from golden.cli.human import PROVED_FROM, duration, size
 from golden.cli.options import DryRun, Libraries, OnError, Timeout
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
@@ -100,8 +100,7 @@ def _lines(talk: Talk, data: dict[str, Any], took: float) -> Iterator[str]:
         if form["sha256"]:
             yield f"  sha256 {form['sha256']}"
     proof = data["proof"]
-    where = "the powered-off disk" if proof["way"] == "disk" else "the guest"
-    yield f"  proof, read from {where}:"
+    yield f"  proof, {PROVED_FROM[proof['way']]}:"
     for signal, value in proof["signals"]:
         yield f"    {talk.paint('✓', 'green')} {signal} = {value}"
     yield from (f"  {note}" for note in data["notes"])

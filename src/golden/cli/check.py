@@ -10,7 +10,7 @@ import typer
 
 from golden.cli import open_project, work
 from golden.cli.findings import FAILED
-from golden.cli.human import duration
+from golden.cli.human import PROVED_FROM, duration
 from golden.cli.options import OnError, Timeout
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
@@ -108,6 +108,7 @@ def _finding(talk: Talk, one: dict[str, Any]) -> Iterator[str]:
 def _verdict(talk: Talk, data: dict[str, Any]) -> Iterator[str]:
     if data["proof"]:
         yield talk.paint("rehearsed: a clone was generalized and proved sealed, and is gone again", "green", "bold")
+        yield f"  {PROVED_FROM[data['proof']['way']]}:"
         yield from (f"  {talk.paint('✓', 'green')} {name} = {value}" for name, value in data["proof"]["signals"])
     what = {"sysprep": "sysprep", "linux": "sealing it"}.get(data["seal"], "generalizing it elsewhere")
     errors = [one["id"] for one in data["findings"] if one["severity"] == "error"]

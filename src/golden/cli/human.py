@@ -11,6 +11,14 @@ from golden.errors import UsageError
 _UNITS = (("s", 60), ("min", 60), ("h", 24), ("days", 30), ("months", 12))
 
 
+PROVED_FROM = {
+    "disk": "read from the powered-off disk",
+    "guest": "read from the guest before it was switched off",
+    "export": "read from an export of the powered-off disk, a way that no real vCenter has seen yet",
+}
+"""How a proof was got, by its ``way``."""
+
+
 def size(count: int | None) -> str:
     """Bytes: ``512 B``, ``1.5 GiB``."""
     value = float(count or 0)

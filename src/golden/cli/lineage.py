@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from golden.app import reading
 from golden.cli import open_project
-from golden.cli.human import age, columns, moment, size
+from golden.cli.human import PROVED_FROM, age, columns, moment, size
 from golden.cli.talk import Talk
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _image(talk: Talk, data: Data) -> Iterator[str]:
     for form in data["forms"]:
         yield from _block(talk, f"form {form['format']}", [("at", form["path"] or form["url"] or "-")])
         yield from _pairs([("size", size(form["size"])), ("sha256", form["sha256"])], "  ")
-    where = "read from the powered-off disk" if proof["way"] == "disk" else "asked of the guest"
+    where = PROVED_FROM[proof["way"]]
     yield from _block(talk, f"proof ({where}, {moment(proof['proved'])})", [tuple(s) for s in proof["signals"]])
     identity = [tuple(pair) for pair in proof["identity"]]
     yield from _block(talk, "identity, given anew at the first boot", identity)

@@ -38,7 +38,10 @@ class SealProof:
     seal: str
     """sysprep | linux | none"""
     way: str
-    """disk: read from the powered-off disk; guest: asked of the guest before power-off."""
+    """
+    disk: read from the powered-off disk; guest: asked of the guest before power-off; export: read from a copy of the
+    clone's powered-off disk that the endpoint let golden download.
+    """
     facts: GuestFacts
     signals: tuple[tuple[str, str], ...]
     """(signal, value) pairs that were required and met."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from golden.database import now
+from golden.disk.source import BlockSource
 from golden.errors import Conflict, PolicyRefused, ProofFailed
 from golden.guest.family import SealOrder
 from golden.guest.running import Running
@@ -24,6 +25,7 @@ from golden.model import (
     Version,
 )
 from golden.procedures.checking import ask, look, preflight, refuse_errors
+from golden.procedures.exporting import exported
 from golden.procedures.forms import further_forms
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
@@ -50,9 +52,9 @@ def make(job: Job, shop: Shop, order: CaptureOrder) -> Image:
     check_frozen(shop, version)
     with job.owning(shop.machines, "clone", clone, shop, version) as machine:
         sealing = job.once("generalize", generalize, shop, machine, order, version)
-        job.step("proof", prove, shop, machine, order, sealing)
+        proved = job.step("proof", prove, shop, machine, order, sealing)
         with job.owning(shop.images, "image", capture_image, shop, machine, order) as captured:
-            proof = job.step("proof of the image", prove, shop, captured, order, sealing)
+            proof = job.step("proof of the image", prove_image, shop, captured, machine, order, proved)
             artifact = job.step("further forms", further_forms, shop, captured, order)
             image = job.step("record", record, shop, order, artifact, proof, sealing)
             job.keep("image")
@@ -130,7 +132,8 @@ def witnessed(shop: Shop, machine: Machine, proof: SealProof) -> SealProof:
     events = shop.hypervisor.power_events(machine)
     if events.count("on") > 1:
         raise ProofFailed(f"{machine.name} was started again after its seal was read", details=", ".join(events))
-    return replace(proof, signals=(*proof.signals, ("power", ", ".join(events)))) if events else proof
+    others = tuple(signal for signal in proof.signals if signal[0] != "power")
+    return replace(proof, signals=(*others, ("power", ", ".join(events)))) if events else proof
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:
@@ -147,21 +150,40 @@ def assert_disposable(shop: Shop, machine: Machine) -> None:
         )
 
 
-def prove(shop: Shop, thing: Machine | Artifact, order: CaptureOrder, sealing: Sealing) -> SealProof:
+def prove(shop: Shop, machine: Machine, order: CaptureOrder, sealing: Sealing) -> SealProof:
     """
-    All signals of the seal, read from a disk that nobody runs; where the endpoint shows none, as they were read in the
-    guest before it switched itself off. ProofFailed where neither could be.
+    All signals of the seal, read from a disk that nobody runs, or from a copy of it; where the endpoint gives neither,
+    as they were read in the guest before it switched itself off. ProofFailed where none of that could be.
     """
-    reference = shop.catalog.reference(order.reference)
     if shop.hypervisor.abilities.open_disk:
-        with shop.hypervisor.open_disk(thing) as disk:
-            return shop.families(reference.os).prove_sealed(disk, order.seal, order.answer_file)
+        with shop.hypervisor.open_disk(machine) as disk:
+            return _read(shop, disk, order)
+    if shop.hypervisor.abilities.export_disk:
+        with exported(shop, machine) as disk:
+            proof = replace(_read(shop, disk, order), way="export")
+        return witnessed(shop, machine, proof)
     if order.seal == "none":
         facts = shop.catalog.version(order.reference, order.version).facts
         return SealProof(order.seal, "guest", facts, (), now())
     if sealing.proof is None:
-        raise ProofFailed(f"nothing was read of the seal of {thing.name} while its guest was on")
+        raise ProofFailed(f"nothing was read of the seal of {machine.name} while its guest was on")
     return sealing.proof
+
+
+def prove_image(shop: Shop, image: Artifact, machine: Machine, order: CaptureOrder, proved: SealProof) -> SealProof:
+    """
+    The same of the image. Where its bytes cannot be read it is the endpoint's own copy of the clone, and the clone's
+    proof is its: ProofFailed where the clone was started again before it was copied.
+    """
+    if shop.hypervisor.abilities.open_disk:
+        with shop.hypervisor.open_disk(image) as disk:
+            return _read(shop, disk, order)
+    return witnessed(shop, machine, proved)
+
+
+def _read(shop: Shop, disk: BlockSource, order: CaptureOrder) -> SealProof:
+    reference = shop.catalog.reference(order.reference)
+    return shop.families(reference.os).prove_sealed(disk, order.seal, order.answer_file)
 
 
 def capture_image(name: str, shop: Shop, machine: Machine, order: CaptureOrder) -> Artifact:

@@ -41,6 +41,8 @@ class Shop:
     """The way into the guest of a reference's clone."""
     logs: Path
     """The job's folder for outputs, logs and pictures."""
+    scratch: Path
+    """The job's folder for what goes with it; there only while something lies in it."""
     account: Account = field(default_factory=Account)
     watcher: Watcher = field(default_factory=Silent)
 

@@ -31,8 +31,8 @@ from golden.model import (
     Severity,
     Snapshot,
 )
-from golden.provider import FormKeeper, Hypervisor, Marked
-from golden.testing import records
+from golden.provider import DiskExporter, FormKeeper, Hypervisor, Marked
+from golden.testing import records, stream_vmdk
 from golden.testing.memory_guest import MemoryCommunicator
 from golden.testing.memory_images import MemoryImages
 from golden.testing.world import Raw, World
@@ -259,6 +259,21 @@ class MemoryHypervisor(MemoryImages):
         """The files of the disk as JSON."""
         return self._opened(thing)
 
+    def export_disk(self, machine: Machine, target: Path) -> None:
+        """The same, padded with spaces to whole sectors, in a VMDK; with a crash point where half of it is written."""
+        with self._world.faulty("export_disk", machine.name):
+            if not self._abilities.export_disk:
+                raise NotAble("this endpoint exports no disks")
+            raw = records.must_be_off(self._world.read(), machine, "exported")
+            content = records.canonical(raw["disk"])
+            whole, plain = target.with_suffix(".whole"), target.with_suffix(".raw")
+            plain.write_bytes(content.ljust(-(-len(content) // 512) * 512))
+            stream_vmdk.write(plain, whole, plain.stat().st_size)
+            data = whole.read_bytes()
+            target.write_bytes(data[: len(data) // 2])
+            self._world.checkpoint(f"half of the disk of {machine.name} is exported")
+            target.write_bytes(data)
+
     def close(self) -> None:
         """Let go of the file."""
         self._world.close()
@@ -285,3 +300,4 @@ class MemoryHypervisor(MemoryImages):
 if TYPE_CHECKING:
     _hypervisor: Hypervisor = MemoryHypervisor(World(Path()))
     _keeper: FormKeeper = MemoryHypervisor(World(Path()))
+    _exporter: DiskExporter = MemoryHypervisor(World(Path()))

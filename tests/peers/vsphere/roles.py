@@ -37,6 +37,7 @@ NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
     "MarkAsVirtualMachine": ((V + "Provisioning.MarkAsVM", "_this"), ("Resource.AssignVMToPool", "pool")),
     "Rename_Task": ((V + "Config.Rename", "_this"),),
     "CreateFolder": (("Folder.Create", "_this"),),
+    "ExportVm": (("VApp.Export", "_this"),), "ExportSnapshot": (("VApp.Export", "_this"),),
     "MoveIntoFolder_Task": ((V + "Inventory.Move", "list"),),
 }  # fmt: skip
 RECONFIGURE = {

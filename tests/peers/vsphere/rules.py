@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question", "unsucceeded")
+DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question", "unsucceeded",
+         "break", "spoil")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Rule:
     ``do``: ``fault`` (``kind``, ``detail``), ``task`` (the task ends in that fault, nothing done), ``http``
     (``status``), ``drop-before`` (nothing is done), ``drop-after`` (it is done and nobody is told), ``delay``
     (``seconds``), ``expire`` (the session is over), ``question`` (the task waits until the machine's question
-    ``text`` is answered), ``unsucceeded`` (an OVF capture or deploy says ``succeeded: false`` with ``text``).
+    ``text`` is answered), ``unsucceeded`` (an OVF capture or deploy says ``succeeded: false`` with ``text``);
+    of the stream of an export ``break`` (it ends half-way), ``spoil`` (a byte of it is another than was sent).
     """
 
     call: str

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from tests.peers.vsphere.journal import Journal, Request
 from tests.peers.vsphere.rules import Rule, Rules
-from tests.peers.vsphere.upstream import HOP, Reply, Upset, Upstream
+from tests.peers.vsphere.upstream import HOP, Dropped, Reply, Streamed, Upset, Upstream
 from tests.peers.vsphere.wire import Call, Fault, answer, refusal, refused
 
 XML = [("Content-Type", "text/xml; charset=utf-8")]
@@ -54,10 +54,6 @@ class Service(Protocol):
 
     def rest(self, asked: Asked) -> Reply | None:
         """The answer to anything that is not SOAP; None to pass it on."""
-
-
-class Dropped(Exception):
-    """The line is cut, with no answer."""
 
 
 class Front:
@@ -250,9 +246,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name, value in reply.headers:
             if name.lower() not in HOP | {"date", "server"}:
                 self.send_header(name, value)
+        if isinstance(reply, Streamed):
+            self._stream(reply)
+            return
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)
+
+    def _stream(self, reply: Streamed) -> None:
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        try:
+            for piece in reply.pieces:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
+        except Dropped:
+            self.wfile.flush()
+            self.close_connection = True
+            cut(self.connection)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = serve  # noqa: N815

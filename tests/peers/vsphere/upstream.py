@@ -11,7 +11,7 @@ import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,17 @@ class Reply:
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+
+
+@dataclass(frozen=True)
+class Streamed(Reply):
+    """An answer whose length nobody knows before, in pieces; Dropped, raised while they are made, cuts the line."""
+
+    pieces: Iterable[bytes] = ()
+
+
+class Dropped(Exception):
+    """The line is cut, with no answer or in the middle of one."""
 
 
 class Upset(Exception):
@@ -172,6 +183,10 @@ class Upstream:
     def task(self, kind: str, moid: str, name: str) -> str:
         """A new task on an object, queued until somebody changes its ``info.state``; its moid."""
         return self._ask(f'<obj type="{kind}">{escape(moid)}</obj><task>{name}</task>')
+
+    def lease(self, kind: str, moid: str) -> str:
+        """A new HttpNfcLease, initializing until somebody changes its ``state``; its moid."""
+        return self._ask(f'<obj type="{kind}">{escape(moid)}</obj><lease>true</lease>')
 
     def _ask(self, inner: str) -> str:
         spaces = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'

@@ -17,6 +17,7 @@ from tests.peers.vsphere.datafiles import DataFiles
 from tests.peers.vsphere.direct import Direct
 from tests.peers.vsphere.disks import SNAPSHOT, Disks
 from tests.peers.vsphere.effects import Effects
+from tests.peers.vsphere.exports import Exports
 from tests.peers.vsphere.guests import Guests
 from tests.peers.vsphere.journal import Journal
 from tests.peers.vsphere.library import Libraries
@@ -40,12 +41,16 @@ AUTH = '<val xsi:type="ManagedObjectReference" type="GuestAuthManager">guestOper
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds: of every task, from power-on until Tools answers, until a silent session ends, of an exit code."""
+    """
+    Seconds: of every task, from power-on until Tools answers, until a silent session ends, of an exit code, of a lease
+    that nobody renews.
+    """
 
     task: float = 0.05
     boot: float = 0.3
     idle: float = 1800
     exit_code: float = 300
+    lease: float = 300
 
 
 class World:
@@ -74,6 +79,8 @@ class World:
             self.transfers = Transfers()
             self.operations = Operations(up, self.guests, self.programs, self.transfers)
             self.direct = Direct(up, self.guests, self.power)
+            self.exports = Exports(up, self.guests, self._folder / "exports", self._times.task, self._times.lease)
+            stack.callback(self.exports.end)
             self.libraries = Libraries(self._folder / "library")
             captures = Captures(up, self.guests, self.libraries, self)
             items = TemplateItems(up, self.libraries, self.tasks)
@@ -88,23 +95,24 @@ class World:
     ) -> None:
         """End everything, newest first; what the peer itself did wrong is told where nothing else went wrong."""
         self._stack.close()
-        if error is None and self.tasks.broken:
-            raise AssertionError("the peer broke: " + "\n".join(self.tasks.broken))
+        if error is None and (broken := self.tasks.broken + self.exports.broken):
+            raise AssertionError("the peer broke: " + "\n".join(broken))
 
     def open(
         self, journal: Journal, accounts: Accounts, vcenter: ssl.SSLContext, host: ssl.SSLContext
     ) -> tuple[int, int]:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
-        ours: list[Service] = [self.transfers, self.operations, self.tasks, self.direct, self.content]
+        ours: list[Service] = [self.transfers, self.exports, self.operations, self.tasks, self.direct, self.content]
         front.services = [accounts, Roles(self.upstream, accounts), Pages(front.forward), *ours]
         front.expire, front.seen, front.names_of = accounts.expire, accounts.seen, self._names
-        hosts.services, hosts.names_of = [self.transfers, Elsewhere()], self._names
+        hosts.services, hosts.names_of = [self.transfers, self.exports, Elsewhere()], self._names
         self._stack.callback(hosts.end)
         self._stack.callback(front.end)
         front.port, hosts.port = front.listen(vcenter), hosts.listen(host)
         # Behind a vCenter the host is named, on ESXi itself it is a star (docs/facts: vsphere 8).
         self.transfers.address = f"*:{front.port}" if self._esx else f"localhost:{hosts.port}"
+        self.exports.address = self.transfers.address
         return front.port, hosts.port
 
     def shape(self, moid: str) -> Shape:
@@ -120,6 +128,7 @@ class World:
 
     def host_thumbprint(self, text: str) -> None:
         """What vCenter tells of its hosts' certificates."""
+        self.exports.thumbprint = text
         for moid in self.inventory.hosts:
             self.upstream.change("HostSystem", moid, {"summary.config.sslThumbprint": value(text)})
 

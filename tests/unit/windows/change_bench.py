@@ -79,7 +79,7 @@ class Bench:
 
     def apply(self, *prepared: Prepared, limit: float = 60) -> ChangesDone:
         """As ``golden update`` does, restarts included."""
-        shop = Shop("job", None, None, self.payloads, None, None, None, self.folder / "logs")  # type: ignore[arg-type]
+        shop = Shop("job", None, None, self.payloads, None, None, None, self.folder / "logs", self.folder)  # type: ignore[arg-type]
         return Applying(shop, self.session, FAMILY, Deadline(limit)).all(tuple(each.change for each in prepared))
 
     def update(self, *wanted: Wanted, facts: GuestFacts = FACTS) -> tuple[ChangesDone, tuple[Change, ...]]:

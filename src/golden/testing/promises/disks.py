@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from golden.disk.raw import RawFile
+from golden.disk.vmdk import StreamVmdk
 from golden.errors import Conflict, NotAble
 from golden.model import Artifact, Machine, Origin, Role, Snapshot
+from golden.provider import DiskExporter
 from golden.testing.contract import Ground, must, refused
 
 SECTOR = 512
@@ -32,6 +38,24 @@ def a_disk_in_use_is_not_opened(ground: Ground) -> None:
     with refused(Conflict, "opening the disk of a machine that is on"), ground.hypervisor.open_disk(machine):
         pass
     ground.hypervisor.destroy(machine)
+
+
+def an_export_is_the_whole_disk(ground: Ground) -> None:
+    """What is exported of a machine that is off reads as one disk, again as the same; one that is on is Conflict."""
+    exporter = ground.hypervisor
+    if not ground.hypervisor.abilities.export_disk or not isinstance(exporter, DiskExporter):
+        return
+    clone = ground.clone("exported")
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        exporter.export_disk(clone, folder / "once.vmdk")
+        exporter.export_disk(clone, folder / "again.vmdk")
+        once, again = (_ends_of_export(folder / f"{one}.vmdk") for one in ("once", "again"))
+        must(once == again, "the same disk is exported differently")
+        ground.hypervisor.start(clone)
+        with refused(Conflict, "exporting the disk of a machine that is on"):
+            exporter.export_disk(ground.now(clone), folder / "on.vmdk")
+    ground.hypervisor.destroy(ground.now(clone))
 
 
 def reading_writes_nothing(ground: Ground) -> None:
@@ -88,9 +112,17 @@ def _ends(ground: Ground, thing: Machine | Snapshot | Artifact | Origin) -> tupl
         return disk.size, first, last
 
 
+def _ends_of_export(path: Path) -> tuple[int, bytes, bytes]:
+    with RawFile(path) as file:
+        disk = StreamVmdk(file)
+        must(disk.size > 0 and disk.size % SECTOR == 0, f"the export is a disk of {disk.size} bytes")
+        return disk.size, disk.read_at(0, SECTOR), disk.read_at(disk.size - SECTOR, SECTOR)
+
+
 PROMISES = (
     a_disk_is_read_from_outside,
     a_disk_in_use_is_not_opened,
+    an_export_is_the_whole_disk,
     reading_writes_nothing,
     free_space_is_bytes_or_unknown,
     the_screen_is_a_picture_or_not_able,

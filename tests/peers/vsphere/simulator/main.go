@@ -26,11 +26,12 @@ import (
 	"github.com/vmware/govmomi/vim25/xml"
 )
 
-// order is what the proxy asks: properties of one object, or a task on it.
+// order is what the proxy asks: properties of one object, a task on it, or a lease that is not ready yet.
 type order struct {
 	XMLName xml.Name                     `xml:"order"`
 	Obj     types.ManagedObjectReference `xml:"obj"`
 	Task    string                       `xml:"task"`
+	Lease   bool                         `xml:"lease"`
 	Change  []types.PropertyChange       `xml:"changeSet"`
 }
 
@@ -59,6 +60,11 @@ func carry(o order) (answer string, err error) {
 	if o.Task != "" {
 		task := simulator.CreateTask(obj, o.Task, nil)
 		return task.Self.Value, nil
+	}
+	if o.Lease {
+		lease := &simulator.HttpNfcLease{}
+		lease.State = types.HttpNfcLeaseStateInitializing
+		return simulator.Map.Put(lease).Reference().Value, nil
 	}
 	simulator.Map.WithLock(obj, func() { simulator.Map.Update(obj, o.Change) })
 	return "", nil
