@@ -75,12 +75,12 @@ class Vsphere:
             names = tuple(name for name in names if name == isolated)
         clones = self.line.is_vcenter
         return Abilities(
+            export_disk=self._address.proof == "export",
             linked_clone=clones,
             snapshot_depth=self._address.snapshot_depth,
             work_outlives_client=True,
             forms=(FORM,) if clones else (),
             networks=names if clones else (),
-            export_disk=clones and self._address.proof == "export",
         )
 
     @property

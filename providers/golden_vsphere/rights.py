@@ -37,8 +37,6 @@ MAKE_FOLDER = "Folder.Create"
 STORE = ("Datastore.AllocateSpace", "Datastore.Browse")
 POOL = ("Resource.AssignVMToPool",)
 NETWORK = ("Network.Assign",)
-EXPORT = ("VApp.Export",)
-"""ExportVm's, where seals are read from exports."""
 SOURCE = (f"{_VM}Provisioning.Clone",)
 
 
@@ -88,15 +86,16 @@ def _ask(places: Places, native: Any, user: str, rights: list[str]) -> list[Any]
 def to_make(places: Places, store: Store, pool: Any = None) -> dict[str, tuple[Any, Sequence[str]]]:
     """What making machines in golden's folder needs, for ``missing``."""
     folder = places.folder()
-    machines = (*MACHINES, *(EXPORT if places.address.proof == "export" else ()))
     wanted: dict[str, tuple[Any, Sequence[str]]] = {}
     if folder is None:
-        wanted[f"/{places.name}/vm"] = (places.machines, (*machines, MAKE_FOLDER))
+        wanted[f"/{places.name}/vm"] = (places.machines, (*MACHINES, MAKE_FOLDER))
     else:
-        wanted[places.golden_path] = (folder, machines)
+        wanted[places.golden_path] = (folder, MACHINES)
     wanted[f"datastore {store.name}"] = (store.native, STORE)
     if pool is not None:
         wanted["the resource pool"] = (pool, POOL)
+    if places.address.proof == "export":
+        wanted[f"{places.golden_path}, for exports"] = (folder or places.machines, ("VApp.Export",))
     return wanted
 
 

@@ -29,6 +29,7 @@ from golden.procedures.exporting import exported
 from golden.procedures.forms import further_forms
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
+from golden.procedures.power import must_be_unstarted, noted
 from golden.procedures.publish import publish_all, several_disks
 from golden.procedures.shop import Shop
 from golden.provider import PowerWitness
@@ -132,8 +133,7 @@ def witnessed(shop: Shop, machine: Machine, proof: SealProof) -> SealProof:
     events = shop.hypervisor.power_events(machine)
     if events.count("on") > 1:
         raise ProofFailed(f"{machine.name} was started again after its seal was read", details=", ".join(events))
-    others = tuple(signal for signal in proof.signals if signal[0] != "power")
-    return replace(proof, signals=(*others, ("power", ", ".join(events)))) if events else proof
+    return replace(proof, signals=(*proof.signals, ("power", ", ".join(events)))) if events else proof
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:
@@ -159,9 +159,10 @@ def prove(shop: Shop, machine: Machine, order: CaptureOrder, sealing: Sealing) -
         with shop.hypervisor.open_disk(machine) as disk:
             return _read(shop, disk, order)
     if shop.hypervisor.abilities.export_disk:
+        power = noted(shop, machine)
         with exported(shop, machine) as disk:
-            proof = replace(_read(shop, disk, order), way="export")
-        return witnessed(shop, machine, proof)
+            proof = _read(shop, disk, order)
+        return replace(proof, way="export", signals=(*proof.signals, *power))
     if order.seal == "none":
         facts = shop.catalog.version(order.reference, order.version).facts
         return SealProof(order.seal, "guest", facts, (), now())
@@ -178,7 +179,8 @@ def prove_image(shop: Shop, image: Artifact, machine: Machine, order: CaptureOrd
     if shop.hypervisor.abilities.open_disk:
         with shop.hypervisor.open_disk(image) as disk:
             return _read(shop, disk, order)
-    return witnessed(shop, machine, proved)
+    must_be_unstarted(shop, machine, proved)
+    return proved
 
 
 def _read(shop: Shop, disk: BlockSource, order: CaptureOrder) -> SealProof:

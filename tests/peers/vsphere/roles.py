@@ -18,6 +18,7 @@ NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
         ("Datastore.AllocateSpace", "spec/location/datastore"), ("Resource.AssignVMToPool", "spec/location/pool"),
     ),
     "CreateVM_Task": ((V + "Inventory.Create", "_this"), ("Resource.AssignVMToPool", "pool")),
+    "ExportVm": (("VApp.Export", "_this"),), "ExportSnapshot": (("VApp.Export", "_this"),),
     "CreateSnapshot_Task": ((V + "State.CreateSnapshot", "_this"),),
     "CreateSnapshotEx_Task": ((V + "State.CreateSnapshot", "_this"),),
     "RevertToSnapshot_Task": ((V + "State.RevertToSnapshot", "_this"),),
@@ -37,7 +38,6 @@ NEEDS: dict[str, tuple[tuple[str, str], ...]] = {
     "MarkAsVirtualMachine": ((V + "Provisioning.MarkAsVM", "_this"), ("Resource.AssignVMToPool", "pool")),
     "Rename_Task": ((V + "Config.Rename", "_this"),),
     "CreateFolder": (("Folder.Create", "_this"),),
-    "ExportVm": (("VApp.Export", "_this"),), "ExportSnapshot": (("VApp.Export", "_this"),),
     "MoveIntoFolder_Task": ((V + "Inventory.Move", "list"),),
 }  # fmt: skip
 RECONFIGURE = {

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question", "unsucceeded",
-         "break", "spoil")  # fmt: skip
+DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question", "unsucceeded")
+
+
+STREAMS = ("break", "spoil")
+"""What may happen to the stream of an export besides: it ends half-way; a byte of it is another than was sent."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,7 @@ class Rule:
     ``do``: ``fault`` (``kind``, ``detail``), ``task`` (the task ends in that fault, nothing done), ``http``
     (``status``), ``drop-before`` (nothing is done), ``drop-after`` (it is done and nobody is told), ``delay``
     (``seconds``), ``expire`` (the session is over), ``question`` (the task waits until the machine's question
-    ``text`` is answered), ``unsucceeded`` (an OVF capture or deploy says ``succeeded: false`` with ``text``);
-    of the stream of an export ``break`` (it ends half-way), ``spoil`` (a byte of it is another than was sent).
+    ``text`` is answered), ``unsucceeded`` (an OVF capture or deploy says ``succeeded: false`` with ``text``).
     """
 
     call: str
@@ -40,7 +42,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         """Refuse what would never act."""
-        assert self.do in DEEDS, f"a rule does one of {', '.join(DEEDS)}, not {self.do!r}"
+        assert self.do in DEEDS + STREAMS, f"a rule does one of {', '.join(DEEDS + STREAMS)}, not {self.do!r}"
         assert self.kind or self.do not in ("fault", "task"), "which fault?"
         re.compile(self.call), re.compile(self.named)
 

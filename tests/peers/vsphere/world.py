@@ -103,16 +103,18 @@ class World:
     ) -> tuple[int, int]:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
-        ours: list[Service] = [self.transfers, self.exports, self.operations, self.tasks, self.direct, self.content]
+        ours: list[Service] = [self.transfers, self.operations, self.tasks, self.direct, self.content]
         front.services = [accounts, Roles(self.upstream, accounts), Pages(front.forward), *ours]
         front.expire, front.seen, front.names_of = accounts.expire, accounts.seen, self._names
-        hosts.services, hosts.names_of = [self.transfers, self.exports, Elsewhere()], self._names
+        hosts.services, hosts.names_of = [self.transfers, Elsewhere()], self._names
         self._stack.callback(hosts.end)
         self._stack.callback(front.end)
         front.port, hosts.port = front.listen(vcenter), hosts.listen(host)
         # Behind a vCenter the host is named, on ESXi itself it is a star (docs/facts: vsphere 8).
         self.transfers.address = f"*:{front.port}" if self._esx else f"localhost:{hosts.port}"
         self.exports.address = self.transfers.address
+        for one in (front, hosts):
+            one.services.insert(one.services.index(self.transfers), self.exports)
         return front.port, hosts.port
 
     def shape(self, moid: str) -> Shape:
