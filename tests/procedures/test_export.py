@@ -16,7 +16,8 @@ from golden.app.project import Project
 from golden.app.upkeep import gc
 from golden.errors import ProofFailed, Refused
 from golden.jobs import Lease
-from golden.model import Image
+from golden.model import Image, Machine, Power
+from golden.procedures.power import must_be_unstarted
 from golden.settings import read
 from golden.testing.memory import ABLE, Fault, World
 from golden.waiting import Silent
@@ -134,3 +135,41 @@ def test_what_a_running_job_keeps_there_stays(bench: Bench) -> None:
         assert scratch(bench) == ["j-runs"]
     gc(bench.project, Silent(), dry_run=False)
     assert not bench.project.scratch.exists()
+
+
+@dataclass
+class Witness:
+    """An endpoint that keeps a record of what was done to a machine's power."""
+
+    events: tuple[str, ...]
+
+    def power_events(self, machine: Machine) -> tuple[str, ...]:
+        """All of it."""
+        return self.events
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "refused"),
+    [
+        (("on", "shut down", "off"), ("on", "shut down", "off"), False),
+        (("on", "shut down"), ("on", "shut down", "off"), False),
+        (("on", "shut down", "off"), ("on", "shut down", "off", "on"), True),
+        (("on", "reset", "off"), ("on", "reset", "off"), False),
+        (("on", "off"), ("on", "off", "reset"), True),
+        ((), ("on",), True),
+        ((), (), False),
+    ],
+)
+def test_a_proof_is_as_good_as_its_clone_was_left_alone(
+    bench: Bench, then: tuple[str, ...], now: tuple[str, ...], refused: bool
+) -> None:
+    """Every start after what its power signal has is one too many; going off is none."""
+    proof = replace(bench.capture().proof, signals=(("power", ", ".join(then)),) if then else ())
+    machine = Machine("m-1", "clone", Power.OFF, True, None, ())
+    with bench.project.shop("here", "ref", "look", Silent()) as shop:
+        witnessed = replace(shop, hypervisor=Witness(now))  # type: ignore[arg-type]
+        if refused:
+            with pytest.raises(ProofFailed, match="was started again"):
+                must_be_unstarted(witnessed, machine, proof)
+        else:
+            must_be_unstarted(witnessed, machine, proof)
