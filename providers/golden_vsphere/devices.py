@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 from pyVmomi import vim
@@ -46,6 +48,15 @@ def chain(disk: Any) -> list[Any]:
 def depth(hardware: Iterable[Any]) -> int:
     """Linked disks on top of each other, of the deepest disk; 0 for one that stands alone."""
     return max((len(chain(disk)) - 1 for disk in disks(hardware)), default=0)
+
+
+def proof(hardware: Iterable[Any]) -> str:
+    """
+    A hash over what vCenter knows of disks without reading them: uuid, content id (which the first write to a disk
+    changes, as VMDK's CID does), size and chain.
+    """
+    told = [[disk.backing.uuid, disk.backing.contentId, capacity(disk), depth([disk])] for disk in disks(hardware)]
+    return sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
 def networks(hardware: Iterable[Any], names: Mapping[str, str]) -> tuple[str, ...]:

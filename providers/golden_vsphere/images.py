@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from golden.errors import Conflict
 from golden.model import Artifact, Form, Mark
 from golden_vsphere import devices, marking, room
 from golden_vsphere.machines import Held, Machines
@@ -41,8 +42,20 @@ class Images:
             return
         if held.record is None:
             self._maker.wait_out(held.native, artifact.name)
-        self._maker.destroy(held)
+        self._must_be_an_image(held)
+        self._maker.take_away(held)
         self._machines.intents.remove(artifact.name)
+
+    @staticmethod
+    def _must_be_an_image(held: Held) -> None:
+        """Conflict for a machine that somebody made of an image and has written to; what was cut off never ran."""
+        settled = held.record is not None and held.record.settled
+        if not settled or held.is_template or held.record.proof == devices.proof(held.hardware):  # type: ignore[union-attr]
+            return
+        raise Conflict(
+            f"{held.name} was an image of golden's, and somebody made a machine of it, which golden does not touch",
+            hint="take it away in vSphere's client, or move it out of golden's folder; then the same command again",
+        )
 
 
 def _artifact(held: Held) -> Artifact:

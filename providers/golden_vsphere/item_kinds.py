@@ -119,11 +119,11 @@ class TemplateItems:
         """The disks of its template, as many and as large, and on nobody else's."""
         hardware = self._hardware(item)
         publishing.must_be_like(hardware, source, item.name)
-        return publishing.proof_of_disks(hardware)
+        return devices.proof(hardware)
 
     def proof(self, item: Item) -> str:
         """What vCenter knows of its template's disks."""
-        return publishing.proof_of_disks(self._hardware(item))
+        return devices.proof(self._hardware(item))
 
     def _hardware(self, item: Item) -> list[Any]:
         native = self.places.line.object(vim.VirtualMachine, self.items.template(item.id))

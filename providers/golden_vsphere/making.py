@@ -7,6 +7,7 @@ networks away and finishes the record, so that a clone that is half made is neve
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -184,8 +185,8 @@ class Maker:
         if held is None:
             raise Conflict(f"{order.name} was taken away while it was made")
         note = NOTE.format(reference=order.mark.reference, role=order.mark.role.value, job=order.mark.job)
-        done = record.but(uuid=held.uuid)
         is_image = order.kind == marking.IMAGE
+        done = record.but(uuid=held.uuid, proof=devices.proof(held.hardware) if is_image else "")
         hardware = (
             devices.deployable(held.hardware)
             if is_image
@@ -246,10 +247,26 @@ class Maker:
         try:
             if not held.is_off:
                 self.power(held, on=False)
-            what = f"{held.name} to go"
-            self.insist(lambda: self._do(held.native.Destroy_Task, what), held.native, held.name)
+            self._destroyed(held)
         except Gone:
             return
+
+    def take_away(self, held: Held) -> None:
+        """
+        As ``destroy``, of what golden never switches on: an image, a publication, what is left of one. Conflict where
+        it is on, as somebody works with it then.
+        """
+        if not held.is_off:
+            raise Conflict(
+                f"{held.name} is switched on, and golden takes no image away that somebody works with",
+                hint="shut it down, and make a template of it again or take it away in vSphere's client",
+            )
+        with contextlib.suppress(Gone):
+            self._destroyed(held)
+
+    def _destroyed(self, held: Held) -> None:
+        what = f"{held.name} to go"
+        self.insist(lambda: self._do(held.native.Destroy_Task, what), held.native, held.name)
 
 
 def clone_spec(order: Order, record: Record) -> Any:

@@ -40,6 +40,8 @@ class Record:
     point: str = ""
     """Name of that point."""
     linked: bool = False
+    proof: str = ""
+    """Of an image: a hash of what vCenter tells of its disks (``devices.proof``)."""
 
     @property
     def settled(self) -> bool:

@@ -183,18 +183,6 @@ def must_be_like(made: list[Any], held: Held, name: str) -> None:
         )
 
 
-def proof_of_disks(hardware: list[Any]) -> str:
-    """
-    A hash over what vCenter knows of disks without reading them: uuid, content id (which the first write to a disk
-    changes, as VMDK's CID does), size and chain.
-    """
-    told = [
-        [disk.backing.uuid, disk.backing.contentId, devices.capacity(disk), devices.depth([disk])]
-        for disk in devices.disks(hardware)
-    ]
-    return sha256(json.dumps(told, default=str).encode()).hexdigest()
-
-
 def pool_at(places: Places, store: Any) -> Any:
     """A resource pool whose hosts reach a datastore, for copies of templates: those have none of their own."""
     from pyVmomi import vim

@@ -11,7 +11,7 @@ from golden_vsphere.rest import Call, Problem, Rest, absent_is_none, insisted
 
 NAMES, STATE = "golden", "golden-state"
 """Categories. The state's own holds two tags, so that asking for it stays quick where many images have tags."""
-CURRENT, RETIRED = "current", "retired"
+CURRENT, RETIRED = STATES = ("current", "retired")
 _ABOUT = {
     NAMES: "Which reference and image of golden's this is; golden keeps it",
     STATE: "Whether golden has published something newer; golden keeps it",
@@ -58,7 +58,7 @@ class Tags:
 
     def strip(self, thing: Tagged, names: Iterable[str]) -> None:
         """Everything of golden's off a thing that is about to go, and names away that nothing has any more."""
-        for state in (CURRENT, RETIRED):
+        for state in STATES:
             self.take(thing, STATE, state)
         for name in names:
             self.take(thing, NAMES, name)

@@ -118,9 +118,9 @@ class Copying:
         shown = self._folder.shown(native)
         if shown is None:
             return
-        if not shown.is_left_by(note.key):
+        if not shown.is_left_by(note.key) or shown.was_whole:
             raise Conflict(f"{note.name} is there already in {self._folder.places.golden_path}, and not golden's")
-        self._folder.maker.destroy(shown.held)  # Nothing has tagged it: golden was killed before it was there.
+        self._folder.maker.take_away(shown.held)  # Nothing has tagged it: golden was killed before it was there.
 
     def _pool(self, store: room.Store) -> Any:
         if "resource_pool" in self._folder.places.address.options:
