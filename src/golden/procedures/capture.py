@@ -31,6 +31,9 @@ from golden.procedures.shop import Shop
 from golden.provider import PowerWitness
 from golden.waiting import Deadline
 
+STARTS = ("on", "reset", "reboot", "resumed")
+"""Events of ``PowerWitness`` after which a guest runs that did not before."""
+SO_FAR = "power when it was read"
 MAY_BE_GENERALIZED = {Role.CAPTURE, Role.REHEARSAL}
 
 
@@ -111,22 +114,34 @@ def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, ve
     sealing = family.generalize(session, wanted, version.facts, deadline)
     if shop.hypervisor.abilities.open_disk:
         return sealing
+    so_far = _power(shop, machine, SO_FAR)
     shop.watcher.doing("reading the seal inside the guest, since its disk cannot be read from outside")
     proof = family.prove_sealed(Running(session, deadline), order.seal, order.answer_file)
-    return replace(sealing, proof=proof)
+    return replace(sealing, proof=replace(proof, signals=(*proof.signals, *so_far)))
 
 
 def witnessed(shop: Shop, machine: Machine, proof: SealProof) -> SealProof:
     """
-    With the order of the clone's power events, where its endpoint keeps them. ProofFailed where it was started again:
-    what was read in the guest before it switched itself off says nothing of what came after.
+    With the order of the clone's power events, where its endpoint keeps them. ProofFailed where it was started in any
+    way after the seal was read: what was read in the guest says nothing of what came after.
     """
+    proof = replace(proof, signals=(*proof.signals, *_power(shop, machine, "power")))
+    told = dict(proof.signals)
+    # The one start that was needed to read it may not have been noted yet when it was read.
+    if _starts(told.get("power", "")) > max(1, _starts(told.get(SO_FAR, ""))):
+        raise ProofFailed(f"{machine.name} was started again after its seal was read", details=told["power"])
+    return proof
+
+
+def _power(shop: Shop, machine: Machine, name: str) -> tuple[tuple[str, str], ...]:
+    """A signal of what was done to its power; none where the endpoint is no witness of it."""
     if not isinstance(shop.hypervisor, PowerWitness):
-        return proof
-    events = shop.hypervisor.power_events(machine)
-    if events.count("on") > 1:
-        raise ProofFailed(f"{machine.name} was started again after its seal was read", details=", ".join(events))
-    return replace(proof, signals=(*proof.signals, ("power", ", ".join(events)))) if events else proof
+        return ()
+    return ((name, ", ".join(shop.hypervisor.power_events(machine)) or "no event is kept of it"),)
+
+
+def _starts(told: str) -> int:
+    return sum(word in STARTS for word in told.split(", "))
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:
