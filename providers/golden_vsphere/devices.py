@@ -31,6 +31,11 @@ def has_tpm(hardware: Iterable[Any]) -> bool:
     return any(isinstance(one, DEVICE.VirtualTPM) for one in hardware)
 
 
+def has_usb(hardware: Iterable[Any]) -> bool:
+    """Whether a USB device of the host's is passed through."""
+    return any(isinstance(one, DEVICE.VirtualUSB) for one in hardware)
+
+
 def capacity(disk: Any) -> int:
     """Bytes as the guest sees them; older servers tell KiB only."""
     return int(disk.capacityInBytes or disk.capacityInKB * 1024)

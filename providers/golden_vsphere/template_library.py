@@ -89,7 +89,7 @@ class TemplateLibrary:
                 hint="Convert to Template in vSphere's client, or take it away there; then the same command again",
             )
         self._tags.strip(shown.tagged, shown.note.tags())
-        self._folder.maker.take_away(shown.held)
+        self._folder.maker.take_away(shown.held, whole=shown.finished)
 
     def _was_published(self, shown: Shown) -> bool:
         """Whether it has the tag that comes after it became a template."""
