@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from pyVmomi import vim
+
 from golden.errors import BadConfig, EndpointError, NotAble, NotFound
+from golden.waiting import Deadline, Silent
+from golden_vsphere.faults import LostAnswer
+from golden_vsphere.observing import come_to_rest
 from golden_vsphere.rest import COPYING, Call, Rest, absent_is_none, insisted
 
 OVF, TEMPLATE = "ovf", "vm-template"
@@ -53,6 +58,35 @@ class Subscribed:
     """Of one item there: ``synced``, ``behind``, or ``absent``."""
 
 
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A subscribed library of this vCenter's, whatever it follows."""
+
+    name: str
+    source: str
+    """Name of the library of this vCenter that it follows, else its URL."""
+    synced: str
+    """When it last asked, ISO 8601; empty for never."""
+    on_demand: bool
+
+
+def followers(rest: Rest) -> list[Follower]:
+    """Every subscribed library of this vCenter's, by its name; a request for each library."""
+    ids = rest.several(Call("GET", "content/library"))
+    told = [
+        dict(absent_is_none(lambda one=one: rest.ask(Call("GET", "content/library/{}", (str(one),)))) or {})  # type: ignore[misc]
+        for one in ids
+    ]
+    here = {str((one.get("publish_info") or {}).get("publish_url", "")): str(one.get("name")) for one in told}
+    found = []
+    for one in told:
+        if (info := one.get("subscription_info")) is not None:
+            url = str(info.get("subscription_url", ""))
+            synced, on_demand = str(one.get("last_sync_time") or ""), bool(info.get("on_demand"))
+            found.append(Follower(str(one.get("name")), here.get(url, url), synced, on_demand))
+    return sorted(found, key=lambda one: one.name)
+
+
 class Items:
     """The items of one local content library."""
 
@@ -87,9 +121,11 @@ class Items:
     def _library(self, moid: str) -> dict[str, Any]:
         return dict(self._rest.ask(Call("GET", "content/library/{}", (moid,))))
 
-    def all(self) -> list[Item]:
-        """Every item."""
-        return self._read(self._rest.several(Call("GET", "content/library/item", query={"library_id": self.id})))
+    def all(self, kind: str) -> list[Item]:
+        """Every item of a kind. A request for each: vCenter has none for several."""
+        body = {"library_id": self.id, "type": kind}
+        call = Call("POST", "content/library/item", action="find", body=body, wrapped="spec")
+        return [item for item in self._read(self._rest.several(call)) if item.kind == kind]
 
     def named(self, name: str) -> Item | None:
         """One by its name."""
@@ -128,17 +164,27 @@ class Items:
         A machine or template as an OVF item: a new one (``target``: library_id), or new content of one that is there
         (library_item_id; its name and description stay). The item's id.
 
-        The same token again is the same item, so a lost answer is asked again once. EndpointError where vCenter
-        answers 200 and ``succeeded: false`` inside.
+        The same token again is the same item, so a lost answer is asked again once, after the machine has come to
+        rest. EndpointError where vCenter answers 200 and ``succeeded: false`` inside.
         """
         body = {"source": {"type": "VirtualMachine", "id": machine}, "target": target, "create_spec": about}
         call = Call("POST", "vcenter/ovf/library-item", body=body, token=token, patience=COPYING)
-        told = dict(insisted(lambda: self._rest.tell(call)))
+        try:
+            told = dict(self._rest.tell(call))
+        except LostAnswer:
+            self.rest(machine)
+            told = dict(self._rest.tell(call))
         if not told.get("succeeded"):
             raise EndpointError(
                 f"vCenter did not write the OVF item {about.get('name', '')}", details=reasons(told.get("error"))
             )
         return str(told["ovf_library_item_id"])
+
+    def rest(self, machine: str) -> bool:
+        """Wait until no task works on a machine, as one may after a lost answer; whether one did."""
+        line = self._rest.line
+        native = line.object(vim.VirtualMachine, machine)
+        return come_to_rest(line, native, "the copies of the image to end", Deadline(COPYING), Silent())
 
     def make_template(self, spec: dict[str, Any]) -> str:
         """A machine or template as a template item; this request has no token, so whoever loses the answer looks."""
@@ -149,6 +195,10 @@ class Items:
         """The moid of the newest template that an item holds."""
         return str(self._rest.ask(Call("GET", f"{TEMPLATES}/{{}}", (item,)))["vm_template"])
 
+    def checked_out(self, item: Item) -> list[str]:
+        """moids of machines that people have checked out of a template item (vSphere 7.0 and later)."""
+        return [str(one["vm"]) for one in self._rest.several(Call("GET", f"{TEMPLATES}/{{}}/check-outs", (item.id,)))]
+
     def subscribed(self, item: Item) -> list[Subscribed]:
         """Every subscribed library of this vCenter's that follows this one, and how far it is with an item."""
         found = []
@@ -157,7 +207,8 @@ class Items:
             info = (told or {}).get("subscription_info") or {}
             if told is None or not self._publish_url or info.get("subscription_url") != self._publish_url:
                 continue
-            call = Call("GET", "content/library/item", query={"library_id": str(moid)})
+            body = {"library_id": str(moid), "source_id": item.id}
+            call = Call("POST", "content/library/item", action="find", body=body, wrapped="spec")
             theirs = [self._rest.ask(Call("GET", ITEM, (str(one),))) for one in self._rest.several(call)]
             state = next((_state(item, one) for one in theirs if one.get("source_id") == item.id), "absent")
             synced, on_demand = str(told.get("last_sync_time") or ""), bool(info.get("on_demand"))

@@ -18,7 +18,6 @@ from golden.library import Library, LibraryAbilities
 from golden.model import Form, Image, Publication
 from golden.provider import Scope
 from golden_vsphere import publishing, rights, tagging
-from golden_vsphere.checkouts import CheckOuts
 from golden_vsphere.content_items import TEMPLATE, Item, Items, Subscribed
 from golden_vsphere.current_item import CurrentItem
 from golden_vsphere.intents import Intents
@@ -30,14 +29,7 @@ from golden_vsphere.machines import Held, Machines
 from golden_vsphere.publishing import MARK, Note
 from golden_vsphere.rest import Problem, Rest, understood
 
-RIGHTS = (
-    "ContentLibrary.AddLibraryItem",
-    "ContentLibrary.UpdateLibraryItem",
-    "ContentLibrary.DeleteLibraryItem",
-    "InventoryService.Tagging.AttachTag",
-    "InventoryService.Tagging.CreateTag",
-    "InventoryService.Tagging.CreateCategory",
-)
+RIGHTS = (*rights.LIBRARY, *rights.TAGS)
 
 
 class ContentLibrary:
@@ -66,6 +58,16 @@ class ContentLibrary:
         """By its note."""
         return next((found for found in self.list() if found.key == key), None)
 
+    def _find_named(self, image: Image, key: str) -> Publication | None:
+        """The same, by the name that it has then: two requests, and some for its tag."""
+        with understood(f"looking for {image.reference}@i{image.number}"):
+            item = self._items.named(publishing.name_of(image, key))
+            for _, note in self._goldens([item] if item is not None else []):
+                if item is not None and note.whose == item.id and note.publication.key == key:
+                    retired = item.id in self._tags.on(tagging.STATE, tagging.RETIRED)
+                    return replace(note.publication, library=self._library, retired=retired)
+        return None
+
     def list(self) -> tuple[Publication, ...]:
         """By the notes; a request for each item, as vCenter has no other way."""
         with understood(f"listing the content library {self._items.name}"):
@@ -90,7 +92,7 @@ class ContentLibrary:
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:  # noqa: ARG002 - it is copied where it lies
         """The item, compared with its source and tagged; the note that finishes it comes last."""
         publishing.must_take(image, form, f"the content library {self._items.name}")
-        if (found := self.settle(key)) is not None:
+        if (found := self._find_named(image, key) or self.settle(key)) is not None:
             return found
         where = f"/{self._items.name}"
         with understood(f"publishing {image.reference}@i{image.number}"):
@@ -139,12 +141,13 @@ class ContentLibrary:
         if self.current is not None:
             self.current.become(source, note, people)
         self._items.describe(item.id, described(people, note))
-        for one in self.subscribed(note.publication):
-            asked = f", asked last at {one.synced}" if one.synced else ", never asked yet"
-            self._watcher.doing(f"the subscribed library {one.name}: {one.state}{asked}")
+        self._tell_followers(item)
 
     def verify(self, publication: Publication) -> None:
-        """What vCenter tells of its content: checksums of an OVF item's files, the disks of a template."""
+        """
+        What vCenter tells of its content: checksums of an OVF item's files, the disks of a template. The watcher is
+        told how far subscribed libraries of this vCenter are with it.
+        """
         item, note = self._get(publication)
         with understood(f"reading {publication.name}"):
             met = self._making.proof(item)
@@ -153,6 +156,8 @@ class ContentLibrary:
                 f"{publication.name} in {self._items.name} is not what was published",
                 details=f"its content is version {item.version} now",
             )
+        with understood(f"looking who follows {self._items.name}"):
+            self._tell_followers(item)
 
     def retire(self, publication: Publication) -> Publication:
         """By its tags; again is the same."""
@@ -166,7 +171,7 @@ class ContentLibrary:
     def withdraw(self, publication: Publication) -> None:
         """Absent is success. Conflict while a machine is checked out of it."""
         with understood(f"withdrawing {publication.name}"):
-            for item, note in self._ours():
+            for item, note in self._ours(publication.name):
                 if note.publication.key == publication.key:
                     self._none_out(item)
                     self._tags.strip(tagging.Tagged(tagging.ITEM, item.id), note.tags())
@@ -177,11 +182,16 @@ class ContentLibrary:
     def _none_out(self, item: Item) -> None:
         if item.kind != TEMPLATE:
             return
-        out = CheckOuts(self._rest, item.id).there()
+        out = self._items.checked_out(item)
         if out:
             raise Conflict(
                 f"{item.name} is checked out", details=", ".join(out), hint="check it in or discard it in vSphere"
             )
+
+    def _tell_followers(self, item: Item) -> None:
+        for one in self._items.subscribed(item):
+            asked = f", asked last at {one.synced}" if one.synced else ", never asked yet"
+            self._watcher.doing(f"the subscribed library {one.name}: {item.name} is {one.state}{asked}")
 
     def subscribed(self, publication: Publication) -> Sequence[Subscribed]:
         """The subscribed libraries that follow this one, and whether they have this publication."""
@@ -196,14 +206,21 @@ class ContentLibrary:
 
     def _get(self, publication: Publication) -> tuple[Item, Note]:
         with understood(f"looking for {publication.name}"):
-            for item, note in self._ours():
+            for item, note in self._ours(publication.name):
                 if note.whose == item.id and note.publication.key == publication.key:
                     return item, note
         raise NotFound(f"{publication.name} is not in the content library {self._items.name}", hint="golden publish")
 
-    def _ours(self) -> Iterator[tuple[Item, Note]]:
-        """Items of this kind that have golden's note; the one of the newest image is no publication of its own."""
-        for item in self._items.all():
+    def _ours(self, name: str = "") -> Iterator[tuple[Item, Note]]:
+        """
+        As ``_goldens``, of the whole library by a request for each item; of one name by two, unless it was renamed.
+        """
+        named = self._items.named(name) if name else None
+        return self._goldens([named] if named is not None else self._items.all(self._making.kind))
+
+    def _goldens(self, items: Sequence[Item]) -> Iterator[tuple[Item, Note]]:
+        """Those of this kind that have golden's note; the one of the newest image is no publication of its own."""
+        for item in items:
             note = note_of(item)
             if item.kind == self._making.kind and note is not None and not note.current:
                 yield item, note

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 from pyVmomi import vim
@@ -29,6 +31,11 @@ def has_tpm(hardware: Iterable[Any]) -> bool:
     return any(isinstance(one, DEVICE.VirtualTPM) for one in hardware)
 
 
+def has_usb(hardware: Iterable[Any]) -> bool:
+    """Whether a USB device of the host's is passed through."""
+    return any(isinstance(one, DEVICE.VirtualUSB) for one in hardware)
+
+
 def capacity(disk: Any) -> int:
     """Bytes as the guest sees them; older servers tell KiB only."""
     return int(disk.capacityInBytes or disk.capacityInKB * 1024)
@@ -46,6 +53,15 @@ def chain(disk: Any) -> list[Any]:
 def depth(hardware: Iterable[Any]) -> int:
     """Linked disks on top of each other, of the deepest disk; 0 for one that stands alone."""
     return max((len(chain(disk)) - 1 for disk in disks(hardware)), default=0)
+
+
+def proof(hardware: Iterable[Any]) -> str:
+    """
+    A hash over what vCenter knows of disks without reading them: uuid, content id (which the first write to a disk
+    changes, as VMDK's CID does), size and chain.
+    """
+    told = [[disk.backing.uuid, disk.backing.contentId, capacity(disk), depth([disk])] for disk in disks(hardware)]
+    return sha256(json.dumps(told, default=str).encode()).hexdigest()
 
 
 def networks(hardware: Iterable[Any], names: Mapping[str, str]) -> tuple[str, ...]:

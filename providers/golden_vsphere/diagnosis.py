@@ -15,10 +15,13 @@ from golden.model import Finding, Severity
 from golden.provider import Scope
 from golden_vsphere import rights, room, trust
 from golden_vsphere.address import Address
+from golden_vsphere.content_items import followers
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
 from golden_vsphere.line import Line, open_line
+from golden_vsphere.placement import best_store
 from golden_vsphere.reading import Seen, everywhere
+from golden_vsphere.rest import Rest, understood
 
 HOST = ("name", "runtime.connectionState", "summary.config.sslThumbprint")
 HOSTS_PORT = 443
@@ -53,6 +56,7 @@ def _connected(line: Line, address: Address, scope: Scope) -> Iterator[Finding]:
     yield from _networks(places)
     scope.watcher.doing("asking for golden's rights")
     yield from _rights(places)
+    yield from _followers(line)
     scope.watcher.doing("trying the way to every host")
     yield from _hosts(places)
 
@@ -65,13 +69,16 @@ def _product(line: Line) -> Iterator[Finding]:
         sentence = f"interface {about.apiVersion} is older than golden's calls were written for"
         yield Finding("vsphere-old", Severity.WARNING, sentence, fix="vCenter 7.0 or later")
     if not line.is_vcenter:
-        sentence = "this is a single ESXi host: it adopts, clones and captures nothing, as CloneVM is vCenter's"
+        sentence = (
+            "this is a single ESXi host: every copy is a full one, images stay machines, and there are no templates, "
+            "folders and content libraries to publish to"
+        )
         yield Finding("esxi", Severity.WARNING, sentence, fix="the URL of the vCenter that manages it")
 
 
 def _space(places: Places) -> Iterator[Finding]:
     try:
-        store = room.chosen(places)
+        store = best_store(places)
         store.must_hold(room.LINKED_ROOM, "golden's machines")
     except GoldenError as error:
         yield _of("vsphere-datastore", error)
@@ -99,7 +106,7 @@ def _networks(places: Places) -> Iterator[Finding]:
 
 def _rights(places: Places) -> Iterator[Finding]:
     try:
-        store = room.chosen(places)
+        store = best_store(places)
         pool = room.pool(places, None) if "resource_pool" in places.address.options else None
         wanted = rights.to_make(places, store, pool)
         isolated = places.address.options.get("isolated_network")
@@ -112,6 +119,42 @@ def _rights(places: Places) -> Iterator[Finding]:
     for one in lacking:
         sentence = f"golden's account {places.line.user()} lacks a privilege on {one.where}"
         yield Finding("vsphere-rights", Severity.ERROR, sentence, one.right, "give its role this privilege there")
+    yield from _more(places, store)
+
+
+def _more(places: Places, store: room.Store) -> Iterator[Finding]:
+    """What golden's account cannot do that not everybody wants, as information."""
+    for able in rights.more(places, store) if places.line.is_vcenter else ():
+        try:
+            lacking = rights.missing(places, {able.where: (able.native, able.rights)})
+        except GoldenError:
+            continue  # An older vCenter does not know such a privilege; what is done with it says so itself.
+        if lacking:
+            evidence = ", ".join(map(str, lacking))
+            sentence = f"golden's account {places.line.user()} cannot {able.what}"
+            yield Finding(
+                "vsphere-more-rights", Severity.INFO, sentence, evidence, "give its role these, if you want it"
+            )
+
+
+def _followers(line: Line) -> Iterator[Finding]:
+    """Who else has what golden publishes into content libraries, and when it last asked for it."""
+    if not line.is_vcenter:
+        return
+    rest = Rest(line)
+    try:
+        with understood("looking at the content libraries"):
+            found = followers(rest)
+    except GoldenError as error:
+        yield Finding("vsphere-libraries", Severity.INFO, error.brief, error.details or "", error.hint or "")
+        return
+    finally:
+        rest.close()
+    for one in found:
+        asked = f"asked last at {one.synced}" if one.synced else "never asked yet"
+        how = "files on demand" if one.on_demand else "all files"
+        sentence = f"the subscribed library {one.name} follows {one.source} ({how}), {asked}"
+        yield Finding("vsphere-subscribed", Severity.INFO, sentence)
 
 
 def _hosts(places: Places) -> Iterator[Finding]:

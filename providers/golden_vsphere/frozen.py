@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from golden.errors import EndpointError, NotFound
+from golden.errors import EndpointError, NotFound, Refused
 from golden.model import DiskFile, FileStamp
 from golden.waiting import Watcher
 from golden_vsphere import devices
@@ -91,7 +91,7 @@ def _read(places: Places, name: str, digest: Any) -> int:
     store, _, path = name.removeprefix("[").partition("] ")
     address = places.address
     url = f"https://{_bracketed(address.host)}:{address.port}/folder/{quote(path)}"
-    query = {"dcPath": places.name, "dsName": store}
+    query = {"dcPath": "/".join(places.path), "dsName": store}
     size = 0
     with (
         translated(f"reading {name}"),
@@ -100,6 +100,12 @@ def _read(places: Places, name: str, digest: Any) -> int:
     ):
         if answer.status_code == httpx.codes.NOT_FOUND:
             raise NotFound(f"the frozen file {name} is not there", hint="golden doctor")
+        if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+            raise Refused(
+                f"golden's account may not read {name}",
+                details=f"HTTP status {answer.status_code}; Datastore.Browse and Datastore.FileManagement on {store}",
+                hint="golden endpoint check",
+            )
         if answer.status_code != httpx.codes.OK:
             raise EndpointError(f"the datastore does not give {name}", details=f"HTTP status {answer.status_code}")
         for piece in answer.iter_bytes(PIECE):

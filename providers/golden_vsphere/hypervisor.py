@@ -27,12 +27,14 @@ from golden_vsphere.address import Address
 from golden_vsphere.exports import Exports
 from golden_vsphere.faults import translated
 from golden_vsphere.guest import GuestLine
-from golden_vsphere.images import FORM, Images
+from golden_vsphere.images import FORM, HOST_FORM, Images
 from golden_vsphere.intents import Intents
 from golden_vsphere.inventory import Places, checked
 from golden_vsphere.line import Line, open_line
 from golden_vsphere.machines import Held, Machines
-from golden_vsphere.making import Maker, Order
+from golden_vsphere.making import Maker
+from golden_vsphere.orders import Order
+from golden_vsphere.placement import best_store, place_of_copy, place_of_link
 from golden_vsphere.points import Points
 from golden_vsphere.power_events import power_events
 from golden_vsphere.transfer import Transfers
@@ -79,8 +81,8 @@ class Vsphere:
             linked_clone=clones,
             snapshot_depth=self._address.snapshot_depth,
             work_outlives_client=True,
-            forms=(FORM,) if clones else (),
-            networks=names if clones else (),
+            forms=(FORM if clones else HOST_FORM,),
+            networks=names,
         )
 
     @property
@@ -101,10 +103,9 @@ class Vsphere:
         errors = [problem.sentence for problem in found.candidate().problems if problem.severity is Severity.ERROR]
         if errors:
             raise Conflict(f"{origin.where} cannot be adopted: {errors[0]}", details="\n".join(errors))
-        store = room.chosen(self.places)
-        store.must_hold(found.candidate().virtual_size, f"a copy of {origin.where}")
-        pool = room.pool(self.places, found.told.get("resourcePool"))
-        order = Order(marking.MACHINE, name, mark, found.native, found.hardware, store, pool)
+        place = place_of_copy(self.places, found.seen, found.hardware, f"a copy of {origin.where}")
+        encrypted = found.told.get("config.keyId") is not None
+        order = Order(marking.MACHINE, name, mark, found.native, found.hardware, place, encrypted=encrypted)
         return self.machines.shown(self.maker.make(order))
 
     def find(self, name: str) -> Machine | None:
@@ -134,7 +135,7 @@ class Vsphere:
                 self.maker.wait_out(held.native, machine.name)
                 held = self.machines.held(held.native)
             if held is not None and held.record is not None and not held.record.settled:
-                self.maker.destroy(held)
+                self.maker.take_back(held)
         if held is not None and not (held.record and held.record.settled):
             held = None  # Gone by now, or somebody else's after all.
         self.machines.intents.remove(checked(machine.name))
@@ -149,19 +150,22 @@ class Vsphere:
         network = room.allowed_network(self.places, self._abilities.networks, options.network)
         with translated(f"looking at {source.machine}@{source.name}"):
             state = frozen.read(self.places, point)
-        store = room.store_for(self.places, state.hardware, name, linked=options.linked)
+        if options.linked:
+            place = place_of_link(self.places, parent.seen, state.hardware, name)
+        else:
+            place = place_of_copy(self.places, parent.seen, state.hardware, f"the full clone {name}")
         order = Order(
             marking.MACHINE,
             name,
             mark,
             parent.native,
             state.hardware,
-            store,
-            room.pool(self.places, parent.seen.props.get("resourcePool")),
+            place,
             point=point.native,
             parent=parent.uuid,
             point_name=source.name,
             linked=options.linked,
+            encrypted=parent.is_encrypted,
             network=network,
         )
         return self.machines.shown(self.maker.make(order))
@@ -243,16 +247,15 @@ class Vsphere:
     def drop_snapshot(self, snapshot: Snapshot) -> None:
         """RemoveSnapshot, and consolidation where vCenter says that it is needed."""
         held = self.machines.find(snapshot.machine)
-        point = None if held is None else held.point(snapshot.name)
-        if held is None or point is None:
+        if held is None or not (held.record and held.record.settled):
             return
         with translated(f"letting {snapshot.machine}@{snapshot.name} go"):
-            self._points.let_go(held, point)
+            if (point := held.point(snapshot.name)) is not None:
+                self._points.let_go(held, point)
+            self._points.put_together(held)
 
     def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
-        """A full clone, flat, that becomes a template; never a linked clone marked as one."""
-        if not self._abilities.forms:
-            raise NotAble("a single ESXi host makes no templates: they are vCenter's")
+        """A full copy, flat, that becomes a template, on a host stays a machine; never a linked clone marked as one."""
         return self._images.made(checked(name), self._off(machine, "captured"), mark)
 
     def find_image(self, name: str) -> Artifact | None:
@@ -279,7 +282,7 @@ class Vsphere:
 
     def free_space(self) -> int | None:
         """Of the datastore that the next full clone would lie on."""
-        return room.chosen(self.places).free
+        return best_store(self.places).free
 
     def console_picture(self, machine: Machine) -> bytes:
         """Not read yet: its only way leaves a file on the datastore."""

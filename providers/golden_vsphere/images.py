@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from golden.errors import Conflict
 from golden.model import Artifact, Form, Mark
-from golden_vsphere import devices, marking, room
+from golden_vsphere import devices, marking
 from golden_vsphere.machines import Held, Machines
-from golden_vsphere.making import Maker, Order
+from golden_vsphere.making import Maker
+from golden_vsphere.orders import Order
+from golden_vsphere.placement import place_of_copy
 
-FORM = "vsphere-template"
+FORM, HOST_FORM = "vsphere-template", "vsphere-machine"
+"""A template of vCenter's; on a single ESXi host a machine that is never started."""
 
 
 class Images:
@@ -21,18 +25,23 @@ class Images:
 
     def made(self, name: str, held: Held, mark: Mark) -> Artifact:
         """Of a machine that is off; never a linked clone marked as a template."""
-        store = room.chosen(self._places)
-        store.must_hold(sum(map(devices.capacity, devices.disks(held.hardware))), f"the image {name}")
-        pool = room.pool(self._places, held.seen.props.get("resourcePool"))
+        place = place_of_copy(self._places, held.seen, held.hardware, f"the image {name}")
         order = Order(
-            marking.IMAGE, name, mark, held.native, held.hardware, store, pool, parent=held.uuid, point_name=""
+            marking.IMAGE,
+            name,
+            mark,
+            held.native,
+            held.hardware,
+            place,
+            parent=held.uuid,
+            encrypted=held.is_encrypted,
         )
-        return _artifact(self._maker.make(order))
+        return self._artifact(self._maker.make(order))
 
     def find(self, name: str) -> Artifact | None:
         """By its name in the folder of images."""
         held = self._machines.find(name, marking.IMAGE)
-        return None if held is None else _artifact(held)
+        return None if held is None else self._artifact(held)
 
     def discard(self, artifact: Artifact) -> None:
         """Absent, or another one under its name, is success."""
@@ -41,12 +50,25 @@ class Images:
             return
         if held.record is None:
             self._maker.wait_out(held.native, artifact.name)
-        self._maker.destroy(held)
+        self._must_be_an_image(held)
+        self._maker.take_away(held, whole=held.record is not None and held.record.settled)
         self._machines.intents.remove(artifact.name)
 
+    @staticmethod
+    def _must_be_an_image(held: Held) -> None:
+        """Conflict for a machine that somebody made of an image and has written to; what was cut off never ran."""
+        settled = held.record is not None and held.record.settled
+        if not settled or held.is_template or held.record.proof == devices.proof(held.hardware):  # type: ignore[union-attr]
+            return
+        raise Conflict(
+            f"{held.name} was an image of golden's, and somebody made a machine of it, which golden does not touch",
+            hint="take it away in vSphere's client, or move it out of golden's folder; then the same command again",
+        )
 
-def _artifact(held: Held) -> Artifact:
-    whole = bool(held.record and held.record.settled and held.is_template)
-    size = sum(map(devices.capacity, devices.disks(held.hardware)))
-    form = Form(FORM, None, size, "", url=f"vsphere-template:{held.uuid}")
-    return Artifact(held.id, held.name, (form,) if whole else ())
+    def _artifact(self, held: Held) -> Artifact:
+        """Whole once it is a template; on a host, which has none, once its record is finished."""
+        on_vcenter = self._places.line.is_vcenter
+        whole = bool(held.record and held.record.settled and (held.is_template or not on_vcenter))
+        size = sum(map(devices.capacity, devices.disks(held.hardware)))
+        name = FORM if on_vcenter else HOST_FORM
+        return Artifact(held.id, held.name, (Form(name, None, size, "", url=f"{name}:{held.uuid}"),) if whole else ())

@@ -10,9 +10,9 @@ from pyVmomi import vim
 
 from golden.errors import BadConfig, BadName, Conflict, NotFound
 from golden_vsphere.address import Address
-from golden_vsphere.faults import is_a, translated
+from golden_vsphere.faults import LostAnswer, translated
 from golden_vsphere.line import Line
-from golden_vsphere.reading import Seen, below, everywhere, parents, props, several
+from golden_vsphere.reading import Seen, below, everywhere, needed, parents, props, several
 
 IMAGES = "images"
 FEW_FOLDERS = 64
@@ -47,7 +47,10 @@ class Places:
         self.address = address
         with translated(f"looking at {address.shown}"):
             self.datacenter = self._datacenter()
-            told = props(line, self.datacenter, ("name", "vmFolder", "hostFolder", "network", "datastore"))
+            told = needed(line, self.datacenter, ("name", "vmFolder", "hostFolder"), "the datacenter")
+            told |= props(line, self.datacenter, ("network", "datastore"))
+            self.path = self._path_of_datacenter(str(told["name"]))
+            """Names as stored, below the root folder: those of folders that the datacenter is in, and its own."""
         self.name = str(told["name"])
         self.machines: Any = told["vmFolder"]
         self.hosts: Any = told["hostFolder"]
@@ -65,26 +68,40 @@ class Places:
                 if isinstance(found, vim.Datacenter):
                     return found
         there = everywhere(self.line, self.line.content.rootFolder, vim.Datacenter, ("name",))
-        if not wanted and len(there) == 1:
-            return there[0].native
-        names = (
-            ", ".join(sorted(plain(str(one.props.get("name", one.moid))) for one in there)) or "none it shows golden"
-        )
-        if wanted:
+        named = [one for one in there if not wanted or wanted in spellings(str(one.props.get("name", "")))]
+        if len(named) == 1:
+            return named[0].native
+        names = ", ".join(sorted(map(self._url_of_datacenter, there))) or "none it shows golden"
+        if wanted and not named:
             raise NotFound(f"there is no datacenter {wanted!r} on {self.address.shown}", details=f"there are: {names}")
         raise BadConfig(
             f"{self.address.shown} has several datacenters or none, so the URL has to name one",
             details=f"there are: {names}",
-            hint=f"{self.address.shown}/DATACENTER",
+            hint=f"{self.address.shown}/DATACENTER, or FOLDER%2FDATACENTER for one in a folder",
         )
+
+    def _path_of_datacenter(self, name: str) -> tuple[str, ...]:
+        root = str(self.line.content.rootFolder._moId)
+        return tuple(one for moid, one in parents(self.line, self.datacenter) if moid != root) or (name,)
+
+    def _url_of_datacenter(self, seen: Seen) -> str:
+        root = str(self.line.content.rootFolder._moId)
+        return "%2F".join(plain(name) for moid, name in parents(self.line, seen.native) if moid != root)
+
+    @property
+    def shown(self) -> str:
+        """The datacenter for people, with the folders that it is in."""
+        return "/" + "/".join(map(plain, self.path))
 
     @property
     def golden_path(self) -> str:
         """golden's own folder for people."""
-        return "/".join(("", plain(self.name), "vm", *self.address.folder))
+        return "/".join((self.shown, "vm", *(self.address.folder if self.line.is_vcenter else ())))
 
     def folder(self) -> Any:
-        """golden's own folder; None where it was not made yet."""
+        """golden's own folder; None where it was not made yet. On a single ESXi host, which has none, where all lie."""
+        if not self.line.is_vcenter:
+            return self.machines
         if self._folder is None:
             here = self.machines
             for part in self.address.folder:
@@ -96,6 +113,8 @@ class Places:
 
     def images(self) -> Any:
         """The folder of captured images below golden's own; None where it was not made yet."""
+        if not self.line.is_vcenter:
+            return self.machines
         if self._images is None and (above := self.folder()) is not None:
             self._images = self.child(above, IMAGES)
         return self._images
@@ -115,6 +134,8 @@ class Places:
 
     def make_folder(self) -> Any:
         """golden's own folder, made where it is not there."""
+        if not self.line.is_vcenter:
+            return self.machines
         here = self.machines
         for part in self.address.folder:
             here = self._made(here, part)
@@ -123,6 +144,8 @@ class Places:
 
     def make_images(self) -> Any:
         """The folder of images, made where it is not there."""
+        if not self.line.is_vcenter:
+            return self.machines
         self._images = self._made(self.make_folder(), IMAGES)
         return self._images
 
@@ -130,20 +153,33 @@ class Places:
         found = self.child(above, name)
         if found is None:
             with translated(f"making the folder {name}"):
-                try:
-                    return self.line.tell(lambda: above.CreateFolder(escaped(name)))
-                except Exception as error:
-                    # Another golden made it meanwhile, or the answer was lost: either way it is there now.
-                    found = self.child(above, name)
-                    if found is None or is_a(error, "NoPermission"):
-                        raise
+                found = self._folder_made(above, name)
         if not isinstance(found, vim.Folder):
             raise Conflict(f"{name} in {self.golden_path} is no folder", hint="another folder in the endpoint's URL")
         return found
 
+    def _folder_made(self, above: Any, name: str) -> Any:
+        """Names are unique in a folder, so asking again where an answer was lost makes no second one."""
+        for again in (True, False):
+            try:
+                return self.line.tell(lambda: above.CreateFolder(escaped(name)))
+            except Exception as error:
+                # Another golden made it meanwhile, or it was done and the answer was lost: either way it is there now.
+                if (found := self.child(above, name)) is not None:
+                    return found
+                if not again or not isinstance(error, LostAnswer):
+                    raise
+        raise AssertionError
+
     def path_of(self, native: Any) -> str:
-        """Where something is, as vSphere's client shows it: ``/Datacenter/vm/folder/name``."""
-        return "/" + "/".join(plain(name) for _, name in parents(self.line, native)[1:])
+        """Where something is, as vSphere's client shows it: ``/Datacenter/vm/folder/name``, a vApp being a folder."""
+        found = parents(self.line, native)
+        if len(found) > 1 or not isinstance(native, vim.VirtualMachine):
+            return "/" + "/".join(plain(name) for _, name in found[1:])
+        app = props(self.line, native, ("parentVApp",)).get("parentVApp")
+        told = {} if app is None else props(self.line, app, ("name", "parentFolder"))
+        above = self.path_of(told["parentFolder"]) if told.get("parentFolder") is not None else ""
+        return f"{above}/{plain(str(told.get('name', '')))}/{plain(found[0][1]) if found else ''}"
 
     def machine(self, text: str) -> Any:
         """
@@ -156,7 +192,7 @@ class Places:
                 return by_path
             found = self._by_name(text)
         if not found:
-            where = f"/{plain(self.name)}"
+            where = self.shown
             raise NotFound(
                 f"there is no machine {text!r} in {where}", hint=f"its path: --from 'machine:{where}/vm/FOLDER/NAME'"
             )
@@ -174,24 +210,47 @@ class Places:
             return None
         parts = [part for part in text.split("/") if part]
         if text.startswith("/"):
-            if len(parts) < 3 or plain(parts[0]) != plain(self.name) or parts[1] != "vm":
+            below_it = self._below_datacenter(parts)
+            if below_it is None:
                 return None
-            parts = parts[2:]
+            parts = below_it
         here = self.machines
         for part in parts:
-            here = self.child(here, plain(part)) if here is not None else None
+            if isinstance(here, vim.VirtualApp):
+                moid = str(here._moId)
+                inside = (
+                    one for one in self._in_apps() if str(getattr(one.props.get("parentVApp"), "_moId", "")) == moid
+                )
+                here = next(iter(_called(inside, part)), None)
+            else:
+                here = self.child(here, plain(part)) if here is not None else None
         return here if isinstance(here, vim.VirtualMachine) else None
 
+    def _below_datacenter(self, parts: list[str]) -> list[str] | None:
+        """What of a path lies below the datacenter's folder of machines; its own folders may be left out."""
+        for above in (self.path, (self.name,)):
+            size = len(above)
+            if [plain(part) for part in parts[:size]] == [plain(name) for name in above] and parts[size:][:1] == ["vm"]:
+                return parts[size + 1 :] or None
+        return None
+
     def _by_name(self, text: str) -> list[Any]:
-        folders = [self.machines, *(one.native for one in below(self.line, self.machines, vim.Folder, ("name",)))]
-        found = []
-        if len(folders) <= FEW_FOLDERS:
-            hits = (self.child(folder, text) for folder in folders)
-            found = [hit for hit in hits if isinstance(hit, vim.VirtualMachine)]
-        if not found:  # In a vApp, or there are many folders.
+        inside = below(self.line, self.machines, (vim.Folder, vim.VirtualApp), ("name",))
+        folders = [self.machines, *(one.native for one in inside if isinstance(one.native, vim.Folder))]
+        if len(folders) > FEW_FOLDERS:
             machines = everywhere(self.line, self.datacenter, vim.VirtualMachine, ("name",))
-            found = [one.native for one in machines if text in spellings(str(one.props.get("name", "")))]
-        return found
+            return _called(machines, text)
+        hits = (self.child(folder, text) for folder in folders)
+        found = [hit for hit in hits if isinstance(hit, vim.VirtualMachine)]
+        if any(isinstance(one.native, vim.VirtualApp) for one in inside):
+            found += _called(self._in_apps(), text)
+        return list(_unique(found))
+
+    def _in_apps(self) -> list[Seen]:
+        """Machines of vApps, and of vApps in them: they lie in no folder."""
+        apps = everywhere(self.line, self.datacenter, vim.VirtualApp, ("vm",))
+        natives = [native for one in apps for native in one.props.get("vm", ())]
+        return several(self.line, _unique(natives), ("name", "parentVApp"))
 
     def named_networks(self) -> list[Seen]:
         """The datacenter's networks that a machine can be connected to: no uplinks of distributed switches."""
@@ -203,6 +262,10 @@ class Places:
 def spellings(stored: str) -> tuple[str, str]:
     """The ways people may write a stored name."""
     return (stored, plain(stored))
+
+
+def _called(machines: Iterable[Seen], text: str) -> list[Any]:
+    return [one.native for one in machines if text in spellings(str(one.props.get("name", "")))]
 
 
 def _unique(natives: Iterable[Any]) -> Sequence[Any]:

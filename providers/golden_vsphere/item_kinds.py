@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, Protocol
 
 from pyVmomi import vim
 
-from golden.errors import ProofFailed, TimedOut
+from golden.errors import Conflict, ProofFailed, TimedOut
 from golden.waiting import Deadline, Waiting
-from golden_vsphere import content_items, devices, publishing, rights, room
+from golden_vsphere import content_items, devices, publishing, rights
 from golden_vsphere.content_items import Item, Items, fingerprint
 from golden_vsphere.faults import LostAnswer
 from golden_vsphere.inventory import Places
 from golden_vsphere.machines import Held
-from golden_vsphere.making import APPEARING
+from golden_vsphere.making import COPYING
+from golden_vsphere.observing import until_made
+from golden_vsphere.placement import best_store, place_of_copy
 from golden_vsphere.publishing import Note
 from golden_vsphere.reading import props
+from golden_vsphere.rest import Problem
 
-EXPORT = ("VApp.Export",)
+QUIET = 10
+"""Seconds without a task on the source and without an item after which an order whose answer was lost is given up."""
 FOLDER = ("VirtualMachine.Inventory.CreateFromExisting", "VirtualMachine.Inventory.Delete")
 
 
@@ -51,7 +56,8 @@ class OvfItems:
         self.places = places
 
     def make(self, source: Held, note: Note, about: str) -> Item:
-        """By one capture; its token makes a repetition after a lost answer harmless."""
+        """By one capture, after what a killed golden may have ordered; its token makes a repetition harmless."""
+        self.items.rest(source.seen.moid)
         spec = {"name": note.publication.name, "description": about}
         made = self.items.capture(source.seen.moid, {"library_id": self.items.id}, spec, publishing.uuid_of(note))
         return _there(self.items, made, note)
@@ -73,7 +79,7 @@ class OvfItems:
     def rights(self) -> dict[str, Any]:
         """To export the image."""
         folder = self.places.images() or self.places.machines
-        return {f"{self.places.golden_path}/images": (folder, EXPORT)}
+        return {f"{self.places.golden_path}/images": (folder, rights.EXPORT)}
 
 
 class TemplateItems:
@@ -88,42 +94,64 @@ class TemplateItems:
 
     def make(self, source: Held, note: Note, about: str) -> Item:
         """Asked for once; looked for where the answer was lost, and asked for again where nothing came of it."""
-        store = room.chosen(self.places)
-        store.must_hold(sum(map(devices.capacity, devices.disks(source.hardware))), note.publication.name)
-        named = "resource_pool" in self.places.address.options
-        pool = room.pool(self.places, None) if named else publishing.pool_at(self.places, store.native)
-        lies = {"datastore": str(store.native._moId)}
+        place = place_of_copy(self.places, source.seen, source.hardware, note.publication.name)
+        lies = {"datastore": place.store.moid}
         spec = {
             "name": note.publication.name,
             "description": about,
             "source_vm": source.seen.moid,
             "vm_home_storage": lies,
             "disk_storage": lies,
-            "placement": {"folder": str(self.places.make_folder()._moId), "resource_pool": str(pool._moId)},
+            "placement": {"folder": str(self.places.make_folder()._moId), **place.told()},
         }
+        self._look_first(source, note)
         try:
             return _there(self.items, self.items.make_template(spec), note)
         except LostAnswer:
-            return self._appeared(note) or _there(self.items, self.items.make_template(spec), note)
+            return self._appeared(source, note) or _there(self.items, self.items.make_template(spec), note)
 
-    def _appeared(self, note: Note) -> Item | None:
-        name = note.publication.name
-        try:
-            item = Waiting(Deadline(APPEARING), tick=0.5).until(f"{name} to appear", lambda: self.items.named(name))
-        except TimedOut:
-            return None
+    def _look_first(self, source: Held, note: Note) -> None:
+        """What a golden that was killed had ordered may come true only now; then its name is taken."""
+        if self.items.rest(source.seen.moid) and self.items.named(note.publication.name) is not None:
+            raise Problem("already_exists", f"{note.publication.name} was made meanwhile")
+
+    def _appeared(self, source: Held, note: Note) -> Item | None:
+        """
+        The item whose answer was lost. The request has no traffic for as long as disks are copied, so it may have been
+        cut off, or answered by a gateway, long before vCenter is done. None once nothing is at work and nothing came.
+        """
+        name, at_work = note.publication.name, True
+        while at_work:
+            self.items.rest(source.seen.moid)
+            self._template_rests(name)
+            waiting = Waiting(Deadline(QUIET), tick=0.5)
+            with contextlib.suppress(TimedOut):
+                return self._ours(waiting.until(f"{name} to appear", lambda: self.items.named(name)), note)
+            at_work = self.items.rest(source.seen.moid)
+        return None
+
+    def _template_rests(self, name: str) -> None:
+        """A template of that name that is half made in golden's folder is waited for."""
+        folder = self.places.folder()
+        native = None if folder is None else self.places.child(folder, name)
+        if native is not None:
+            until_made(self.places.line, native, name, Deadline(COPYING))
+
+    def _ours(self, item: Item, note: Note) -> Item:
         met = publishing.read(item.description)
-        return item if met is not None and met.token == note.token else None
+        if met is None or met.token != note.token:
+            raise Conflict(f"{self.items.name} has an item {item.name} that another golden made meanwhile")
+        return item
 
     def compared(self, item: Item, source: Held) -> str:
         """The disks of its template, as many and as large, and on nobody else's."""
         hardware = self._hardware(item)
         publishing.must_be_like(hardware, source, item.name)
-        return publishing.proof_of_disks(hardware)
+        return devices.proof(hardware)
 
     def proof(self, item: Item) -> str:
         """What vCenter knows of its template's disks."""
-        return publishing.proof_of_disks(self._hardware(item))
+        return devices.proof(self._hardware(item))
 
     def _hardware(self, item: Item) -> list[Any]:
         native = self.places.line.object(vim.VirtualMachine, self.items.template(item.id))
@@ -131,10 +159,10 @@ class TemplateItems:
 
     def rights(self) -> dict[str, Any]:
         """To make the template."""
-        store, folder = room.chosen(self.places), self.places.folder()
+        store, folder = best_store(self.places), self.places.folder()
         wanted: dict[str, Any] = {f"datastore {store.name}": (store.native, rights.STORE)}
         if folder is None:
-            wanted[f"/{self.places.name}/vm"] = (self.places.machines, (*FOLDER, rights.MAKE_FOLDER))
+            wanted[f"{self.places.shown}/vm"] = (self.places.machines, (*FOLDER, rights.MAKE_FOLDER))
         else:
             wanted[self.places.golden_path] = (folder, FOLDER)
         return wanted

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 
 import httpx
 from pyVmomi import SoapStubAdapter, vim
-from pyVmomi.VmomiSupport import GetServiceVersions, versionIdMap
+from pyVmomi.VmomiSupport import GetServiceVersions, IsChildVersion, versionIdMap
 
 from golden.errors import EndpointError, GoldenError, Refused
 from golden_vsphere import trust
@@ -55,13 +55,23 @@ class Line:
 
     @property
     def is_vcenter(self) -> bool:
-        """False for a single ESXi host, which clones nothing (CloneVM is vCenter's alone)."""
+        """False for a single ESXi host, which has no folders, templates, libraries or CloneVM."""
         return bool(self.content.about.apiType == "VirtualCenter")
 
     @property
     def product(self) -> str:
         """As it names itself, e.g. ``VMware vCenter Server 8.0.3 build-24022515``."""
         return str(self.content.about.fullName)
+
+    def knows(self, kind: Any, name: str) -> bool:
+        """Whether a property of a data object is sent at all: pyVmomi drops those newer than the server, silently."""
+        info = kind._GetPropertyInfo(name)
+        return bool(IsChildVersion(self._stub.version, info.version))
+
+    @property
+    def replaces_tpm(self) -> bool:
+        """Whether a clone can get a virtual TPM of its own (since 8.0.0.1); older vCenters copy it with its secrets."""
+        return self.is_vcenter and self.knows(vim.vm.CloneSpec, "tpmProvisionPolicy")
 
     @property
     def logins(self) -> int:
@@ -137,7 +147,7 @@ class Line:
         self._stub.DropConnections()
 
 
-def insisted(act: Callable[[], T], come_to_rest: Callable[[], None]) -> T:
+def insisted(act: Callable[[], T], come_to_rest: Callable[[], object]) -> T:
     """
     Once more where the answer was lost, after what may have been begun has come to rest.
 

@@ -25,6 +25,8 @@ STATE = (
     "snapshot.rootSnapshotList",
     "config.hardware.device",
     "resourcePool",
+    "runtime.host",
+    "config.keyId",
     "runtime.consolidationNeeded",
     "runtime.question",
 )
@@ -75,6 +77,11 @@ class Held:
     def is_template(self) -> bool:
         """Whether vCenter takes it for a template, which is never switched on."""
         return bool(self.seen.props.get("config.template"))
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its home is encrypted by vSphere."""
+        return self.seen.props.get("config.keyId") is not None
 
     @property
     def hardware(self) -> list[Any]:

@@ -7,24 +7,25 @@ networks away and finishes the record, so that a clone that is half made is neve
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyVmomi import vim
 
 from golden.errors import Conflict, NotAble, TimedOut
-from golden.model import Mark
 from golden.waiting import Deadline, Waiting, Watcher
 from golden_vsphere import devices, marking, rights
 from golden_vsphere.faults import Gone, LostAnswer, is_a, is_fault, translated
+from golden_vsphere.host_copies import HostCopies
 from golden_vsphere.inventory import checked
 from golden_vsphere.line import insisted
 from golden_vsphere.machines import Held, Machines
 from golden_vsphere.marking import Record
-from golden_vsphere.observing import QUESTION, Watch, asks, come_to_rest, result_of
-from golden_vsphere.room import Network, Store
+from golden_vsphere.observing import QUESTION, asks, cancel, come_to_rest, result_of, until_made, until_over
+from golden_vsphere.orders import Order as Order
+from golden_vsphere.orders import clone_spec, must_get_own_tpm
 
 COPYING = 6 * 3600
 """Seconds a copy of whole disks may take."""
@@ -32,29 +33,7 @@ CHANGING = 600
 """Seconds any other task may take."""
 APPEARING = 3
 """Seconds in which a clone whose answer was lost shows itself once no task works on its source any more."""
-FLAT, LINKED = "moveAllDiskBackingsAndDisallowSharing", "createNewChildDiskBacking"
 NOTE = "Made by golden for {reference} ({role}, job {job}). Do not change: golden looks after it."
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What is wanted of a clone."""
-
-    kind: str
-    name: str
-    mark: Mark
-    source: Any
-    hardware: list[Any]
-    """Of the source at the state that is cloned."""
-    store: Store
-    pool: Any
-    point: Any = None
-    """pyVmomi's snapshot to clone from; None = the present state."""
-    parent: str = ""
-    point_name: str = ""
-    linked: bool = False
-    network: Network | None = None
-    """What its first adapter is connected to."""
 
 
 class Maker:
@@ -66,7 +45,9 @@ class Maker:
         self._places = machines.places
         self._line = machines.places.line
         self._watcher = watcher
-        self._may_make: set[str] = set()
+        self._copies = HostCopies(machines, watcher)
+        self._may_make: set[tuple[str, tuple[str, ...]]] = set()
+        """Objects with the rights that golden was found to have on them."""
 
     def make(self, order: Order) -> Held:
         """The finished thing, off. Conflict for a name that is taken; nothing is left where it fails."""
@@ -80,6 +61,7 @@ class Maker:
             parent=order.parent,
             point=order.point_name,
             linked=order.linked,
+            copies=0 if self._line.is_vcenter else len(devices.disks(order.hardware)),
         )
         self._machines.intents.write(order.name, order.mark)
         with translated(f"making {order.name}"):
@@ -98,22 +80,26 @@ class Maker:
             raise Conflict(f"{name} is there already, though not where golden put it")
 
     def _check(self, order: Order) -> None:
-        """Whether it can be made at all, before anything is: vCenter, rights."""
-        if not self._line.is_vcenter:
-            raise NotAble(
-                f"{self._places.address.shown} is a single ESXi host, and those clone nothing (CloneVM is vCenter's)",
-                hint="the URL of the vCenter that manages it",
-            )
-        wanted = rights.to_make(self._places, order.store, order.pool)
+        """Whether it can be made at all, before anything is: by this server, with golden's rights."""
+        if order.linked and not self._line.is_vcenter:
+            raise NotAble("a single ESXi host makes no linked clones: CloneVM is vCenter's")
+        wanted = rights.to_make(self._places, order.place.store, order.place.pool)
         if order.network is not None:
             wanted[f"network {order.network.name}"] = (order.network.native, rights.NETWORK)
-        if not order.parent:
-            wanted[self._places.path_of(order.source)] = (order.source, rights.SOURCE)
-        fresh = {where: asked for where, asked in wanted.items() if where not in self._may_make}
+        if self._line.is_vcenter:
+            must_get_own_tpm(self._line, order.hardware, order.name)
+        more = rights.of_source(order.hardware, encrypted=order.encrypted)
+        if not order.parent and self._line.is_vcenter:
+            wanted[self._places.path_of(order.source)] = (order.source, (*rights.SOURCE, *more))
+        elif more:
+            wanted[f"{self._places.golden_path} ({order.name})"] = (order.source, more)
+        fresh = {where: asked for where, asked in wanted.items() if _key(asked) not in self._may_make}
         rights.must_hold(self._places, fresh, f"making {order.name}")
-        self._may_make.update(fresh)
+        self._may_make.update(map(_key, fresh.values()))
 
     def _cloned(self, order: Order, record: Record) -> Any:
+        if not self._line.is_vcenter:
+            return self._copied_by_host(order, record)
         folder = self._places.make_images() if order.kind == marking.IMAGE else self._places.make_folder()
         try:
             return self._asked_for(order, folder, record)
@@ -121,6 +107,13 @@ class Maker:
             native = self._found_again(folder, record, order.source)
         # Where it never appeared and does so only now, its name is taken, and the second order fails on that.
         return native or self._asked_for(order, folder, record, again=True)
+
+    def _copied_by_host(self, order: Order, record: Record) -> Any:
+        try:
+            return self._copies.made(order, record)
+        except Exception as error:
+            self._clear(self._places.machines, record, error)
+            raise
 
     def _asked_for(self, order: Order, folder: Any, record: Record, *, again: bool = False) -> Any:
         """One order of a clone, to its end; with ``again`` an earlier one may still come true."""
@@ -154,16 +147,7 @@ class Maker:
 
     def wait_out(self, native: Any, name: str) -> None:
         """Until vCenter has finished making it, or it is gone again."""
-        self_id = str(native._moId)
-
-        def is_there(states: dict[str, dict[str, Any]]) -> bool | None:
-            return True if states.get(self_id, {}).get("config.instanceUuid") else None
-
-        targets = [(native, ("config.instanceUuid",))]
-        try:
-            Watch(self._line, targets, self._watcher).until(f"vCenter to finish {name}", is_there, Deadline(COPYING))
-        except Gone:
-            return
+        until_made(self._line, native, name, Deadline(COPYING), self._watcher)
 
     def _clear(self, folder: Any, record: Record, error: Exception) -> None:
         """Take away what a refused clone left, if it is this one's; never hides the refusal itself."""
@@ -173,7 +157,7 @@ class Maker:
             native = self._places.child(folder, record.name)
             held = None if native is None else self._machines.held(native)
             if held is not None and held.record is not None and held.record.token == record.token:
-                self.destroy(held)
+                self.take_back(held)
             self._machines.intents.remove(record.name)
         except Exception as second:  # noqa: BLE001 - told with the first
             error.add_note(f"and what it left could not be taken away: {second}")
@@ -184,8 +168,8 @@ class Maker:
         if held is None:
             raise Conflict(f"{order.name} was taken away while it was made")
         note = NOTE.format(reference=order.mark.reference, role=order.mark.role.value, job=order.mark.job)
-        done = record.but(uuid=held.uuid)
         is_image = order.kind == marking.IMAGE
+        done = record.but(uuid=held.uuid, proof=devices.proof(held.hardware) if is_image else "")
         hardware = (
             devices.deployable(held.hardware)
             if is_image
@@ -193,7 +177,7 @@ class Maker:
         )
         try:
             self.change(native, order.name, extraConfig=done.options(), annotation=note, deviceChange=hardware)
-            if is_image:
+            if is_image and self._line.is_vcenter:  # A host has no templates.
                 self.mark_as_template(native, order.name)
         except Exception as error:
             if is_fault(error):
@@ -246,31 +230,53 @@ class Maker:
         try:
             if not held.is_off:
                 self.power(held, on=False)
-            what = f"{held.name} to go"
-            self.insist(lambda: self._do(held.native.Destroy_Task, what), held.native, held.name)
+            self._destroyed(held)
         except Gone:
             return
 
+    def take_back(self, held: Held) -> None:
+        """As ``destroy``, of what is not whole."""
+        self._unhindered(self.destroy, held)
 
-def clone_spec(order: Order, record: Record) -> Any:
-    """The order as vCenter takes it: no memory, off, disks linked each by itself or all of them flat (facts 8)."""
-    place: dict[str, Any] = {"datastore": order.store.native, "diskMoveType": LINKED if order.linked else FLAT}
-    place["pool"] = order.pool
-    if order.linked:
-        place["disk"] = [
-            vim.vm.RelocateSpec.DiskLocator(diskId=disk.key, datastore=disk.backing.datastore, diskMoveType=LINKED)
-            for disk in devices.disks(order.hardware)
-        ]
-    more: dict[str, Any] = {}
-    if order.point is not None:
-        more["snapshot"] = order.point
-    if devices.has_tpm(order.hardware):
-        more["tpmProvisionPolicy"] = "replace"
-    return vim.vm.CloneSpec(
-        location=vim.vm.RelocateSpec(**place),
-        config=vim.vm.ConfigSpec(extraConfig=record.options()),
-        powerOn=False,
-        template=False,  # Of an image too: a template takes no more changes, so it becomes one at the very end.
-        memory=False,
-        **more,
-    )
+    def take_away(self, held: Held, *, whole: bool = True) -> None:
+        """
+        As ``destroy``, of what golden never switches on: an image, a publication, what is left of one (not ``whole``).
+        Conflict where it is on, as somebody works with it then.
+        """
+        if not held.is_off:
+            raise Conflict(
+                f"{held.name} is switched on, and golden takes no image away that somebody works with",
+                hint="shut it down, and make a template of it again or take it away in vSphere's client",
+            )
+        with contextlib.suppress(Gone):
+            if whole:
+                self._destroyed(held)
+            else:
+                self._unhindered(self._destroyed, held)
+
+    def _unhindered(self, act: Callable[[Held], None], held: Held) -> None:
+        """
+        Where a task still makes it, for a golden that is gone, that is canceled first, and waited for where it cannot
+        be: vCenter names it in its refusal.
+        """
+        try:
+            act(held)
+        except Exception as error:
+            task = getattr(error, "task", None)
+            if not is_a(error, "TaskInProgress") or task is None:
+                raise
+            cancel(self._line, task, self._watcher)
+            what = f"what still makes {held.name} to end"
+            until_over(self._line, task, what, Deadline(COPYING), self._watcher)
+            if (now := self._machines.held(held.native)) is not None:
+                act(now)
+
+    def _destroyed(self, held: Held) -> None:
+        what, files = f"{held.name} to go", self._copies.taken_back(held)
+        self.insist(lambda: self._do(held.native.Destroy_Task, what), held.native, held.name)
+        self._copies.delete(files)
+
+
+def _key(asked: tuple[Any, Sequence[str]]) -> tuple[str, tuple[str, ...]]:
+    native, wanted = asked
+    return str(native._moId), tuple(wanted)

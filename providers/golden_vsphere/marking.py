@@ -40,6 +40,10 @@ class Record:
     point: str = ""
     """Name of that point."""
     linked: bool = False
+    copies: int = 0
+    """Disks that a single ESXi host copies for it, one by one."""
+    proof: str = ""
+    """Of an image: a hash of what vCenter tells of its disks (``devices.proof``)."""
 
     @property
     def settled(self) -> bool:

@@ -147,8 +147,9 @@ def asks(question: Any) -> Conflict:
 
 def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Watcher, machine: Any = None) -> Any:
     """
-    A task's result once it is over; raises its fault. ``machine`` is watched for a question meanwhile, and a task that
-    waits on one is canceled: it would keep the machine from being taken away.
+    A task's result once it is over; raises its fault. ``machine`` is watched for a question meanwhile. A task that
+    waits on one is canceled, and so is one that nobody waits for any more: it would keep the machine from being taken
+    away, for as long as a copy takes.
 
     Only machines that this task does not take away can be watched with it.
     """
@@ -163,29 +164,47 @@ def result_of(line: Line, task: Any, what: str, deadline: Deadline, watcher: Wat
 
     try:
         Watch(line, targets, watcher).until(what, over, deadline)
-    except Conflict:
-        _cancel(line, task, watcher)
+    except (Conflict, TimedOut, KeyboardInterrupt):
+        cancel(line, task, watcher)
         raise
     if str(states["info.state"]) == "error":
         raise states["info.error"]
     return states.get("info.result")
 
 
-def _cancel(line: Line, task: Any, watcher: Watcher) -> None:
+def cancel(line: Line, task: Any, watcher: Watcher) -> None:
     """As far as vCenter lets golden cancel it; its question stays for people otherwise."""
+    with contextlib.suppress(Exception):
+        line.tell(task.CancelTask)
+        until_over(line, task, "the task to end", Deadline(CANCELING), watcher)
+
+
+def until_made(line: Line, native: Any, name: str, deadline: Deadline, watcher: Watcher | None = None) -> None:
+    """Until vCenter has finished making a machine, or it is gone again."""
+    moid = str(native._moId)
+
+    def is_there(states: dict[str, State]) -> bool | None:
+        return True if states.get(moid, {}).get("config.instanceUuid") else None
+
+    targets = [(native, ("config.instanceUuid",))]
+    with contextlib.suppress(Gone):
+        Watch(line, targets, watcher or Silent()).until(f"vCenter to finish {name}", is_there, deadline)
+
+
+def until_over(line: Line, task: Any, what: str, deadline: Deadline, watcher: Watcher) -> None:
+    """Until a task has ended, whatever it ended with; one that is forgotten has."""
     moid = str(task._moId)
 
     def is_over(states: dict[str, State]) -> bool | None:
         return True if str(states.get(moid, {}).get("info.state")) in OVER else None
 
-    with contextlib.suppress(Exception):
-        line.tell(task.CancelTask)
-        Watch(line, [(task, ("info.state",))], watcher).until("the task to end", is_over, Deadline(CANCELING))
+    with contextlib.suppress(Gone):
+        Watch(line, [(task, ("info.state",))], watcher).until(what, is_over, deadline)
 
 
-def come_to_rest(line: Line, native: Any, what: str, deadline: Deadline, watcher: Watcher) -> None:
+def come_to_rest(line: Line, native: Any, what: str, deadline: Deadline, watcher: Watcher) -> bool:
     """
-    Wait until no task works on a machine any more; after a lost answer nobody knows whether one does.
+    Wait until no task works on a machine any more; after a lost answer nobody knows whether one does. Whether one did.
 
     By the recent tasks of vCenter and of the machine itself, which both name what is queued or running.
     """
@@ -193,13 +212,11 @@ def come_to_rest(line: Line, native: Any, what: str, deadline: Deadline, watcher
     with contextlib.suppress(Gone):
         recent += props(line, native, ("recentTask",)).get("recentTask", ())
     unique = list({str(task._moId): task for task in recent}.values())
+    did = False
     for seen in several(line, unique, ("info.state", "info.entity")):
         entity = seen.props.get("info.entity")
         if entity is None or entity._moId != native._moId or str(seen.props.get("info.state")) in OVER:
             continue
-
-        def is_over(states: dict[str, State], task: str = seen.moid) -> bool | None:
-            return True if str(states.get(task, {}).get("info.state")) in OVER else None
-
-        with contextlib.suppress(Gone):
-            Watch(line, [(seen.native, ("info.state",))], watcher).until(what, is_over, deadline)
+        did = True
+        until_over(line, seen.native, what, deadline, watcher)
+    return did

@@ -12,7 +12,7 @@ from golden_vsphere import devices
 from golden_vsphere.devices import DEVICE
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places, plain
-from golden_vsphere.reading import props
+from golden_vsphere.reading import Seen, needed, props
 
 PATHS = (
     "name",
@@ -28,6 +28,7 @@ PATHS = (
     "summary.storage.committed",
     "snapshot.rootSnapshotList",
     "resourcePool",
+    "runtime.host",
 )
 _OLD = ("guestToolsTooOld", "guestToolsSupportedOld", "guestToolsNeedUpgrade", "guestToolsBlacklisted")
 _BUS = ("physicalSharing", "virtualSharing")
@@ -39,6 +40,14 @@ class Found:
 
     native: Any
     told: dict[str, Any]
+    replaces_tpm: bool = True
+    """Whether a clone of it can get a virtual TPM of its own here."""
+    on_vcenter: bool = True
+
+    @property
+    def seen(self) -> Seen:
+        """As it was read."""
+        return Seen(self.native, self.told)
 
     @property
     def hardware(self) -> list[Any]:
@@ -67,7 +76,9 @@ def look(places: Places, origin: Origin) -> Found:
         )
     native = places.machine(origin.where)
     with translated(f"looking at the machine {origin.where}"):
-        return Found(native, props(places.line, native, PATHS))
+        told = props(places.line, native, PATHS)
+        told |= needed(places.line, native, ("name",), f"the machine {origin.where}") if "name" not in told else {}
+        return Found(native, told, places.line.replaces_tpm, places.line.is_vcenter)
 
 
 def problems(found: Found) -> Iterator[Finding]:
@@ -76,6 +87,7 @@ def problems(found: Found) -> Iterator[Finding]:
     for disk in devices.disks(found.hardware):
         yield from _disk(disk)
     yield from _hardware(found)
+    yield from _on_host(found)
     yield from _tools(found)
 
 
@@ -127,12 +139,24 @@ def _hardware(found: Found) -> Iterator[Finding]:
         if isinstance(one, (DEVICE.VirtualPCIPassthrough, DEVICE.VirtualSCSIPassthrough)):
             label = str(getattr(one.deviceInfo, "label", ""))
             yield _error("host-device", "a device of the host is passed through, which no snapshot allows", label)
-    if devices.has_tpm(hardware):
+    if devices.has_tpm(hardware) and not found.replaces_tpm:
+        sentence = "the machine has a virtual TPM, and this server gives no clone one of its own"
+        yield _error("virtual-tpm", sentence, fix="vCenter 8.0 or later, or take the TPM off a copy and adopt that")
+    elif devices.has_tpm(hardware):
         sentence = "the machine has a virtual TPM; each clone gets a new one, so nothing sealed to it opens there"
         yield Finding("virtual-tpm", Severity.WARNING, sentence, fix="decrypt BitLocker volumes before adopting")
     elif found.told.get("config.keyId") is not None:
         sentence = "the machine's home is encrypted by vSphere; golden's account needs Cryptographer.Clone"
         yield Finding("encrypted-home", Severity.WARNING, sentence)
+
+
+def _on_host(found: Found) -> Iterator[Finding]:
+    if not found.on_vcenter:
+        sentence = (
+            "a single ESXi host clones nothing, so a copy is a machine made anew with the same processors, memory, "
+            "firmware, disks and adapters; its EFI variables and other devices stay behind"
+        )
+        yield Finding("made-anew", Severity.WARNING, sentence, fix="adopt it by the vCenter that manages the host")
 
 
 def _tools(found: Found) -> Iterator[Finding]:

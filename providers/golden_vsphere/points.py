@@ -36,7 +36,7 @@ class Points:
         self._maker.insist(taken, held.native, held.name)
 
     def let_go(self, held: Held, point: Point) -> None:
-        """RemoveSnapshot, and consolidation where vCenter says that it is needed. Conflict names who needs it."""
+        """RemoveSnapshot. Conflict names who needs it."""
         needed_by = [
             other.name
             for other in self._machines.all()
@@ -54,10 +54,17 @@ class Points:
                 self._end(task, f"the snapshot {point.name} of {held.name} to go", held)
 
         self._maker.insist(gone, held.native, held.name)
-        now = self._machines.held(held.native)
-        if now is not None and now.seen.props.get("runtime.consolidationNeeded"):
-            task = self._line.tell(held.native.ConsolidateVMDisks_Task)
-            self._end(task, f"the disks of {held.name} to be put together", held)
+
+    def put_together(self, held: Held) -> None:
+        """Consolidation, where vCenter says that it is needed: after a point went, or after it failed to."""
+
+        def consolidated() -> None:
+            now = self._machines.held(held.native)
+            if now is not None and now.seen.props.get("runtime.consolidationNeeded"):
+                task = self._line.tell(held.native.ConsolidateVMDisks_Task)
+                self._end(task, f"the disks of {held.name} to be put together", held)
+
+        self._maker.insist(consolidated, held.native, held.name)
 
     def _end(self, task: object, what: str, held: Held) -> None:
         result_of(self._line, task, what, Deadline(CHANGING), self._watcher, held.native)

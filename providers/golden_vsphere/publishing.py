@@ -9,15 +9,14 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from golden.errors import Conflict, NotAble, NotFound, PolicyRefused, ProofFailed
+from golden.errors import NotAble, NotFound, PolicyRefused, ProofFailed
 from golden.library import LibraryAbilities
 from golden.model import Finding, Form, Image, Publication, Severity
 from golden_vsphere import devices, marking
 from golden_vsphere.address import Address
-from golden_vsphere.inventory import Places
 from golden_vsphere.line import Line, open_line
 from golden_vsphere.machines import Held, Machines
-from golden_vsphere.reading import Seen, below
+from golden_vsphere.reading import Seen
 
 FORM = "vsphere-template"
 """The form of an image captured on vSphere: a flat template of golden's on the vCenter itself."""
@@ -181,29 +180,6 @@ def must_be_like(made: list[Any], held: Held, name: str) -> None:
             f"{name} is not a whole copy of {held.name}",
             details=f"disks of {wanted} bytes were wanted, {met} are there, linked {devices.depth(made)} deep",
         )
-
-
-def proof_of_disks(hardware: list[Any]) -> str:
-    """
-    A hash over what vCenter knows of disks without reading them: uuid, content id (which the first write to a disk
-    changes, as VMDK's CID does), size and chain.
-    """
-    told = [
-        [disk.backing.uuid, disk.backing.contentId, devices.capacity(disk), devices.depth([disk])]
-        for disk in devices.disks(hardware)
-    ]
-    return sha256(json.dumps(told, default=str).encode()).hexdigest()
-
-
-def pool_at(places: Places, store: Any) -> Any:
-    """A resource pool whose hosts reach a datastore, for copies of templates: those have none of their own."""
-    from pyVmomi import vim
-
-    found = below(places.line, places.hosts, vim.ComputeResource, ("name", "datastore", "resourcePool"))
-    for seen in sorted(found, key=lambda seen: str(seen.props.get("name", ""))):
-        if any(str(one._moId) == str(store._moId) for one in seen.props.get("datastore", ())):
-            return seen.props["resourcePool"]
-    raise Conflict(f"no cluster or host of {places.name} reaches the datastore", hint="datastore = in golden.toml")
 
 
 def option(seen: Seen, key: str) -> str:

@@ -4,12 +4,13 @@ Asking for properties: the PropertyCollector, leaf paths, in pages. Never a lazy
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyVmomi import vim, vmodl
 
+from golden.errors import Refused
 from golden_vsphere.faults import Gone, is_a
 from golden_vsphere.line import Line
 
@@ -48,6 +49,21 @@ def one(line: Line, native: Any, paths: Sequence[str]) -> Seen:
     return found[0]
 
 
+def needed(line: Line, native: Any, paths: Sequence[str], what: str) -> dict[str, Any]:
+    """
+    Of one object that is of no use without these. Refused where golden's account may not read them: they are left out
+    of the answer then, which is no error by itself.
+    """
+    told = props(line, native, paths)
+    if lacking := [path for path in paths if path not in told]:
+        raise Refused(
+            f"golden's account may not see {what}",
+            details=f"not told of {type(native).__name__.rpartition('.')[2]} {native._moId}: {', '.join(lacking)}",
+            hint="System.View and System.Read there, as the role Read-only has them",
+        )
+    return told
+
+
 def several(line: Line, natives: Sequence[Any], paths: Sequence[str]) -> list[Seen]:
     """Of several objects of any kinds that have these paths in common; those that are gone are left out."""
     if not natives:
@@ -62,12 +78,13 @@ def several(line: Line, natives: Sequence[Any], paths: Sequence[str]) -> list[Se
 
 
 def below(line: Line, folder: Any, kind: Any, paths: Sequence[str]) -> list[Seen]:
-    """Every object of a kind in a folder and the folders below it."""
+    """Every object of a kind, or of several, in a folder and the folders below it."""
+    kinds = kind if isinstance(kind, tuple) else (kind,)
     again = PC.SelectionSpec(name="folders")
     into = PC.TraversalSpec(name="folders", type=vim.Folder, path="childEntity", skip=False, selectSet=[again])
     spec = PC.FilterSpec(
         objectSet=[PC.ObjectSpec(obj=folder, skip=True, selectSet=[into])],
-        propSet=[PC.PropertySpec(type=kind, pathSet=list(paths))],
+        propSet=[PC.PropertySpec(type=one, pathSet=list(paths)) for one in kinds],
         reportMissingObjectsInResults=True,
     )
     return list(_paged(line, spec))
@@ -86,6 +103,16 @@ def everywhere(line: Line, root: Any, kind: Any, paths: Sequence[str]) -> list[S
         return list(_paged(line, spec))
     finally:
         line.ask(view.Destroy)
+
+
+def collected(line: Line, objects: Sequence[Any], wanted: Mapping[Any, Sequence[str]]) -> list[Seen]:
+    """What a way of object specs meets, of the kinds that are wanted with their paths."""
+    spec = PC.FilterSpec(
+        objectSet=list(objects),
+        propSet=[PC.PropertySpec(type=kind, pathSet=list(paths)) for kind, paths in wanted.items()],
+        reportMissingObjectsInResults=True,
+    )
+    return list(_paged(line, spec))
 
 
 def parents(line: Line, native: Any) -> list[tuple[str, str]]:

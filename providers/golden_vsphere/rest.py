@@ -93,7 +93,8 @@ class Rest:
 
     def __init__(self, line: Line) -> None:
         """Logs in at the first request."""
-        self._line = line
+        self.line = line
+        """The SOAP side of the same vCenter."""
         self._how: Login = login(line.address.options)
         host = f"[{line.address.host}]" if ":" in line.address.host else line.address.host
         self._root = f"https://{host}:{line.address.port}"

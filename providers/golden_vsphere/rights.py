@@ -4,11 +4,12 @@ What golden's account must be allowed to do, and on which objects (facts 9). Ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from golden.errors import Refused
+from golden_vsphere import devices
 from golden_vsphere.faults import is_fault, translated
 from golden_vsphere.inventory import Places
 from golden_vsphere.line import lacks_method
@@ -25,19 +26,53 @@ MACHINES = (
     f"{_VM}State.RemoveSnapshot",
     f"{_VM}Interact.PowerOn",
     f"{_VM}Interact.PowerOff",
+    f"{_VM}Interact.DeviceConnection",
+    f"{_VM}Interact.SetCDMedia",
+    f"{_VM}Interact.SetFloppyMedia",
     f"{_VM}Config.AdvancedConfig",
-    f"{_VM}Config.Rename",
+    f"{_VM}Config.Annotation",
     f"{_VM}Config.EditDevice",
     f"{_VM}Config.AddRemoveDevice",
     f"{_VM}GuestOperations.Query",
     f"{_VM}GuestOperations.Modify",
     f"{_VM}GuestOperations.Execute",
 )
+HOST = (
+    f"{_VM}Inventory.Create",
+    *(one for one in MACHINES if "CreateFromExisting" not in one and "Provisioning" not in one),
+    f"{_VM}Config.AddExistingDisk",
+)
+"""On a single ESXi host, where a copy is a machine made anew."""
 MAKE_FOLDER = "Folder.Create"
 STORE = ("Datastore.AllocateSpace", "Datastore.Browse")
 POOL = ("Resource.AssignVMToPool",)
 NETWORK = ("Network.Assign",)
 SOURCE = (f"{_VM}Provisioning.Clone",)
+ENCRYPTED = ("Cryptographer.Clone",)
+USB = (f"{_VM}Config.HostUSBDevice",)
+TAGS = (
+    "InventoryService.Tagging.AttachTag",
+    "InventoryService.Tagging.CreateTag",
+    "InventoryService.Tagging.CreateCategory",
+)
+LIBRARY = ("ContentLibrary.AddLibraryItem", "ContentLibrary.UpdateLibraryItem", "ContentLibrary.DeleteLibraryItem")
+EXPORT = ("VApp.Export",)
+DEPLOY = (f"{_VM}Provisioning.DeployTemplate",)
+TAGGED = ("InventoryService.Tagging.ObjectAttachable",)
+DELETE_TAG = ("InventoryService.Tagging.DeleteTag",)
+FILES = ("Datastore.FileManagement",)
+SCRATCH = ("Folder.Create", "Folder.Delete")
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """What golden does for some only, and what it needs then."""
+
+    what: str
+    """Completes "golden cannot …"."""
+    where: str
+    native: Any
+    rights: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +122,43 @@ def to_make(places: Places, store: Store, pool: Any = None) -> dict[str, tuple[A
     """What making machines in golden's folder needs, for ``missing``."""
     folder = places.folder()
     wanted: dict[str, tuple[Any, Sequence[str]]] = {}
-    if folder is None:
-        wanted[f"/{places.name}/vm"] = (places.machines, (*MACHINES, MAKE_FOLDER))
+    if not places.line.is_vcenter:
+        wanted[places.golden_path] = (folder, HOST)
+    elif folder is None:
+        wanted[f"{places.shown}/vm"] = (places.machines, (*MACHINES, MAKE_FOLDER))
     else:
         wanted[places.golden_path] = (folder, MACHINES)
-    wanted[f"datastore {store.name}"] = (store.native, STORE)
+    wanted[f"datastore {store.name}"] = (store.native, STORE if places.line.is_vcenter else (*STORE, *FILES))
     if pool is not None:
         wanted["the resource pool"] = (pool, POOL)
     if places.address.proof == "export":
         wanted[f"{places.golden_path}, for exports"] = (folder or places.machines, ("VApp.Export",))
     return wanted
+
+
+def of_source(hardware: Iterable[Any], *, encrypted: bool = False) -> tuple[str, ...]:
+    """What a clone of a machine needs on it for its hardware's sake; a virtual TPM's machine has an encrypted home."""
+    listed = list(hardware)
+    found = ENCRYPTED if encrypted or devices.has_tpm(listed) else ()
+    return (*found, *(USB if devices.has_usb(listed) else ()))
+
+
+def more(places: Places, store: Store) -> tuple[More, ...]:
+    """What not everybody needs, for ``golden endpoint check``. Those of tags and libraries are global permissions."""
+    folder = places.folder() or places.machines
+    shown, root, vcenter = places.golden_path, places.line.content.rootFolder, "vCenter (global permissions)"
+    lies = f"datastore {store.name}"
+    return (
+        More("publish to a folder of templates or a content library", vcenter, root, TAGS),
+        More("publish to a folder of templates", shown, folder, (*DEPLOY, *TAGGED)),
+        More("publish to a content library", vcenter, root, LIBRARY),
+        More("publish to a content library with kind=ovf", shown, folder, EXPORT),
+        More("take the tags of what it withdraws away", vcenter, root, DELETE_TAG),
+        More("clone machines that are encrypted or have a virtual TPM", shown, folder, ENCRYPTED),
+        More("take USB devices of the host's off a clone", shown, folder, USB),
+        More("read frozen disks (golden verify --deep)", lies, store.native, FILES),
+        More("make a folder for golden selftest", f"{places.shown}/vm", places.machines, SCRATCH),
+    )
 
 
 def must_hold(places: Places, wanted: Mapping[str, tuple[Any, Sequence[str]]], what: str) -> None:

@@ -1,8 +1,8 @@
-"""Where new machines lie: the datastore with room, the resource pool, and the network."""
+"""What new machines can lie on and belong to: datastores, resource pools, networks. ``placement`` chooses."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from golden.errors import BadConfig, NotAble, NotFound, Refused
 from golden_vsphere import devices
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
-from golden_vsphere.reading import Seen, props, several
+from golden_vsphere.reading import Seen, needed, several
 
 STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode")
 LINKED_ROOM = 1 << 30
@@ -28,6 +28,11 @@ class Store:
     free: int
     usable: bool
 
+    @property
+    def moid(self) -> str:
+        """Its id at this vCenter."""
+        return str(self.native._moId)
+
     def must_hold(self, needed: int, what: str) -> None:
         """Refused where there is less room."""
         if not self.usable:
@@ -41,37 +46,50 @@ class Store:
 
 
 def stores(places: Places) -> list[Store]:
-    """The datacenter's datastores."""
+    """The datacenter's datastores; those that are gone meanwhile are left out."""
     with translated("looking at the datastores"):
-        return [_store(seen) for seen in several(places.line, places.datastores, STORE)]
+        return [store(seen) for seen in several(places.line, places.datastores, STORE)]
 
 
-def store_of(places: Places, native: Any) -> Store:
-    """One of them as it is now."""
-    with translated("looking at the datastore"):
-        return _store(Seen(native, props(places.line, native, STORE)))
+def stores_of(places: Places, natives: Iterable[Any]) -> list[Store]:
+    """Some of them as they are now, in their order. NotFound where one is gone."""
+    listed = list(natives)
+    with translated("looking at the datastores"):
+        found = {seen.moid: store(seen) for seen in several(places.line, listed, STORE)}
+    if any(str(one._moId) not in found for one in listed):
+        raise NotFound("a datastore is gone", hint="golden endpoint check")
+    return [found[str(one._moId)] for one in listed]
 
 
-def _store(seen: Seen) -> Store:
+def store(seen: Seen) -> Store:
+    """As it was read with ``STORE``; of one that golden's account may not view nothing is known but its id."""
     usable = bool(seen.props.get("summary.accessible", True)) and (
         str(seen.props.get("summary.maintenanceMode", "normal")) == "normal"
     )
-    return Store(seen.native, str(seen.props["name"]), int(seen.props.get("summary.freeSpace", 0)), usable)
+    name = seen.props.get("name")
+    free = int(seen.props.get("summary.freeSpace", 0))
+    return Store(seen.native, str(name or seen.moid), free, usable=usable and name is not None)
 
 
-def chosen(places: Places) -> Store:
-    """The datastore that golden.toml names, else the one with the most room. NotFound lists what there is."""
-    there, wanted = stores(places), places.address.options.get("datastore")
-    if wanted is not None:
-        for store in there:
-            if store.name == wanted:
-                return store
-        names = ", ".join(sorted(store.name for store in there)) or "none"
-        raise NotFound(f"there is no datastore {wanted!r} in {places.name}", details=f"there are: {names}")
-    usable = [store for store in there if store.usable]
+def named(places: Places) -> Store | None:
+    """The datastore that golden.toml names; None where it names none. NotFound lists what there is."""
+    wanted = places.address.options.get("datastore")
+    if wanted is None:
+        return None
+    there = stores(places)
+    for one in there:
+        if one.name == wanted:
+            return one
+    names = ", ".join(sorted(one.name for one in there)) or "none"
+    raise NotFound(f"there is no datastore {wanted!r} in {places.name}", details=f"there are: {names}")
+
+
+def roomiest(places: Places) -> Store:
+    """The datacenter's one with the most room, whoever reaches it: for who asks before a place is known."""
+    usable = [one for one in stores(places) if one.usable]
     if not usable:
         raise NotFound(f"{places.name} has no datastore that golden may use", hint="golden endpoint check")
-    return max(usable, key=lambda store: store.free)
+    return max(usable, key=lambda one: one.free)
 
 
 def pool(places: Places, source: Any) -> Any:
@@ -86,7 +104,7 @@ def pool(places: Places, source: Any) -> Any:
         for part in wanted.strip("/").split("/"):
             here = None if here is None else places.child(here, part)
         if isinstance(here, vim.ComputeResource):
-            return props(places.line, here, ("resourcePool",))["resourcePool"]
+            return needed(places.line, here, ("resourcePool",), f"the resource pool of {wanted}")["resourcePool"]
     if isinstance(here, vim.ResourcePool):
         return here
     raise NotFound(
@@ -120,8 +138,9 @@ def _backing(places: Places, native: Any, name: str) -> Any:
     device = vim.vm.device.VirtualEthernetCard
     if isinstance(native, vim.dvs.DistributedVirtualPortgroup):
         with translated(f"looking at the network {name}"):
-            told = props(places.line, native, ("key", "config.distributedVirtualSwitch"))
-            switch = props(places.line, told["config.distributedVirtualSwitch"], ("uuid",))["uuid"]
+            told = needed(places.line, native, ("key", "config.distributedVirtualSwitch"), f"the network {name}")
+            owner = told["config.distributedVirtualSwitch"]
+            switch = needed(places.line, owner, ("uuid",), f"the switch of the network {name}")["uuid"]
         port = vim.dvs.PortConnection(portgroupKey=told["key"], switchUuid=switch)
         return device.DistributedVirtualPortBackingInfo(port=port)
     if isinstance(native, vim.OpaqueNetwork):
@@ -144,19 +163,11 @@ def allowed_network(places: Places, allowed: Sequence[str], name: str | None) ->
     return network(places, name)
 
 
-def store_for(places: Places, hardware: Sequence[Any], name: str, *, linked: bool) -> Store:
-    """Where a clone of a frozen point with this hardware lies. NotAble beyond the depth of chains, Refused for room."""
-    disks = devices.disks(hardware)
-    if not linked:
-        store = chosen(places)
-        store.must_hold(sum(map(devices.capacity, disks)), f"the full clone {name}")
-        return store
+def must_be_shallow(places: Places, hardware: Sequence[Any], name: str) -> None:
+    """NotAble where a linked clone of this hardware would be deeper than chains may be here."""
     deep, most = devices.depth(hardware) + 1, places.address.snapshot_depth
     if deep > most:
         raise NotAble(
             f"{name} would be linked {deep} deep; golden takes {most} here",
             hint="a full clone, or a larger snapshot_depth in golden.toml",
         )
-    store = store_of(places, disks[0].backing.datastore)
-    store.must_hold(LINKED_ROOM, f"the linked clone {name}")
-    return store

@@ -15,7 +15,7 @@ from golden.provider import Endpoint, Scope
 from golden.waiting import Deadline
 from golden_vsphere.address import Address, parse
 from golden_vsphere.faults import Gone, translated
-from golden_vsphere.inventory import Places, plain
+from golden_vsphere.inventory import Places
 from golden_vsphere.line import open_line
 from golden_vsphere.making import CHANGING
 from golden_vsphere.observing import result_of
@@ -39,7 +39,7 @@ def scratch(endpoint: Endpoint, scope: Scope) -> Iterator[Endpoint]:
             return
         # Beside golden's folder rather than in it, so that nothing that lies there takes part in the trial.
         name = f"{address.folder[-1]}-selftest-{secrets.token_hex(4)}"
-        own = replace(address, folder=(*address.folder[:-1], name), datacenter=plain(places.name))
+        own = replace(address, folder=(*address.folder[:-1], name), datacenter="/".join(places.path))
         try:
             yield replace(endpoint, url=_url(own), options=address.options)
         except BaseException:

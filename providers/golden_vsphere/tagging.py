@@ -11,7 +11,7 @@ from golden_vsphere.rest import Call, Problem, Rest, absent_is_none, insisted
 
 NAMES, STATE = "golden", "golden-state"
 """Categories. The state's own holds two tags, so that asking for it stays quick where many images have tags."""
-CURRENT, RETIRED = "current", "retired"
+CURRENT, RETIRED = STATES = ("current", "retired")
 _ABOUT = {
     NAMES: "Which reference and image of golden's this is; golden keeps it",
     STATE: "Whether golden has published something newer; golden keeps it",
@@ -57,16 +57,25 @@ class Tags:
         return set() if tag is None else {str(one["id"]) for one in self._objects(tag)}
 
     def strip(self, thing: Tagged, names: Iterable[str]) -> None:
-        """Everything of golden's off a thing that is about to go, and names away that nothing has any more."""
-        for state in (CURRENT, RETIRED):
+        """Everything of golden's off a thing that is about to go; tags that nothing has then go too, where it may."""
+        for state in STATES:
             self.take(thing, STATE, state)
         for name in names:
             self.take(thing, NAMES, name)
             tag = self._found(NAMES, name)
-            if tag is not None and not self._objects(tag):
-                gone = Call("DELETE", "cis/tagging/tag/{}", (tag,))
-                insisted(lambda gone=gone: absent_is_none(lambda: self._rest.tell(gone)))  # type: ignore[misc]
+            if tag is not None and not self._objects(tag) and self._deleted(tag):
                 self._known.pop((NAMES, name), None)
+
+    def _deleted(self, tag: str) -> bool:
+        """A tag that nothing has does no harm, so golden's account need not be allowed to delete it."""
+        gone = Call("DELETE", "cis/tagging/tag/{}", (tag,))
+        try:
+            insisted(lambda: absent_is_none(lambda: self._rest.tell(gone)))
+        except Problem as problem:
+            if problem.kind != "unauthorized":
+                raise
+            return False
+        return True
 
     def _associate(self, tag: str, action: str, thing: Tagged) -> None:
         self._rest.tell(Call("POST", "cis/tagging/tag-association/{}", (tag,), action, {"object_id": thing.told()}))

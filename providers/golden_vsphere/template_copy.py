@@ -10,12 +10,14 @@ from pyVmomi import vim
 
 from golden.errors import Conflict, TimedOut
 from golden.waiting import Deadline, Waiting
-from golden_vsphere import devices, publishing, rights, room
+from golden_vsphere import devices, rights
 from golden_vsphere.faults import LostAnswer, is_a
 from golden_vsphere.machines import Held
-from golden_vsphere.making import APPEARING, COPYING, FLAT
+from golden_vsphere.making import APPEARING, COPYING
 from golden_vsphere.marking import KEY as RECORD
 from golden_vsphere.observing import come_to_rest, result_of
+from golden_vsphere.orders import FLAT, must_get_own_tpm
+from golden_vsphere.placement import Place, place_of_copy
 from golden_vsphere.publishing import Note
 from golden_vsphere.template_folder import KEY, Shown, TemplateFolder
 
@@ -24,15 +26,9 @@ RIGHTS = (
     "VirtualMachine.Inventory.Delete",
     "VirtualMachine.Provisioning.MarkAsTemplate",
     "VirtualMachine.Config.AdvancedConfig",
-    "VirtualMachine.Config.Rename",
-    "InventoryService.Tagging.ObjectAttachable",
+    "VirtualMachine.Config.Annotation",
+    *rights.TAGGED,
 )
-TAGS = (
-    "InventoryService.Tagging.AttachTag",
-    "InventoryService.Tagging.CreateTag",
-    "InventoryService.Tagging.CreateCategory",
-)
-SOURCE = ("VirtualMachine.Provisioning.DeployTemplate",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +49,10 @@ class Copying:
 
     def copied(self, source: Held, note: Note) -> Any:
         """Asked for once; looked for where the answer was lost, and asked for again where nothing came of it."""
-        store = room.chosen(self._folder.places)
-        store.must_hold(sum(map(devices.capacity, devices.disks(source.hardware))), note.publication.name)
-        pool = self._pool(store)
-        self._check(source, store, pool)
+        place = place_of_copy(self._folder.places, source.seen, source.hardware, note.publication.name)
+        self._check(source, place)
         folder = self._folder.places.make_folder()
-        spec = _clone_spec(source, note, store, pool)
+        spec = _clone_spec(source, note, place)
         order = _Copy(folder, note, lambda: source.native.CloneVM_Task(folder, note.publication.name, spec), source)
         try:
             return self._ordered(order)
@@ -118,26 +112,25 @@ class Copying:
         shown = self._folder.shown(native)
         if shown is None:
             return
-        if not shown.is_left_by(note.key):
+        if not shown.is_left_by(note.key) or shown.was_whole:
             raise Conflict(f"{note.name} is there already in {self._folder.places.golden_path}, and not golden's")
-        self._folder.maker.destroy(shown.held)  # Nothing has tagged it: golden was killed before it was there.
+        self._folder.maker.take_away(
+            shown.held, whole=False
+        )  # Nothing has tagged it: golden was killed before it was there.
 
-    def _pool(self, store: room.Store) -> Any:
-        if "resource_pool" in self._folder.places.address.options:
-            return room.pool(self._folder.places, None)
-        return publishing.pool_at(self._folder.places, store.native)
-
-    def _check(self, source: Held, store: room.Store, pool: Any) -> None:
+    def _check(self, source: Held, place: Place) -> None:
         """Refused that names every missing right with its object, before anything is made."""
         folder, root = self._folder.places.folder(), self._folder.line.content.rootFolder
+        must_get_own_tpm(self._folder.line, source.hardware, source.name)
+        more = rights.of_source(source.hardware, encrypted=source.is_encrypted)
         wanted: dict[str, Any] = {
-            source.name: (source.native, SOURCE),
-            f"datastore {store.name}": (store.native, rights.STORE),
-            "the resource pool": (pool, rights.POOL),
-            "vCenter (tags)": (root, TAGS),
+            source.name: (source.native, (*rights.DEPLOY, *more)),
+            f"datastore {place.store.name}": (place.store.native, rights.STORE),
+            "the resource pool": (place.pool, rights.POOL),
+            "vCenter (tags)": (root, rights.TAGS),
         }
         if folder is None:
-            wanted[f"/{self._folder.places.name}/vm"] = (self._folder.places.machines, (*RIGHTS, rights.MAKE_FOLDER))
+            wanted[f"{self._folder.places.shown}/vm"] = (self._folder.places.machines, (*RIGHTS, rights.MAKE_FOLDER))
         else:
             wanted[self._folder.places.golden_path] = (folder, RIGHTS)
         rights.must_hold(self._folder.places, wanted, f"publishing to {self._folder.places.golden_path}")
@@ -149,11 +142,11 @@ def options(note: Note) -> list[Any]:
     return [vim.option.OptionValue(key=key, value=value) for key, value in pairs]
 
 
-def _clone_spec(source: Held, note: Note, store: room.Store, pool: Any) -> Any:
+def _clone_spec(source: Held, note: Note, place: Place) -> Any:
     """Flat, off, and a machine still: a template takes no more changes (facts 8)."""
     more = {"tpmProvisionPolicy": "replace"} if devices.has_tpm(source.hardware) else {}
     return vim.vm.CloneSpec(
-        location=vim.vm.RelocateSpec(datastore=store.native, diskMoveType=FLAT, pool=pool),
+        location=vim.vm.RelocateSpec(**place.spec(), diskMoveType=FLAT),
         config=vim.vm.ConfigSpec(extraConfig=options(note)),
         powerOn=False,
         template=False,

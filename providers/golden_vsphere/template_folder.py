@@ -9,7 +9,7 @@ from typing import Any
 from pyVmomi import vim
 
 from golden.provider import Scope
-from golden_vsphere import publishing, tagging
+from golden_vsphere import devices, publishing, tagging
 from golden_vsphere.address import Address
 from golden_vsphere.faults import Gone
 from golden_vsphere.intents import Intents
@@ -39,9 +39,22 @@ class Shown:
         """Whether all of it is there."""
         return self.note is not None and self.held.is_template and self.note.whose == self.held.uuid
 
+    @property
+    def was_whole(self) -> bool:
+        """
+        Whether its note was finished and it is no template: a publish was cut off at its last step, or somebody made
+        a machine of a finished template ("Convert to Virtual Machine").
+        """
+        return self.note is not None and not self.held.is_template and self.note.whose == self.held.uuid
+
     def is_left_by(self, key: str) -> bool:
-        """Whether a cut-off publish of that key left it."""
+        """Whether a publish of that key did not finish it, or somebody made a machine of it."""
         return self.note is not None and not self.finished and self.note.publication.key == key
+
+    def is_as_made(self) -> bool:
+        """Whether it is off and its disks were not written to since its note was finished."""
+        assert self.note is not None
+        return self.held.is_off and self.note.proof == devices.proof(self.held.hardware)
 
     @property
     def tagged(self) -> tagging.Tagged:

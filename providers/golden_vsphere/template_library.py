@@ -16,7 +16,7 @@ from golden.errors import Conflict, NotFound, ProofFailed
 from golden.library import Library, LibraryAbilities
 from golden.model import Form, Image, Publication
 from golden.provider import Scope
-from golden_vsphere import publishing, tagging
+from golden_vsphere import devices, publishing, tagging
 from golden_vsphere.address import Address
 from golden_vsphere.line import Line
 from golden_vsphere.machines import Held
@@ -72,14 +72,41 @@ class TemplateLibrary:
         return self.find(key)
 
     def _clear(self, shown: Shown, key: str) -> None:
-        if shown.note is not None and shown.is_left_by(key):
-            self._tags.strip(shown.tagged, shown.note.tags())
-            self._folder.maker.destroy(shown.held)
+        if shown.is_left_by(key):
+            self._take_away(shown)
+
+    def _take_away(self, shown: Shown) -> None:
+        """
+        A template, or what a cut-off publish left. Conflict for a machine that somebody made of a finished template:
+        it may be at work, or be patched. Nothing here is ever switched off.
+        """
+        assert shown.note is not None
+        if shown.was_whole and not (shown.is_as_made() and not self._was_published(shown)):
+            raise Conflict(
+                f"{shown.held.name} in {self._folder.places.golden_path} was a template of golden's, and somebody made "
+                f"a machine of it, which golden does not touch",
+                details=f"it is {'off' if shown.held.is_off else 'on'}",
+                hint="Convert to Template in vSphere's client, or take it away there; then the same command again",
+            )
+        self._tags.strip(shown.tagged, shown.note.tags())
+        self._folder.maker.take_away(shown.held, whole=shown.finished)
+
+    def _was_published(self, shown: Shown) -> bool:
+        """Whether it has the tag that comes after it became a template."""
+        return any(shown.held.seen.moid in self._tags.on(tagging.STATE, state) for state in tagging.STATES)
+
+    def _must_be_tagged(self, publication: Publication) -> None:
+        """What a publish that was cut off after its last step but one left out; on it already is success."""
+        shown = self._get(publication)
+        if not publication.retired:
+            with understood(f"tagging {publication.name}"):
+                self._tags.put(shown.tagged, tagging.STATE, (tagging.CURRENT,))
 
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:  # noqa: ARG002 - it is copied where it lies
         """A full copy, compared with its source, tagged, and only then a template."""
         publishing.must_take(image, form, self._folder.places.golden_path)
         if (found := self.settle(key)) is not None:
+            self._must_be_tagged(found)
             return found
         with understood(f"publishing {image.reference}@i{image.number}"):
             source = publishing.source(self._folder.machines, image, form)
@@ -94,7 +121,7 @@ class TemplateLibrary:
         """What vCenter knows of its disks without reading them: changed by the first write to one."""
         shown = self._get(publication)
         note = shown.note
-        if note is None or note.proof != publishing.proof_of_disks(shown.held.hardware):
+        if note is None or note.proof != devices.proof(shown.held.hardware):
             raise ProofFailed(
                 f"{publication.name} in {self._folder.places.golden_path} is not what was published",
                 details="its disks are others, or were written to",
@@ -110,12 +137,11 @@ class TemplateLibrary:
         return replace(publication, retired=True)
 
     def withdraw(self, publication: Publication) -> None:
-        """Absent is success."""
+        """Absent is success. Conflict for a machine that somebody made of it."""
         with understood(f"withdrawing {publication.name}"):
             for shown in self._folder.all():
                 if shown.note is not None and shown.note.publication.key == publication.key:
-                    self._tags.strip(shown.tagged, shown.note.tags())
-                    self._folder.maker.destroy(shown.held)
+                    self._take_away(shown)
 
     def close(self) -> None:
         """Log out; again is harmless."""
@@ -137,15 +163,16 @@ class TemplateLibrary:
         try:
             publishing.must_be_like(shown.held.hardware, source, note.publication.name)
         except ProofFailed:
-            self._folder.maker.destroy(shown.held)
+            self._folder.maker.take_away(shown.held)
             raise
-        done = note.but(whose=shown.held.uuid, proof=publishing.proof_of_disks(shown.held.hardware))
+        done = note.but(whose=shown.held.uuid, proof=devices.proof(shown.held.hardware))
         self._folder.maker.change(
             native, note.publication.name, extraConfig=options(done), annotation=publishing.for_people(image)
         )
         self._tags.put(shown.tagged, tagging.NAMES, done.tags())
-        self._tags.put(shown.tagged, tagging.STATE, (tagging.CURRENT,))
         self._folder.maker.mark_as_template(native, note.publication.name)
+        # Last: a machine with it was a template once, and is not golden's to take away any more.
+        self._tags.put(shown.tagged, tagging.STATE, (tagging.CURRENT,))
         if (warning := dict(publishing.WARNINGS).get(image.seal)) is not None:
             self._folder.watcher.doing(f"warning: {warning.sentence}")
         return done

@@ -190,8 +190,9 @@ class PowerWitness(Protocol):
 
     def power_events(self, machine: Machine) -> tuple[str, ...]:
         """
-        ``on``, ``shut down`` (by the guest, before it is off), ``off`` and ``reset`` of this machine since it was made,
-        oldest first. Every power-on is in it; what else is missing tells nothing.
+        ``on``, ``shut down`` (by the guest, before it is off), ``off``, ``reset``, ``reboot`` (asked of the guest) and
+        ``resumed`` of this machine since it was made, oldest first. Every power-on is in it; what else is missing
+        tells nothing.
         """
 
 

@@ -130,13 +130,26 @@ def test_an_endpoint_is_added_by_its_url(place: VsphereDesk) -> None:
     place.fails(2, "endpoint", "add", "leaky", "vsphere://golden:hunter2@vc/DC0", saying=("password",))
 
 
-def test_a_sealed_clone_that_somebody_starts_again_is_no_image(place: VsphereDesk) -> None:
-    """What was read in it before it went off says nothing of what came after: vCenter's events tell."""
+THOROUGH = pytest.mark.thorough
+STARTED = [
+    pytest.param("VmPoweredOnEvent", marks=THOROUGH),
+    "VmResettingEvent",
+    pytest.param("VmGuestRebootEvent", marks=THOROUGH),
+    pytest.param("VmRestartedOnAlternateHostEvent", marks=THOROUGH),
+]
+
+
+@pytest.mark.parametrize("event", STARTED)
+def test_a_sealed_clone_that_is_started_again_is_no_image(place: VsphereDesk, event: str) -> None:
+    """
+    By a person, a reset, a restart from outside, or HA: what was read in it before it went off says nothing of what
+    came after, and vCenter's events tell of that.
+    """
     before = place.names()
     going = place.begin("capture", "win2022", "--answer-file", "answers.xml")
     going.until_said("reading the seal inside the guest")
     (clone,) = place.names() - before
-    place.note_start(clone)
+    place.note(clone, event)
     ran = going.end()
     assert ran.code == 7, ran.said
     assert "was started again after its seal was read" in ran.err

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.bench import Ran, before, failed
-from tests.e2e.vsphere_desk import VsphereDesk, check, vsphere_desk
+from tests.e2e.vsphere_desk import SOURCE, VsphereDesk, check, vsphere_desk
 from tests.peers.vsphere.rules import Rule
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vsphere jobs")]
@@ -90,6 +90,9 @@ CAPTURES = [
     pytest.param("Destroy_Task", "expire", {}, True, marks=THOROUGH),
 ]
 
+FULL = {"kind": "NoDiskSpace", "detail": {"file": "[ds] x", "datastore": "LocalDS_0"}}
+ADOPT = ("--from", SOURCE, "--os", "windows")
+
 
 def after(ran: Ran, place: VsphereDesk, *, bears: bool) -> bool:
     """Whether it was done; one that was not is a sentence, and is over."""
@@ -125,3 +128,33 @@ def test_a_capture_that_meets_with_a_misfortune(
     place.peer.world.rules.add(Rule(call, do, **words))  # type: ignore[arg-type]
     done = after(place.golden("capture", "win2022", *CAPTURE), place, bears=bears)
     check(place, was, "win2025", images=int(done))
+
+
+# what is typed, call, what happens to it, further words of the rule, whether it is borne
+OTHERS = [
+    pytest.param(("adopt", "third", *ADOPT), "CreateSnapshot_Task", "task", FULL, False, marks=THOROUGH),
+    pytest.param(("check", "win2022"), "PowerOnVM_Task", "task", FULL, False, marks=THOROUGH),
+    pytest.param(("check", "win2022"), "StartProgramInGuest", "drop-before", {"nth": 2}, True, marks=THOROUGH),
+    (("verify", "win2022", "--deep"), "GET /folder/.*", "http", {"status": 500}, False),
+    pytest.param(("verify", "win2022", "--deep"), "RetrievePropertiesEx", "expire", {"nth": 5}, True, marks=THOROUGH),
+]
+
+
+@pytest.mark.parametrize(("typed", "call", "do", "words", "bears"), OTHERS)
+def test_another_verb_that_meets_with_a_misfortune(
+    place: VsphereDesk, typed: tuple[str, ...], call: str, do: str, words: dict[str, object], bears: bool
+) -> None:
+    """What is there stays as it was; what can be borne is done, and the rest is a sentence and nothing left."""
+    was = before(place)
+    place.peer.world.rules.add(Rule(call, do, **words))  # type: ignore[arg-type]
+    after(place.golden(*typed), place, bears=bears)
+    check(place, was, "win2025")
+
+
+def test_what_a_crash_left_is_cleared_by_gc_though_answers_are_lost(place: VsphereDesk) -> None:
+    """Its Destroy is done and nobody is told: it is gone, once, and gc says so."""
+    was, name = before(place), place.leaked()
+    place.peer.world.rules.add(Rule("Destroy_Task", "drop-after"))
+    after(place.golden("gc"), place, bears=True)
+    assert name not in place.names()
+    check(place, was, "win2025")

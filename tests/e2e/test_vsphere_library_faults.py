@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from golden.errors import Conflict, EndpointError, GoldenError, Refused
+from golden.library import Library
 from golden.model import Image, Publication
 from golden.waiting import Deadline, Waiting
 from tests.e2e.vsphere_bench import endpoint
@@ -97,6 +98,58 @@ def test_a_lost_answer_is_no_second_thing(bench: Shelf, image: Image, where: str
     publish(bench, image)
     assert bench.peer.world.rules.unmet() == []
     finished(bench, image)
+
+
+@pytest.mark.parametrize("bench", ["vmtx", "ovf"], indirect=True)
+def test_a_gateway_that_gives_up_is_no_second_thing(bench: Shelf, image: Image) -> None:
+    """504 at once, and vCenter goes on for seconds: what was ordered is waited for, and ordered once."""
+    assert bench.peer is not None
+    before = len(bench.peer.requests(CALLS[bench.kind]))
+    bench.peer.rule(CALLS[bench.kind], "gateway", status=504, seconds=5)
+    publish(bench, image)
+    assert bench.peer.world.rules.unmet() == []
+    # An OVF is asked for again with its token, which is how its id is known.
+    assert len(bench.peer.requests(CALLS[bench.kind])) - before == (1 if bench.kind == "vmtx" else 2)
+    finished(bench, image)
+
+
+@pytest.mark.parametrize("bench", ["vmtx"], indirect=True)
+def test_what_a_killed_golden_had_ordered_is_waited_for(bench: Shelf, image: Image) -> None:
+    """Another golden orders nothing while vCenter still copies for it; what comes of that is cleared."""
+    assert bench.peer is not None
+    bench.peer.rule(CALLS[bench.kind], "gateway", status=400, seconds=5)
+    with pytest.raises(EndpointError):
+        publish(bench, image)
+    publish(bench, image)
+    finished(bench, image)
+
+
+@pytest.mark.parametrize("bench", ["ovf"], indirect=True)
+def test_one_publication_is_looked_at_in_few_round_trips(bench: Shelf, image: Image) -> None:
+    """However many items there are: by its name. Only a list of all reads all."""
+    assert bench.peer is not None
+    made = publish(bench, image)
+    with rest(bench.peer) as client:
+        spec = {"library_id": next(iter(bench.peer.world.libraries.items.values())).library, "type": "ovf"}
+        ids = [
+            client.post("/content/library/item", json={"create_spec": {**spec, "name": f"other-{n}"}}).json()["value"]
+            for n in range(20)
+        ]
+        library = bench.open()
+        for act in (lambda: library.verify(made), lambda: publish_with(library, bench, image)):
+            before = len(bench.peer.requests())
+            act()
+            asked = [one.call for one in bench.peer.requests()[before:] if "content" in one.call]
+            assert len(asked) <= 4, asked
+        library.close()
+        for one in ids:
+            client.delete(f"/content/library/item/id:{one}").raise_for_status()
+
+
+def publish_with(library: Library, bench: Shelf, image: Image) -> Publication:
+    """Again, by an open connection."""
+    del bench
+    return library.publish(image, image.artifact.forms[0], PASS, KEY)  # type: ignore[arg-type]
 
 
 def test_a_session_that_is_over_is_made_anew(bench: Shelf, image: Image) -> None:

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from golden.errors import Conflict, NotAble, NotFound, PolicyRefused, Refused
+from golden.errors import Conflict, NotAble, NotFound, PolicyRefused, ProofFailed, Refused
 from golden.library import Library
 from golden.model import Form, Image, Publication
 from golden.provider import Endpoint, Scope
-from golden_vsphere.checkouts import CheckOuts
-from golden_vsphere.content_library import ContentLibrary
+from golden_vsphere import PROVIDER
 from golden_vsphere.libraries import CONTENT_LIBRARY, TEMPLATE_LIBRARY
 from tests.e2e.vsphere_bench import endpoint
 from tests.e2e.vsphere_library_bench import STORE, URLS, Shelf, add_library, rest, shelf
+from tests.peers.vsphere.client import connected
 from tests.peers.vsphere.peer import Peer, vcenter
 from tests.peers.vsphere.world import Times
 
@@ -116,36 +116,28 @@ def test_an_item_of_the_references_name_that_is_not_goldens_stays(store: tuple[P
         client.delete(f"/content/library/item/id:{theirs}").raise_for_status()
 
 
-@pytest.mark.parametrize("deed", ["", "drop-after", "drop-before"])
-def test_a_template_item_is_checked_out_and_in(store: tuple[Peer, str], opened: Any, deed: str) -> None:
-    """A machine of it, then a new version; a lost answer is looked for. While it is out it is not withdrawn."""
+def test_a_template_item_that_people_check_out_and_in(store: tuple[Peer, str], opened: Any) -> None:
+    """While it is out it is not withdrawn; what was checked in is not what was published, and verify says so."""
     peer, _ = store
     bench, library = opened("vmtx")
-    assert isinstance(library, ContentLibrary)
-    made = put(library, bench.image(f"out{deed}", 1))
-    moid = item(peer, made.name).id
-    outs = CheckOuts(library._rest, moid)
+    made = put(library, bench.image("out", 1))
+    out = f"{peer.url}/rest/vcenter/vm-template/library-items/{item(peer, made.name).id}/check-outs"
     place = {"resource_pool": peer.world.inventory.pool, "folder": peer.world.inventory.folder}
-    if deed == "drop-before":
-        peer.rule("POST .*/check-outs", "drop-before")
-        with pytest.raises(Exception, match="disconnected"):
-            outs.check_out(f"work{deed}", place)
-        assert outs.there() == []
-        return
-    if deed:
-        peer.rule("POST .*/check-outs", deed)
-        peer.rule("POST .*/check-outs/vm-.*", deed)
-    machine = outs.check_out(f"work{deed}", place)
-    assert outs.there() == [machine]
-    assert peer.machines()[f"work{deed}"] == machine
-    with pytest.raises(Conflict, match="checked out"):
-        library.withdraw(made)
-    assert outs.check_in(machine, "a patch") == "2"
-    assert (outs.there(), [one.number for one in outs.versions()]) == ([], ["2", "1"])
-    assert outs.versions()[0].template == machine
-    outs.discard(outs.check_out(f"again{deed}", place))
-    assert outs.there() == []
-    assert peer.world.rules.unmet() == []
+    with rest(peer) as client:
+        spec = {"name": "work", "placement": place, "powered_on": False}
+        reply = client.post(f"{out}?action=check-out", json={"spec": spec}).raise_for_status()
+        machine = reply.json().get("value") if isinstance(reply.json(), dict) else reply.json()
+        assert peer.machines()["work"] == machine
+        with pytest.raises(Conflict, match="checked out"):
+            library.withdraw(made)
+        library.verify(made)
+        with connected(peer) as soap:
+            soap.wait(soap.machine(machine).PowerOnVM_Task())
+            soap.wait(soap.machine(machine).PowerOffVM_Task())
+        client.post(f"{out}/{machine}?action=check-in", json={"spec": {"message": "a patch"}}).raise_for_status()
+    with pytest.raises(ProofFailed, match="not what was published") as caught:
+        library.verify(made)
+    assert "version 2 now" in (caught.value.details or "")
 
 
 def test_subscribed_libraries_are_listed_with_their_state(store: tuple[Peer, str], opened: Any) -> None:
@@ -161,6 +153,8 @@ def test_subscribed_libraries_are_listed_with_their_state(store: tuple[Peer, str
     peer.world.libraries.sync(peer.world.libraries.libraries[follower])
     (seen,) = library.subscribed(first)
     assert (bool(seen.synced), seen.state) == (True, "synced")
+    told = [one.sentence for one in PROVIDER.diagnose(bench.vcenter, Scope("look", bench.state))]
+    assert [one for one in told if f"{name} follows {STORE}" in one and "asked last at" in one]
     held = item(peer, first.name)
     held.content += 1
     assert [one.state for one in library.subscribed(first)] == ["behind"]

@@ -87,14 +87,22 @@ class VsphereDesk(Desk):
         with connected(self.peer) as client:
             client.wait(client.machine(self.peer.machines()[name]).Destroy_Task())
 
-    def note_start(self, name: str) -> None:
-        """vCenter notes that a machine was switched on once more."""
+    def note(self, name: str, kind: str) -> None:
+        """vCenter notes an event of a machine's power."""
         with connected(self.peer) as client:
             moid = self.peer.machines()[name]
             argument = vim.event.VmEventArgument(name=name, vm=client.machine(moid))
             host = vim.event.HostEventArgument(name="", host=vim.HostSystem("host-1", None))
-            event = vim.event.VmPoweredOnEvent(
-                key=0, chainId=0, createdTime=datetime.now(UTC), userName="", vm=argument, host=host, template=False
+            more = {"sourceHost": host} if kind == "VmRestartedOnAlternateHostEvent" else {}
+            event = getattr(vim.event, kind)(
+                key=0,
+                chainId=0,
+                createdTime=datetime.now(UTC),
+                userName="",
+                vm=argument,
+                host=host,
+                template=False,
+                **more,
             )
             client.content.eventManager.PostEvent(event)
 
@@ -157,14 +165,20 @@ def check(
 
 
 @contextmanager
-def vsphere_desk(folder: Path, *references: str, times: Times | None = None) -> Iterator[VsphereDesk]:
-    """A project whose references were adopted from a machine of the user's; golden.toml names win2022 in any case."""
-    with vcenter(folder / "vcenter", times=times) as peer:
+def vsphere_desk(
+    folder: Path, *references: str, times: Times | None = None, esx: bool = False
+) -> Iterator[VsphereDesk]:
+    """
+    A project whose references were adopted from a machine of the user's; golden.toml names win2022 in any case. With
+    ``esx`` on a single ESXi host.
+    """
+    with vcenter(folder / "vcenter", times=times, esx=esx) as peer:
         project = folder / "project"
         (project / "drivers").mkdir(parents=True)
         told = {"host": peer.host, "port": peer.port, "user": peer.user, "ca": peer.ca, "host_ca": peer.host_ca}
         sections = [GUEST.format(name=name, user=peer.guest_user) for name in references or ("win2022",)]
-        (project / "golden.toml").write_text(TOML.format(**told) + "".join(sections))
+        text = TOML.format(**told) + "".join(sections)
+        (project / "golden.toml").write_text(text.replace("/DC0/golden", "") if esx else text)
         for name, secret in (("vc-password", peer.password), ("guest-password", peer.guest_password)):
             (project / name).write_text(secret + "\n")
         shutil.copyfile(MATERIAL / "answers.xml", project / "answers.xml")

@@ -29,10 +29,9 @@ from golden.procedures.exporting import exported
 from golden.procedures.forms import further_forms
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
-from golden.procedures.power import must_be_unstarted, noted
+from golden.procedures.power import SO_FAR, must_be_unstarted, noted, witnessed
 from golden.procedures.publish import publish_all, several_disks
 from golden.procedures.shop import Shop
-from golden.provider import PowerWitness
 from golden.waiting import Deadline
 
 ONE_DISK = {"qcow2", "raw", "vhdx", "vhd", "vmdk"}
@@ -118,22 +117,10 @@ def seal(shop: Shop, session: Session, machine: Machine, order: CaptureOrder, de
     sealing = family.generalize(session, wanted, version.facts, deadline)
     if shop.hypervisor.abilities.open_disk:
         return sealing
+    so_far = noted(shop, machine, SO_FAR)
     shop.watcher.doing("reading the seal inside the guest, since its disk cannot be read from outside")
     proof = family.prove_sealed(Running(session, deadline), order.seal, order.answer_file)
-    return replace(sealing, proof=proof)
-
-
-def witnessed(shop: Shop, machine: Machine, proof: SealProof) -> SealProof:
-    """
-    With the order of the clone's power events, where its endpoint keeps them. ProofFailed where it was started again:
-    what was read in the guest before it switched itself off says nothing of what came after.
-    """
-    if not isinstance(shop.hypervisor, PowerWitness):
-        return proof
-    events = shop.hypervisor.power_events(machine)
-    if events.count("on") > 1:
-        raise ProofFailed(f"{machine.name} was started again after its seal was read", details=", ".join(events))
-    return replace(proof, signals=(*proof.signals, ("power", ", ".join(events)))) if events else proof
+    return replace(sealing, proof=replace(proof, signals=(*proof.signals, *so_far)))
 
 
 def assert_disposable(shop: Shop, machine: Machine) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tests.peers.vsphere.capture import Captures
 from tests.peers.vsphere.library import Libraries
 from tests.peers.vsphere.rest import Problem, Wanted
+from tests.peers.vsphere.seeding import VM
 from tests.peers.vsphere.server import Asked
-from tests.peers.vsphere.upstream import Reply, Upstream
+from tests.peers.vsphere.upstream import Reply, Upstream, Vanished
+from tests.peers.vsphere.upstream import value as value_of
 from tests.peers.vsphere.vmtx import TemplateItems
 from tests.peers.vsphere.wire import Call
 
@@ -50,16 +54,33 @@ class Content:
         unlucky = next((rule.text or "injected" for rule in asked.rules if rule.do == "unsucceeded"), "")
         if wanted.path[0] == "content" and len(wanted.path) > 1:
             return self._libraries.serve(wanted)
+        seconds = self._seconds + sum(rule.seconds for rule in asked.rules if rule.do == "gateway")
         if wanted.path[:3] == ("vcenter", "ovf", "library-item"):
-            time.sleep(self._seconds)
-            value = self._captures.serve(wanted, unlucky)
+            with self._task(str(wanted.given.get("source", {}).get("id", "")), seconds):
+                value = self._captures.serve(wanted, unlucky)
             if value.get("succeeded") is False:
                 asked.entry.fault = "succeeded: false"
             return value
         if wanted.path[:3] == ("vcenter", "vm-template", "library-items"):
-            time.sleep(self._seconds if wanted.verb == "POST" else 0)
-            return self._templates.serve(wanted)
+            with self._task(str(wanted.spec().get("source_vm", "")), seconds if wanted.verb == "POST" else 0):
+                return self._templates.serve(wanted)
         raise NotImplementedError
+
+    @contextmanager
+    def _task(self, source: str, seconds: float) -> Iterator[None]:
+        """What copies a machine's disks is a task on it, for as long as it takes."""
+        try:
+            task = self._up.task(VM, source, "cloneVM") if source else ""
+        except Vanished:
+            task = ""
+        if task:
+            self._up.change("Task", task, {"info.state": value_of("running", "TaskInfoState")})
+        try:
+            time.sleep(seconds)
+            yield
+        finally:
+            if task:
+                self._up.change("Task", task, {"info.state": value_of("success", "TaskInfoState")})
 
     def _tagging(self, asked: Asked, wanted: Wanted) -> Reply:
         """The new form by way of the old one, which the simulator has."""

@@ -41,6 +41,10 @@ class Disks:
         """The files that each disk stands on, its own first."""
         return [files(disk) for disk in disks(self.devices(moid))]
 
+    def owner(self, file: str) -> str:
+        """The machine or snapshot one of whose disks is this very file; "" where it is nobody's."""
+        return next((moid for moid, chains in self._chains.items() for chain in chains if chain[:1] == [file]), "")
+
     def stamp(self, devices: ET.Element) -> ET.Element:
         """New disks: a uuid each, and an id of what they hold."""
         for disk in disks(devices):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tests.peers.vsphere import templates
@@ -37,6 +38,8 @@ class Effects:
     def __init__(self, upstream: Upstream, guests: Guests, power: Power, disks: Disks, data: DataFiles) -> None:
         self._up, self._guests, self._power, self._disks, self._data = upstream, guests, power, disks, data
         self._changes = 0
+        self._copied: dict[str, tuple[str, str]] = {}
+        """By the file of a copied disk: what lies on it, among the guests, and whose disk was copied."""
 
     def machine(self, call: Call) -> str:
         """The machine that a call is about; "" where it is about something else."""
@@ -51,10 +54,35 @@ class Effects:
         if not doing.machine:
             return
         doing.before = self._up.properties(
-            VM, doing.machine, DEVICES, "snapshot", "runtime.powerState", "resourcePool", *CONFIG
+            VM, doing.machine, DEVICES, "snapshot", "runtime.powerState", "runtime.host", "resourcePool", *CONFIG
         )
         tree = doing.before.get("snapshot")
         doing.snapshots = [] if tree is None else [s.text or "" for s in tree.iter(tag("snapshot"))]
+
+    @contextmanager
+    def hosted(self, doing: Doing) -> Iterator[None]:
+        """The simulator makes a clone on its source's host, whatever was ordered; here on one that was, or can be."""
+        if doing.call.method != "CloneVM_Task":
+            yield
+            return
+        had = doing.before["runtime.host"].text or ""
+        wanted = doing.call.text("spec/location/host") or self._reaching(doing.call, had)
+        try:
+            self._up.change(VM, doing.machine, {"runtime.host": _host(wanted)})
+            yield
+        finally:
+            self._up.change(VM, doing.machine, {"runtime.host": _host(had)})
+
+    def _reaching(self, call: Call, had: str) -> str:
+        pool, store = call.text("spec/location/pool"), call.text("spec/location/datastore")
+        if not pool or not store:
+            return had
+        owner = self._up.properties("ResourcePool", pool, "owner")["owner"]
+        for host in self._up.properties(owner.get("type", ""), owner.text or "", "host")["host"]:
+            mounted = self._up.properties("HostSystem", host.text or "", "datastore").get("datastore")
+            if store in [one.text for one in ([] if mounted is None else mounted)]:
+                return host.text or ""
+        return had
 
     def end(self, doing: Doing) -> None:
         """The simulator has done it."""
@@ -155,6 +183,30 @@ class Effects:
         if doing.call.text("unlink") == "true":
             self._disks.flatten(doing.machine)
 
+    def _CopyVirtualDisk_Task(self, doing: Doing) -> None:  # noqa: N802
+        source, target = doing.call.text("sourceName"), doing.call.text("destName")
+        owner = self._disks.owner(source)
+        if owner:
+            key = f"disk-{len(self._copied)}"
+            self._guests.copy(owner, key)
+            frozen = self._power.shapes.get(owner) is None
+            self._copied[target] = (key, self._up.texts(SNAPSHOT, owner, "vm")["vm"] if frozen else owner)
+
+    def _attached(self, doing: Doing) -> None:
+        """Copied disks that a machine gets: what lies on the first is its guest's, and they are disks of their own."""
+        added = [each for each in doing.call.all("spec/deviceChange") if each.findtext(tag("operation")) == "add"]
+        files = [each.findtext(f"{tag('device')}/{tag('backing')}/{tag('fileName')}", "") for each in added]
+        copied = [self._copied.pop(each) for each in files if each in self._copied]
+        if not copied:
+            return
+        (key, owner), *_ = copied
+        self._guests.copy(key, doing.machine)
+        self._power.inherit(owner, doing.machine)
+        self._power.describe(doing.machine)
+        self._disks.put(doing.machine, self._disks.stamp(self._disks.devices(doing.machine)))
+        for each, _ in copied:
+            self._guests.remove(each)
+
     def _ConsolidateVMDisks_Task(self, doing: Doing) -> None:  # noqa: N802
         self._up.change(VM, doing.machine, {"runtime.consolidationNeeded": value("false", "xsd:boolean")})
 
@@ -164,6 +216,7 @@ class Effects:
             had = doing.before.get("config.extraConfig")
             self._options(doing.machine, [*([] if had is None else had), *added])
         self._disks.put(doing.machine, self._disks.devices(doing.machine))
+        self._attached(doing)
         self._changed(doing.machine)
 
     def _options(self, moid: str, options: list[ET.Element]) -> None:
@@ -182,6 +235,10 @@ class Effects:
     def _changed(self, moid: str) -> None:
         self._changes += 1
         self._up.change(VM, moid, {"config.changeVersion": value(f"2026-01-01T00:00:00.{self._changes:06d}Z")})
+
+
+def _host(moid: str) -> str:
+    return f'<val xsi:type="ManagedObjectReference" type="HostSystem">{moid}</val>'
 
 
 def _option(key: str, found: ET.Element) -> ET.Element:

@@ -201,7 +201,8 @@ class Libraries:
             return [each.id for each in self.items.values() if each.library == library.id]
         if not rest and wanted.action == "find":
             spec = wanted.spec()
-            asked = {"name": spec.get("name"), "library": spec.get("library_id"), "kind": spec.get("type")}
+            asked = {"name": spec.get("name"), "library": spec.get("library_id"), "kind": spec.get("type"),
+                     "source": spec.get("source_id")}  # fmt: skip
             return [each.id for each in self.items.values() if _fits(each, asked)]
         if not rest and wanted.verb == "POST":
             spec = wanted.spec()

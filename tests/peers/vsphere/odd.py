@@ -26,6 +26,12 @@ def devices(found: ET.Element, odd: tuple[str, ...]) -> ET.Element:
         key = ET.SubElement(backing, tag("keyId"))
         ET.SubElement(key, tag("keyId")).text = "key-1"
         ET.SubElement(ET.SubElement(key, tag("providerId")), tag("id")).text = "kms"
+    if "serial" in odd:
+        port = ET.SubElement(found, tag("VirtualDevice"), {TYPE: "VirtualSerialPort"})
+        ET.SubElement(port, tag("key")).text = "9000"
+        info = ET.SubElement(port, tag("backing"), {TYPE: "VirtualSerialPortFileBackingInfo"})
+        ET.SubElement(info, tag("fileName")).text = "[LocalDS_0] serial.txt"
+        ET.SubElement(port, tag("yieldOnPoll")).text = "true"
     if "vtpm" in odd:
         chip = ET.SubElement(found, tag("VirtualDevice"), {TYPE: "VirtualTPM"})
         ET.SubElement(chip, tag("key")).text = "11000"

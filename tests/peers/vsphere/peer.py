@@ -9,6 +9,7 @@ would use them anywhere; ``peer.seed`` puts a user's machine there, ``peer.rule`
 from __future__ import annotations
 
 import secrets
+import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from tests.peers.vsphere.certificates import Authority
 from tests.peers.vsphere.journal import Journal, Request
 from tests.peers.vsphere.rules import Rule
 from tests.peers.vsphere.seeding import VM, Seeded, Shape
-from tests.peers.vsphere.upstream import value
+from tests.peers.vsphere.upstream import references, value
+from tests.peers.vsphere.wire import tag
 from tests.peers.vsphere.world import Times, World
 
 USER = "golden@vsphere.local"
@@ -84,6 +86,27 @@ class Peer:
         """Change a property of any object; ``of`` is its type, such as ``xsd:long``. Watchers see it."""
         self.world.upstream.change(kind, moid, {path: value(text, of)})
 
+    def drs(self, *, on: bool) -> None:
+        """Whether clusters choose hosts by themselves."""
+        up = self.world.upstream
+        for moid in self.world.inventory.clusters:
+            found = up.properties("ClusterComputeResource", moid, "configurationEx")["configurationEx"]
+            flag = found.find(f"{tag('drsConfig')}/{tag('enabled')}")
+            assert flag is not None
+            flag.text = str(on).lower()
+            change = {"configurationEx": ET.tostring(found, encoding="unicode")}
+            up.change("ClusterComputeResource", moid, change)
+
+    def mounts(self, host: str, *stores: str) -> None:
+        """What a host, by its moid, reaches from now on; the cluster has what its hosts have."""
+        up = self.world.upstream
+        up.change("HostSystem", host, {"datastore": references(("Datastore", each) for each in stores)})
+        for moid in self.world.inventory.clusters:
+            hosts = [each.text or "" for each in up.properties("ClusterComputeResource", moid, "host")["host"]]
+            met = {each.text or "": None for one in hosts for each in up.properties("HostSystem", one, "datastore").get(
+                "datastore", ())}  # fmt: skip
+            up.change("ClusterComputeResource", moid, {"datastore": references(("Datastore", each) for each in met)})
+
     def machines(self) -> dict[str, str]:
         """Name to moid of every machine and template there is."""
         inventory = self.world.inventory
@@ -100,17 +123,22 @@ def vcenter(
     esx: bool = False,
     strange_hosts: bool = False,
     forms: tuple[str, ...] = ("rest", "api"),
+    folders: bool = False,
+    api: str = "",
 ) -> Iterator[Peer]:
     """
     A vCenter (``esx``: one ESXi host) that keeps its files in ``folder``.
 
     ``machines`` are other people's, without guests, in the folder ``/DC0/vm``. Certificates of hosts come from
-    another authority with ``strange_hosts``; ``forms`` are the REST forms it answers.
+    another authority with ``strange_hosts``; ``forms`` are the REST forms it answers. With ``folders`` the datacenter,
+    and all that is in it, lies in folders; ``api`` is an older version of the interface, such as 7.0.3.0.
     AssertionError with what to install where it cannot be built.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        world = stack.enter_context(World(folder, times or Times(), machines=machines, esx=esx))
+        wanted = {"-esx": esx, "-folders": folders, f"-api={api}": api}
+        flags = tuple(flag for flag, is_set in wanted.items() if is_set)
+        world = stack.enter_context(World(folder, times or Times(), machines=machines, flags=flags))
         authority = hosts = Authority.new(folder / "ca.pem", "golden test CA")
         if strange_hosts:
             hosts = Authority.new(folder / "hosts.pem", "golden test host CA")

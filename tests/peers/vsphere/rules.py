@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-DEEDS = ("fault", "task", "http", "drop-before", "drop-after", "delay", "expire", "question", "unsucceeded")
+DEEDS = (
+    "fault", "task", "http", "drop-before", "drop-after", "gateway", "delay", "expire", "question", "unsucceeded",
+)  # fmt: skip
 
 
 STREAMS = ("break", "spoil")
@@ -24,7 +26,8 @@ class Rule:
     ever).
 
     ``do``: ``fault`` (``kind``, ``detail``), ``task`` (the task ends in that fault, nothing done), ``http``
-    (``status``), ``drop-before`` (nothing is done), ``drop-after`` (it is done and nobody is told), ``delay``
+    (``status``), ``drop-before`` (nothing is done), ``drop-after`` (it is done and nobody is told), ``gateway``
+    (a gateway answers ``status`` at once; it is done all the same, a REST request ``seconds`` later), ``delay``
     (``seconds``), ``expire`` (the session is over), ``question`` (the task waits until the machine's question
     ``text`` is answered), ``unsucceeded`` (an OVF capture or deploy says ``succeeded: false`` with ``text``).
     """

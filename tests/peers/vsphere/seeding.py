@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from xml.sax.saxutils import escape
@@ -33,6 +34,8 @@ class Shape:
     guest_id: str = "windows9Server64Guest"
     datastore: str = "LocalDS_0"
     odd: tuple[str, ...] = ()
+    media: bool = True
+    """A CD drive and a floppy drive of the host's, as machines that were installed by hand have them."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,25 @@ def _devices(shape: Shape) -> str:
         "</deviceName></backing><connectable><startConnected>true</startConnected><allowGuestControl>true"
         "</allowGuestControl><connected>false</connected></connectable><addressType>generated</addressType>",
     )
-    return scsi + disks + card
+    return scsi + disks + card + (_media(add) if shape.media else "")
+
+
+def _media(add: Callable[[str, str], str]) -> str:
+    plug = "<connectable><startConnected>true</startConnected><allowGuestControl>true</allowGuestControl>"
+    plug += "<connected>false</connected></connectable>"
+    drive = '<key>{}</key><backing xsi:type="{}"><deviceName>{}</deviceName></backing>' + plug
+    drive += "<controllerKey>{}</controllerKey><unitNumber>0</unitNumber>"
+    compact = drive.format(3002, "VirtualCdromAtapiBackingInfo", "cdrom0", 201)
+    floppy = drive.format(8000, "VirtualFloppyDeviceBackingInfo", "fd0", 400)
+    return add("VirtualCdrom", compact) + add("VirtualFloppy", floppy)
+
+
+_SHARE = (
+    "<reservation>0</reservation><expandableReservation>true</expandableReservation><limit>-1</limit>"
+    "<shares><shares>4000</shares><level>normal</level></shares>"
+)
+POOL_SPEC = f"<cpuAllocation>{_SHARE}</cpuAllocation><memoryAllocation>{_SHARE}</memoryAllocation>"
+"""What a new resource pool or vApp may use."""
 
 
 class Making(Protocol):
@@ -109,11 +130,14 @@ class Inventory:
         self._up = upstream
         self._root = root = upstream.managers["rootFolder"]
         (center,) = self._all(root, "Datacenter")
-        found = upstream.texts("Datacenter", center, "vmFolder", "name")
-        self.center, self.folder = center, found["vmFolder"]
-        self.path = f"/{found['name']}/vm"
+        found = upstream.properties("Datacenter", center, "vmFolder", "name", "parent")
+        self.center, self.folder = center, found["vmFolder"].text or ""
+        above = found["parent"].text or ""
+        outer = f"/{upstream.texts('Folder', above, 'name')['name']}" if above != root else ""
+        self.path = f"{outer}/{found['name'].text}/vm"
         self.pool = self._all(root, "ResourcePool")[0]
         self.hosts = self._all(root, "HostSystem")
+        self.clusters = self._all(root, "ClusterComputeResource")
         self.datastores = self._all(root, "Datastore")
 
     def machines(self) -> list[str]:

@@ -109,6 +109,9 @@ class Front:
         for rule in asked.rules:
             if rule.do == "delay":
                 time.sleep(rule.seconds)
+            elif rule.do == "gateway":
+                threading.Thread(target=self._unheard, args=(asked,), daemon=True).start()
+                return Reply(rule.status, [("Content-Type", "text/plain")], b"bad gateway")
             elif rule.do == "drop-before":
                 raise Dropped
             elif rule.do == "http":
@@ -118,6 +121,11 @@ class Front:
             elif rule.do == "expire":
                 self.expire(asked)
         return None
+
+    def _unheard(self, asked: Asked) -> None:
+        """Done while nobody waits for the answer any more."""
+        with contextlib.suppress(Fault, Upset, OSError, http.client.HTTPException):
+            _ = self._soap(asked, asked.call) if asked.call else self._rest(asked)
 
     def _soap(self, asked: Asked, call: Call) -> Reply:
         for service in self.services:

@@ -62,7 +62,29 @@ class Strict:
         if other and (call.method in FOLDER or other != call.this):
             raise Fault("DuplicateName", {"name": name, "object": (VM, other)})
 
+    def _placed(self, call: Call) -> None:
+        """A pool of a cluster without DRS needs a host, and the datastore has to be one that it reaches (facts 3)."""
+        pool, host, store = (call.text(f"spec/location/{each}") for each in ("pool", "host", "datastore"))
+        if not pool:
+            return
+        owner = self._up.properties("ResourcePool", pool, "owner")["owner"]
+        kind, moid = owner.get("type", ""), owner.text or ""
+        told = self._up.properties(kind, moid, "host", "configurationEx")
+        hosts = [each.text or "" for each in told["host"]]
+        drs = told["configurationEx"].findtext(f"{tag('drsConfig')}/{tag('enabled')}", "") == "true"
+        if kind == "ClusterComputeResource" and not drs and not host:
+            raise Fault("InvalidArgument", {"invalidProperty": "spec.location.host"}, "A parameter was not correct")
+        if host and host not in hosts:
+            raise Fault("InvalidArgument", {"invalidProperty": "spec.location.host"}, "A parameter was not correct")
+        reached: set[str] = set()
+        for each in [host] if host else hosts:
+            mounted = self._up.properties("HostSystem", each, "datastore").get("datastore")
+            reached |= {one.text or "" for one in ([] if mounted is None else mounted)}
+        if store and store not in reached:
+            raise Fault("InvalidDatastore", {"datastore": ("Datastore", store)}, "No host reaches the datastore")
+
     def _CloneVM_Task(self, call: Call, machine: str) -> None:  # noqa: N802
+        self._placed(call)
         snapshot = call.text("spec/snapshot")
         moves = {e.text for e in call.all("spec/location/disk/diskMoveType")} | {
             call.text("spec/location/diskMoveType")

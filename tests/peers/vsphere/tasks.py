@@ -32,6 +32,8 @@ class Tasks:
         self._canceled: set[str] = set()
         self._answered: dict[str, threading.Event] = {}
         self._running: dict[str, threading.Thread] = {}
+        self._making: dict[str, str] = {}
+        """Machines that are being made, with the task that makes them: nothing else is done with one meanwhile."""
         self._over = threading.Event()
         self.broken: list[str] = []
         """What went wrong in the peer itself; the client sees SystemError."""
@@ -118,7 +120,9 @@ class Tasks:
                 elif rule.do == "task":
                     raise Fault(rule.kind, rule.detail)
             self._strict.check(doing.call, doing.machine)
-            return self._carried(doing)
+            if doing.call.method == "Destroy_Task" and doing.machine in self._making:
+                raise Fault("TaskInProgress", {"task": ("Task", self._making[doing.machine])})
+            return self._carried(doing, task)
         except Fault as fault:
             return None, _error(f'<fault xsi:type="{fault.kind}">{fault.leaves()}</fault>', fault.message)
         except Upset as upset:
@@ -127,11 +131,12 @@ class Tasks:
             self.broken.append(f"{doing.call.method}: {error!r}")
             return None, _error(_fault(None), f"the peer broke: {error!r}")
 
-    def _carried(self, doing: Doing) -> tuple[str | None, str | None]:
+    def _carried(self, doing: Doing, task: str = "") -> tuple[str | None, str | None]:
         self._effects.begin(doing)
         result = None
         if doing.call.method not in OURS:
-            given = self._up.soap(ET.tostring(_known(doing.call), encoding="unicode")).body
+            with self._effects.hosted(doing):
+                given = self._up.soap(ET.tostring(_known(doing.call), encoding="unicode")).body
             inner = ET.fromstring(given)[0][0].findtext(tag("returnval"), "")
             found = self._up.wait(inner)
             if found["info.state"].text == "error":
@@ -139,7 +144,13 @@ class Tasks:
             if "info.result" in found:
                 doing.result = found["info.result"].text or ""
                 result = ET.tostring(found["info.result"], encoding="unicode")
-        self._effects.end(doing)
+        made = doing.result if doing.call.method == "CloneVM_Task" and task else ""
+        if made:
+            self._making[made] = task
+        try:
+            self._effects.end(doing)
+        finally:
+            self._making.pop(made, None)
         return result, None
 
     def _pass_time(self, task: str) -> None:

@@ -20,6 +20,7 @@ from xml.sax.saxutils import escape
 from tests.peers.vsphere.building import simulator
 from tests.peers.vsphere.wire import TYPE, Refused, envelope, refused, tag
 
+REFERENCE = "ManagedObjectReference"
 HOP = {"host", "content-length", "accept-encoding", "connection", "transfer-encoding", "expect", "keep-alive"}
 
 
@@ -58,13 +59,14 @@ class Vanished(AssertionError):
 class Upstream:
     """One running simulator, and an administrator's session in it."""
 
-    def __init__(self, folder: Path, *, machines: int = 0, esx: bool = False, idle: float = 1800) -> None:
+    def __init__(self, folder: Path, *, machines: int = 0, flags: Iterable[str] = (), idle: float = 1800) -> None:
+        """``flags`` are the simulator's own: ``-esx``, ``-folders``, ``-api=7.0.3.0``."""
         folder.mkdir(parents=True)
         self.user, self.password, self._door = (secrets.token_hex(8) for _ in range(3))
         self._folder = folder
         env = {"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder), "PEER_USER": self.user,
                "PEER_PASSWORD": self.password, "PEER_DOOR": self._door}  # fmt: skip
-        argv = [str(simulator()), "-machines", str(machines), "-idle", f"{idle}s", *(["-esx"] if esx else [])]
+        argv = [str(simulator()), "-machines", str(machines), "-idle", f"{idle}s", *flags]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=env, cwd=folder
@@ -216,6 +218,14 @@ class Upstream:
 def value(text: str, kind: str = "xsd:string") -> str:
     """A ``<val>`` of a simple or enumerated type."""
     return f'<val xsi:type="{kind}">{escape(text)}</val>'
+
+
+def references(natives: Iterable[tuple[str, str]]) -> str:
+    """A ``<val>`` of managed objects, each a kind and a moid."""
+    inner = "".join(
+        f'<{REFERENCE} xsi:type="{REFERENCE}" type="{kind}">{escape(moid)}</{REFERENCE}>' for kind, moid in natives
+    )
+    return f'<val xsi:type="ArrayOf{REFERENCE}">{inner}</val>'
 
 
 def kind_of(element: ET.Element) -> str:

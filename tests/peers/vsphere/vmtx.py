@@ -113,6 +113,10 @@ class TemplateItems:
         folder = place.get("folder") or self._up.texts(VM, source, "parent")["parent"]
         # The simulator asks for a pool for copies of templates, even where the copy is a template again.
         where = leaf("pool", ("ResourcePool", pool)) if pool or not template else ""
+        if store := spec.get("vm_home_storage", {}).get("datastore"):
+            where += leaf("datastore", ("Datastore", store))
+        if host := place.get("host"):
+            where += leaf("host", ("HostSystem", host))
         inner = (
             leaf("folder", ("Folder", folder)) + leaf("name", str(spec.get("name", "")))
             + f"<spec><location>{where}</location>{leaf('template', template)}<powerOn>false</powerOn></spec>"

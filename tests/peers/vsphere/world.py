@@ -56,15 +56,16 @@ class Times:
 class World:
     """The simulator, its guests, and the services in front of it."""
 
-    def __init__(self, folder: Path, times: Times, *, machines: int = 0, esx: bool = False) -> None:
-        self._times, self._esx, self._folder, self._machines = times, esx, folder, machines
+    def __init__(self, folder: Path, times: Times, *, machines: int = 0, flags: tuple[str, ...] = ()) -> None:
+        self._times, self._folder, self._machines, self._flags = times, folder, machines, flags
+        self._esx = "-esx" in flags
         self._stack = ExitStack()
         self.rules = Rules()
 
     def __enter__(self) -> World:
         """Start the simulator and what follows it."""
         with ExitStack() as stack:
-            up = Upstream(self._folder / "simulator", machines=self._machines, esx=self._esx, idle=self._times.idle)
+            up = Upstream(self._folder / "simulator", machines=self._machines, flags=self._flags, idle=self._times.idle)
             self.upstream = up
             stack.callback(up.end)
             self.guests = Guests(self._folder / "guests")
@@ -104,8 +105,10 @@ class World:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
         ours: list[Service] = [self.transfers, self.operations, self.tasks, self.direct, self.content]
-        front.services = [accounts, Roles(self.upstream, accounts), Pages(front.forward), *ours]
-        front.expire, front.seen, front.names_of = accounts.expire, accounts.seen, self._names
+        roles = Roles(self.upstream, accounts)
+        front.services = [accounts, roles, Pages(front.forward), *ours]
+        front.expire, front.names_of = accounts.expire, self._names
+        front.seen = lambda asked, reply: roles.seen(asked, accounts.seen(asked, reply))
         hosts.services, hosts.names_of = [self.transfers, Elsewhere()], self._names
         self._stack.callback(hosts.end)
         self._stack.callback(front.end)

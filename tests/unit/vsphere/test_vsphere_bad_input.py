@@ -289,7 +289,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 
 def test_a_single_host_says_what_it_lacks(host: Peer, tmp_path: Path) -> None:
-    """It is looked at; nothing is cloned there, and the error names why and where else."""
+    """No linked clones, no templates, no virtual TPM for a copy; what a copy leaves behind is told."""
     from dataclasses import replace
 
     seeded = host.seed("theirs", state=None)
@@ -297,11 +297,13 @@ def test_a_single_host_says_what_it_lacks(host: Peer, tmp_path: Path) -> None:
     hypervisor = PROVIDER.open(given, Scope("look", tmp_path))
     try:
         assert not hypervisor.abilities.linked_clone
-        assert hypervisor.abilities.forms == ()
-        assert hypervisor.examine(Origin("machine", seeded.name)).virtual_size == 40 << 30
-        with pytest.raises(NotAble, match="single ESXi host") as caught:
-            adopted(hypervisor, "copy", seeded.name)
-        assert "vCenter" in (caught.value.hint or "")
+        assert hypervisor.abilities.forms == ("vsphere-machine",)
+        told = hypervisor.examine(Origin("machine", seeded.name))
+        assert told.virtual_size == 40 << 30
+        assert "made-anew" in {one.id for one in told.problems}
+        sealed = host.seed("sealed", state=None, odd=("vtpm",)).name
+        with pytest.raises(Conflict, match="virtual TPM"):
+            adopted(hypervisor, "copy", sealed)
     finally:
         hypervisor.close()
     assert "esxi" in {finding.id for finding in PROVIDER.diagnose(given, Scope("look", tmp_path))}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from golden.errors import Conflict, EndpointError, GoldenError, Refused, Unreachable
 from golden.guest.communicator import LineLost
-from golden.model import Origin, Power
+from golden.model import CloneOptions, Origin, Power, Snapshot
 from golden.provider import Scope
-from golden.waiting import Deadline
+from golden.waiting import Deadline, Silent
 from golden_vsphere import PROVIDER
 from tests.e2e.vsphere_bench import endpoint
+from tests.peers.vsphere.client import connected
 from tests.peers.vsphere.peer import Peer
-from tests.peers.vsphere.seeding import VM
+from tests.peers.vsphere.seeding import POOL_SPEC, VM
 from tests.unit.vsphere.conftest import Opening
 from tests.unit.vsphere.stage import IDS, MARK, TASKS, VERBS, Stage, Verb, made
 
@@ -195,3 +197,94 @@ def test_a_guest_that_refuses_the_account_is_told(peer: Peer, opening: Opening, 
     assert "hunter2" not in f"{caught.value.brief}{caught.value.details}{caught.value.hint}"
     assert machine.power is Power.ON
     stage.clear()
+
+
+def test_disks_that_were_not_put_together_are_so_the_next_time(peer: Peer, opening: Opening, bare: str) -> None:
+    """The point is gone and the consolidation failed: asking again asks for it; a lost answer is asked for at once."""
+    stage = Stage(opening(), bare)
+    point = stage.point()
+    moid = stage.base().id.partition(":")[0]
+    peer.set(VM, moid, "runtime.consolidationNeeded", "true", of="xsd:boolean")
+    peer.rule("ConsolidateVMDisks_Task", "task", kind="NoDiskSpace", detail={"file": "[ds] x", "datastore": "ds"})
+    with pytest.raises(Refused, match="no room"):
+        stage.hypervisor.drop_snapshot(point)
+    peer.rule("ConsolidateVMDisks_Task", "drop-before")
+    stage.hypervisor.drop_snapshot(point)
+    needed = peer.world.upstream.texts(VM, moid, "runtime.consolidationNeeded")["runtime.consolidationNeeded"]
+    assert (needed, stage.base().snapshots, peer.world.rules.unmet()) == ("false", (), [])
+    stage.clear()
+
+
+def test_what_is_still_being_made_is_waited_for_and_taken_back(peer: Peer, opening: Opening, bare: str) -> None:
+    """vCenter works on it for a golden that is gone: its task is canceled, and only then it goes."""
+    stage = Stage(opening(), bare)
+    machine, parts = stage.base(), vars(stage.hypervisor)
+    held = parts["machines"].find("base")
+    parts["maker"].change(held.native, "base", extraConfig=held.record.but(uuid="").options())
+    peer.rule("Destroy_Task", "fault", kind="TaskInProgress", detail={"task": ("Task", "task-1")})
+    assert stage.hypervisor.settle(machine) is None
+    assert peer.world.rules.unmet() == []
+    assert stage.hypervisor.find("base") is None
+
+
+def test_a_copy_that_nobody_waits_for_any_more_is_canceled(peer: Peer, opening: Opening, bare: str) -> None:
+    """Ctrl-C while vCenter copies: the task ends, and what it had made is not there."""
+
+    class Stopping(Silent):
+        """Whoever types Ctrl-C while the copy is waited for."""
+
+        def waiting(self, what: str, elapsed: float, limit: float) -> None:
+            del elapsed, limit
+            if what.startswith("the copy"):
+                raise KeyboardInterrupt
+
+    stage = Stage(opening(), bare)
+    vars(vars(stage.hypervisor)["maker"])["_watcher"] = Stopping()
+    peer.world.tasks.seconds, before = 2.0, peer.world.tasks.seconds
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stage.adopt()
+    finally:
+        peer.world.tasks.seconds = before
+    assert len(peer.requests("CancelTask")) >= 1
+    stage = Stage(opening(), bare)
+    assert stage.hypervisor.find("base") is None
+    stage.adopt()
+    stage.clear()
+
+
+def test_a_right_on_one_pool_is_none_on_another(peer: Peer, opening: Opening, bare: str, tmp_path: Path) -> None:
+    """The preflight remembers objects, not what they are called."""
+    pool = peer.world.inventory.pool
+    inner = f"<name>second</name><spec>{POOL_SPEC}</spec>"
+    second = peer.world.upstream.call("ResourcePool", pool, "CreateResourcePool", inner)[0].text or ""
+    user = peer.account("pool@vsphere.local", "pool-password", {"Resource.AssignVMToPool": (second,)})
+    (tmp_path / "pool").write_text(user.password)
+    stage = Stage(opening(user=user.user, password_file=str(tmp_path / "pool")), bare)
+    try:
+        stage.point()
+        moid = stage.base().id.partition(":")[0]
+        native = f'<val xsi:type="ManagedObjectReference" type="ResourcePool">{second}</val>'
+        peer.world.upstream.change(VM, moid, {"resourcePool": native})
+        before = len(peer.requests("CloneVM_Task"))
+        with pytest.raises(Refused, match="lacks 1 privilege"):
+            stage.hypervisor.clone("clone", Snapshot("base", "v1"), MARK, CloneOptions())
+        assert len(peer.requests("CloneVM_Task")) == before
+    finally:
+        stage.clear()
+
+
+@pytest.mark.parametrize("loss", ["drop-before", "drop-after"])
+def test_a_folder_whose_answer_is_lost_is_there_once(peer: Peer, tmp_path: Path, bare: str, loss: str) -> None:
+    """golden's own, made by the first job on an endpoint."""
+    given = endpoint(peer, tmp_path / "secrets")
+    given = replace(given, url=given.url.replace("/golden", f"/new-{loss}"))
+    hypervisor = PROVIDER.open(given, Scope("job-1", tmp_path / "state"))
+    peer.rule("CreateFolder", loss)
+    hypervisor.destroy(hypervisor.adopt("base", Origin("machine", bare), MARK, in_place=False))
+    assert peer.world.rules.unmet() == []
+    with connected(peer) as client:
+        found = client.content.searchIndex.FindByInventoryPath("/DC0/vm")
+        names = [client.read(one, "name")["name"] for one in client.read(found, "childEntity")["childEntity"]]
+    assert names.count(f"new-{loss}") == 1
+    hypervisor.close()

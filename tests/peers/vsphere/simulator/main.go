@@ -93,6 +93,7 @@ func main() {
 	esx := flag.Bool("esx", false, "one ESXi host instead of a vCenter")
 	machines := flag.Int("machines", 0, "machines of other people's in the inventory")
 	idle := flag.Duration("idle", 30*time.Minute, "a session that is silent for so long is over")
+	folders := flag.Bool("folders", false, "the datacenter and all that is in it lie in folders")
 	version := flag.String("api", "8.0.3.0", "API version")
 	flag.Parse()
 	m := simulator.VPX()
@@ -100,6 +101,9 @@ func main() {
 		m = simulator.ESX()
 	} else {
 		m.Host, m.Portgroup = 0, 2
+		if *folders {
+			m.Folder = 1
+		}
 	}
 	m.Machine, m.Datastore, m.Autostart = *machines, 2, false
 	m.ServiceContent.About.ApiVersion = *version
