@@ -29,7 +29,8 @@ def witnessed(shop: Shop, machine: Machine, proof: SealProof) -> SealProof:
     """
     proof = replace(proof, signals=(*proof.signals, *noted(shop, machine)))
     told = dict(proof.signals)
-    _must_not_be_more(machine, told.get(SO_FAR, ""), told.get(SIGNAL, ""))
+    # The one start that was needed to read it may not have been noted yet when it was read.
+    _must_not_be_more(machine, max(1, _starts(told.get(SO_FAR, ""))), told.get(SIGNAL, ""))
     return proof
 
 
@@ -37,12 +38,11 @@ def must_be_unstarted(shop: Shop, machine: Machine, proof: SealProof) -> None:
     """ProofFailed where the machine was started after the events that its proof has."""
     then = dict(proof.signals).get(SIGNAL, "")
     for _, now in noted(shop, machine):
-        _must_not_be_more(machine, then, now)
+        _must_not_be_more(machine, _starts(then), now)
 
 
-def _must_not_be_more(machine: Machine, then: str, now: str) -> None:
-    # The one start that was needed to read it may not have been noted yet when it was read.
-    if _starts(now) > max(1, _starts(then)):
+def _must_not_be_more(machine: Machine, starts: int, now: str) -> None:
+    if _starts(now) > starts:
         raise ProofFailed(f"{machine.name} was started again after its seal was read", details=now)
 
 
