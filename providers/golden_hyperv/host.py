@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from golden.errors import NotAble
+from golden.errors import NotAble, NotFound
 from golden_hyperv.address import Address
 from golden_hyperv.faults import translated
 from golden_hyperv.line import Line
@@ -31,6 +31,17 @@ class Host:
         if address.networks:
             return tuple(name for name in address.networks if name in self.switches)
         return tuple(name for name, kind in self.switches.items() if kind == PRIVATE)
+
+
+def network_of(wanted: str | None, known: tuple[str, ...]) -> str:
+    """The switch a clone is connected to; empty for none. NotFound for one it may not be."""
+    if wanted is None or wanted in known:
+        return wanted or ""
+    raise NotFound(
+        f"golden may not connect clones to {wanted!r} here",
+        details=f"it may to: {', '.join(known) or 'none'}",
+        hint="networks = names in golden.toml, or a private switch of that name on the host",
+    )
 
 
 def ask(line: Line, address: Address) -> Host:

@@ -157,7 +157,7 @@ class HyperV:
         """Differencing disks on the frozen ones, or whole copies of them; a virtual machine of its own."""
         checked(name)
         record = self.machines.frozen(source.machine, source.name)
-        network = self._network(options.network)
+        network = host.network_of(options.network, self._abilities.networks)
         depth = record.depth + 1 if options.linked else 0
         if depth > self._address.snapshot_depth:
             raise NotAble(
@@ -180,18 +180,6 @@ class HyperV:
             network=network,
         )
         return self.maker.make(order).shown()
-
-    def _network(self, network: str | None) -> str:
-        if network is None:
-            return ""
-        if network not in self._abilities.networks:
-            known = ", ".join(self._abilities.networks) or "none"
-            raise NotFound(
-                f"golden may not connect clones to {network!r} here",
-                details=f"it may to: {known}",
-                hint="networks = names in golden.toml, or a private switch of that name on the host",
-            )
-        return network
 
     def start(self, machine: Machine) -> Machine:
         """Start-VM, once it is sure that it runs on golden's own disks and their chain is whole."""
