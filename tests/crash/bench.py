@@ -26,9 +26,10 @@ import psutil  # noqa: F401  - children inherit what is imported here; importing
 
 from golden import plugins
 from golden.app import run
+from golden.app.capturing import CaptureWish, capture_order
 from golden.app.checking import CheckWish, check_order
 from golden.app.names import Target
-from golden.app.orders import CaptureWish, UpdateWish, capture_order, keep_payloads, publish_order, update_order
+from golden.app.orders import UpdateWish, keep_payloads, publish_order, update_order
 from golden.app.project import Project
 from golden.app.upkeep import doctor, prune_plan
 from golden.cli import signals

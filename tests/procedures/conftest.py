@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from golden.app import run
+from golden.app.capturing import CaptureWish, capture_order
 from golden.app.names import Target
-from golden.app.orders import CaptureWish, UpdateWish, capture_order, keep_payloads, publish_order, update_order
+from golden.app.orders import UpdateWish, keep_payloads, publish_order, update_order
 from golden.app.project import Project
 from golden.app.upkeep import doctor
 from golden.guest.family import Wanted

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from golden.app import run, upkeep
+from golden.app.capturing import CaptureWish, capture_order
 from golden.app.names import Target
-from golden.app.orders import CaptureWish, capture_order
 from golden.errors import (
     Conflict,
     GeneralizeFailed,

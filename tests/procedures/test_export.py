@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from golden.app import run
+from golden.app.capturing import CaptureWish, capture_order
 from golden.app.checking import CheckWish, check_order
 from golden.app.names import Target
-from golden.app.orders import CaptureWish, capture_order
 from golden.app.project import Project
 from golden.app.upkeep import gc
 from golden.errors import ProofFailed, Refused

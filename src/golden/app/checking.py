@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from golden.app.capturing import answer_payload
 from golden.app.names import Target, version_of
-from golden.app.orders import DISK_ENDINGS, answer_payload
+from golden.app.orders import DISK_ENDINGS
 from golden.app.project import Project, family
 from golden.disk.raw import RawFile
 from golden.disk.source import BlockSource

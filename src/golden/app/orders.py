@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
-from golden.app.shelves import abilities
-from golden.errors import ChecksFailed, NotFound, Refused, UsageError
-from golden.guest.family import Family, Prepared, Wanted
+from golden.errors import NotFound, Refused, UsageError
+from golden.guest.family import Prepared, Wanted
 from golden.model import (
     AdoptOrder,
-    CaptureOrder,
-    DiskFile,
     Finding,
-    GuestFacts,
     Origin,
     PayloadFile,
     PruneOrder,
     PublishOrder,
-    Severity,
     UpdateOrder,
     Version,
 )
-from golden.procedures.forms import must_keep
 from golden.provider import Abilities, Hypervisor
 from golden.settings import check_name
 from golden.waiting import Watcher
@@ -35,6 +28,10 @@ RESERVE = 64 << 20
 
 DISK_ENDINGS = (".qcow2", ".raw", ".img", ".vmdk", ".vhdx", ".vhd")
 """How the names of disk images end, so that one that is not there is told as such."""
+
+
+FIXING = "fix what is safe"
+"""The step of a plan that makes the fixes which golden check calls safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +65,6 @@ class UpdateWish:
     timeout: float = 3600
     apply_fixes: bool = False
     """After the changes, what golden check calls safe."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureWish:
-    """What a user wants of a capture."""
-
-    seal: str | None = None
-    """None: the family's usual one."""
-    answer_file: Path | None = None
-    libraries: tuple[str, ...] = ()
-    timeout: float = 45 * 60
-    mode_vm: bool = False
-    """``/mode:vm``; an image for the same hypervisor and machine type only."""
-    fix: bool = False
-    """Make the fixes marked safe in the clone that is captured."""
-    forms: tuple[str, ...] = ()
-    """Formats to make beside what the endpoint keeps."""
 
 
 def adopt_order(project: Project, reference: str, origin: Origin, **options: object) -> AdoptOrder:
@@ -149,22 +129,25 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
         wish.timeout,
         wish.apply_fixes,
     )
-    fixing = ("fix what is safe",) if wish.apply_fixes else ()
-    steps = (
-        "clone",
-        *(f"{c.kind} {c.name}" for c in changes),
-        *((f"take the network {wish.network} away",) if wish.network else ()),
-        *fixing,
-        "shut down",
-        "read the disk",
-        "freeze",
-        "record",
-    )
+    steps = _update_steps(changes, wish)
     names = (f"{order.reference}@v{order.parent}", f"{order.reference}@v{order.number}")
     findings = tuple(finding for one in prepared for finding in one.findings)
     sources = tuple(source for one in prepared for source in one.sources)
     kind = "linked" if linked else "full"
     return order, Plan("update", order.reference, *names, kind, space, free, steps, findings, sources)
+
+
+def _update_steps(changes: tuple[Change, ...], wish: UpdateWish) -> tuple[str, ...]:
+    return (
+        "clone",
+        *(f"{change.kind} {change.name}" for change in changes),
+        *((f"take the network {wish.network} away",) if wish.network else ()),
+        *((FIXING,) if wish.apply_fixes else ()),
+        "shut down",
+        "read the disk",
+        "freeze",
+        "record",
+    )
 
 
 def need_network(prepared: list[Prepared], network: str | None) -> None:
@@ -174,66 +157,6 @@ def need_network(prepared: list[Prepared], network: str | None) -> None:
             f"{needing[0].kind} needs a network, and a clone has none unless one is named",
             hint="--network NET; golden endpoint check shows what there is",
         )
-
-
-def capture_order(project: Project, target: Target, wish: CaptureWish, watcher: Watcher) -> tuple[CaptureOrder, Plan]:
-    """The same for a capture."""
-    catalog = project.catalog
-    version = version_of(target, catalog)
-    guests = family(catalog.reference(version.reference).os)
-    seal = wish.seal or guests.seals[0]
-    if seal not in guests.seals:
-        known = ", ".join(guests.seals)
-        raise UsageError(f"guests of {version.reference} cannot be sealed with {seal!r}; known are {known}")
-    if wish.mode_vm and seal != "sysprep":
-        raise UsageError(f"--mode-vm belongs to sysprep, and this image is sealed with {seal!r}")
-    for name in wish.libraries:
-        project.settings.library(name)
-    if wish.mode_vm:
-        _must_stay_on_its_hardware(project, wish, watcher)
-    for form in wish.forms:
-        guests.form_maker(form)
-    answers = answer_payload(wish.answer_file, seal)
-    findings = answer_findings(guests, wish.answer_file, version.facts) if wish.answer_file else ()
-    with project.hypervisor(catalog.reference(version.reference).endpoint, "look", watcher) as hypervisor:
-        space = sum(disk.size for disk in _below(project, version)) * (1 + 2 * len(wish.forms)) + (256 << 20)
-        if wish.forms:
-            must_keep(hypervisor.abilities)
-        free = hypervisor.free_space()
-        _assert_room(space, free)
-        kind = "linked" if hypervisor.abilities.linked_clone else "full"
-    number = catalog.next_image(version.reference)
-    digest = answers[0].sha256 if answers else ""
-    order = CaptureOrder(
-        version.reference,
-        version.number,
-        number,
-        seal,
-        digest,
-        wish.libraries,
-        wish.timeout,
-        wish.mode_vm,
-        wish.fix,
-        wish.forms,
-    )
-    fixing = ("fix what is safe",) if wish.fix else ()
-    sealing = () if seal == "none" else ("check", *fixing, "generalize", "shut down")
-    steps = ("clone", *sealing, "prove from outside", "image", "prove the image")
-    steps += (*(f"make its {form}" for form in wish.forms), "record")
-    steps += tuple(f"publish to {name}" for name in wish.libraries)
-    names = (f"{order.reference}@v{order.version}", f"{order.reference}@i{number}")
-    sources = (answers,) if answers else ()
-    return order, Plan("capture", order.reference, *names, kind, space, free, steps, findings, sources)
-
-
-def _must_stay_on_its_hardware(project: Project, wish: CaptureWish, watcher: Watcher) -> None:
-    """UsageError where a capture with ``/mode:vm`` is to end on machines of any kind (docs/facts/windows.md 1.1)."""
-    hint = "leave --mode-vm out; it saves the first start some minutes, on the same kind of machine only"
-    if "wim" in wish.forms:
-        raise UsageError("--mode-vm and --form wim exclude each other: a WIM is deployed to any machine", hint=hint)
-    for name in wish.libraries:
-        if abilities(project, name, watcher).any_hardware:
-            raise UsageError(f"--mode-vm and --to {name} exclude each other: it deploys to any machine", hint=hint)
 
 
 def publish_order(project: Project, reference: str, image: int, libraries: tuple[str, ...]) -> PublishOrder:
@@ -284,48 +207,14 @@ def room(hypervisor: Hypervisor, parent: Version, payload: int, *, linked: bool)
     """Bytes a clone is expected to need. Refused where the endpoint has less."""
     base = 0 if linked else sum(disk.size for disk in parent.disks)
     space = base + payload + RESERVE
-    _assert_room(space, hypervisor.free_space())
+    assert_room(space, hypervisor.free_space())
     return space
 
 
-def _assert_room(space: int, free: int | None) -> None:
+def assert_room(space: int, free: int | None) -> None:
+    """Refused where fewer bytes are free than are needed."""
     if free is not None and free < space:
         raise Refused(
             f"this needs about {space >> 20} MiB on the endpoint, and {free >> 20} MiB are free",
             hint="golden prune shows what may go",
         )
-
-
-def _below(project: Project, version: Version) -> list[DiskFile]:
-    found = list(version.disks)
-    while version.depth and version.parent is not None:
-        version = project.catalog.version(version.reference, version.parent)
-        found += version.disks
-    return found
-
-
-def answer_findings(guests: Family, path: Path, facts: GuestFacts) -> tuple[Finding, ...]:
-    """What the family says about an answer file. ChecksFailed with the line where it forbids sealing with it."""
-    findings = guests.lint(path, facts)
-    wrong = [one for one in findings if one.severity is Severity.ERROR]
-    if wrong:
-        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise ChecksFailed(
-            f"{wrong[0].evidence}: {wrong[0].sentence}{more}",
-            details="\n".join(f"{one.evidence}: {one.sentence}" for one in wrong[1:]) or wrong[0].fix,
-            hint=f"golden lint {path}",
-        )
-    return findings
-
-
-def answer_payload(path: Path | None, seal: str) -> tuple[PayloadFile, Path] | None:
-    """An answer file as a payload. UsageError where the seal takes none, NotFound where it is not there."""
-    if path is None:
-        return None
-    if seal == "none":
-        raise UsageError("--answer-file goes with a seal; --seal none generalizes nothing")
-    if not path.is_file():
-        raise NotFound(f"there is no answer file {path}")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return PayloadFile(path.name, digest, path.stat().st_size), path.absolute()

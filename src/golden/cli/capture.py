@@ -39,14 +39,14 @@ def capture(
     work.keeping(talk, on_error)
     limit = duration(timeout, 45 * 60)
     with open_project.writing() as project:
-        from golden.app import moves, orders
+        from golden.app import capturing, moves, orders
 
         target = moves.at_version(open_project.target(project, reference), version)
         libraries = tuple(dict.fromkeys(to or ()))
         forms = tuple(dict.fromkeys(form or ()))
-        wish = orders.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix, forms)
+        wish = capturing.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix, forms)
         with shown(talk) as steps:
-            order, plan = orders.capture_order(project, target, wish, steps)
+            order, plan = capturing.capture_order(project, target, wish, steps)
         work.show_plan(talk, plan, data=dry_run)
         if dry_run:
             return
