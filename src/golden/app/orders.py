@@ -11,6 +11,7 @@ from golden.errors import NotFound, Refused, UsageError
 from golden.guest.family import Prepared, Wanted
 from golden.model import (
     AdoptOrder,
+    Change,
     Finding,
     Origin,
     PayloadFile,
