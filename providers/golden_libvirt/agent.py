@@ -25,6 +25,8 @@ send buffer (208 KiB) gets stuck half-sent and the agent is gone for good; 64 Ki
 READ_PIECE = 512 * 1024
 COMMAND_LIMIT = 30
 """Seconds one agent command may take before the line counts as lost."""
+LOOK_AGAIN = 15.0
+"""Seconds without any event after which libvirt is asked whether the agent is there: an event is told once."""
 _ABSENT = (
     "No such file or directory",
     "cannot find the file",
@@ -75,7 +77,7 @@ class AgentLine:
         while not self._answers(deadline):
             self._refuse_paused()
             if deadline.left <= 0:
-                brief = f"the guest agent of {self._name} is there and does not answer"
+                brief = f"the guest of {self._name} did not answer within {deadline.limit:.0f} s"
                 raise GuestSilent(brief, hint=SILENT_HINT)
 
     def _refuse_paused(self) -> None:
@@ -94,11 +96,12 @@ class AgentLine:
                 raise Refused(brief, hint="free some room, then the same command again")
 
     def _answers(self, deadline: Deadline) -> bool:
-        """Wait until the agent is there and ask it once. GuestSilent where it cannot or does not come."""
+        """Wait until the agent is there, for a while, and ask it once. GuestSilent where it cannot come."""
         uuid, line = self._live_uuid()
         with line.changed:
             there = line.changed.wait_for(
-                lambda: line.lost or line.went_off(uuid) or line.agent_is_there(uuid), timeout=deadline.left
+                lambda: line.lost or line.went_off(uuid) or line.agent_is_there(uuid),
+                timeout=min(LOOK_AGAIN, deadline.left),
             )
         if line.lost:
             raise GuestSilent(f"the connection to libvirt broke while waiting for the guest of {self._name}")
@@ -109,8 +112,8 @@ class AgentLine:
                 return False
             raise GuestSilent(f"the machine {self._name} is off, so its guest does not answer")
         if not there:
-            brief = f"the guest of {self._name} did not answer within {deadline.limit:.0f} s"
-            raise GuestSilent(brief, hint=SILENT_HINT)
+            self._look_again(uuid, line)
+            return False
         try:
             self._ask("guest-ping", limit=max(1, min(10, int(deadline.left) + 1)))
         except LineLost:
@@ -254,6 +257,18 @@ class AgentLine:
                 raise
             return False
 
+    def _look_again(self, uuid: str, line: Line) -> None:
+        try:
+            line.note_agent(uuid, self._is_connected(), seen=True)
+        except Exception as error:  # It is going away, which the next event says.
+            if not faults.is_libvirt(error):
+                raise
+
+    def _is_connected(self) -> bool:
+        """What the live definition says of the agent's channel. Raises libvirt's error."""
+        target = ET.fromstring(self._live().XMLDesc(0)).find(f"devices/channel/target[@name='{AGENT}']")  # noqa: S314
+        return target is not None and target.get("state") == "connected"
+
     def _live_uuid(self) -> tuple[str, Line]:
         """The live machine's id; notes whether its agent is there already, as no event tells that again."""
         try:
@@ -265,8 +280,7 @@ class AgentLine:
             domain = self._live()
             uuid = str(domain.UUIDString())
             if line.agent_is_there(uuid) is None:
-                target = ET.fromstring(domain.XMLDesc(0)).find(f"devices/channel/target[@name='{AGENT}']")  # noqa: S314
-                line.note_agent(uuid, target is not None and target.get("state") == "connected")
+                line.note_agent(uuid, self._is_connected())
         except Exception as error:
             if not faults.is_libvirt(error):
                 raise

@@ -108,10 +108,14 @@ class Line:
         """Whether the last event of the machine's life was its end."""
         return uuid in self._off
 
-    def note_agent(self, uuid: str, there: bool) -> None:  # noqa: FBT001
-        """What the live definition says, where no event has come yet (a machine that an earlier process started)."""
+    def note_agent(self, uuid: str, there: bool, *, seen: bool = False) -> None:  # noqa: FBT001
+        """
+        What the live definition says, where no event has come yet (a machine that an earlier process started); with
+        ``seen`` whatever the last event said.
+        """
         with self.changed:
-            self._agents.setdefault(uuid, there)
+            if seen or uuid not in self._agents:
+                self._agents[uuid] = there
 
     def close(self) -> None:
         """Let go; the machines go on. The embedded driver ends with the last object that belongs to it."""
