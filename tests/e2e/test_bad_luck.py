@@ -92,7 +92,7 @@ def test_a_script_that_says_100_mb(tmp_path: Path) -> None:
     [
         ({"shutdown": "never"}, "45s", 11, ("the guest to switch itself off", "never cuts the power")),
         ({"agent": "die-on-write"}, "25s", 5, ("did not answer within", "qemu-guest-agent")),
-        ({"agent": "hang"}, "25s", 5, ("not answer", "qemu-guest-agent")),
+        pytest.param({"agent": "hang"}, "25s", 5, ("not answer", "qemu-guest-agent"), marks=pytest.mark.thorough),
         ({"agent": "missing"}, "25s", 5, ("did not answer within", "qemu-guest-agent")),
     ],
     ids=["never-off", "agent-dies-in-a-file", "agent-hangs", "no-agent"],
@@ -119,7 +119,12 @@ def test_a_guest_that_does_not_answer_or_end(
     ("faults", "code", "saying"),
     [
         ({"sysprep": "appx"}, 6, ("before it changed anything", "was installed for a user")),
-        ({"sysprep": "half"}, 6, ("half-way", "Sysprep_Generalize_Pnp", "GeneralizationState: 3")),
+        pytest.param(
+            {"sysprep": "half"},
+            6,
+            ("half-way", "Sysprep_Generalize_Pnp", "GeneralizationState: 3"),
+            marks=pytest.mark.thorough,
+        ),
         pytest.param(
             {"sysprep": "exit0-no-seal"},
             6,

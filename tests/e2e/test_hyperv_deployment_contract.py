@@ -17,7 +17,7 @@ BENCHES = (
     pytest.param(WdsBench, id="wds"),
     pytest.param(Made, id="wds of vhdx"),
     pytest.param(MdtBench, id="mdt", marks=pytest.mark.thorough),  # its own scripts: test_hyperv_deployment
-    pytest.param(ConfigMgrBench, id="configmgr"),
+    pytest.param(ConfigMgrBench, id="configmgr", marks=pytest.mark.thorough),
 )
 
 

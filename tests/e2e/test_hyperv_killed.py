@@ -43,7 +43,7 @@ UPDATE_CANCELLED = [
 ]
 CAPTURE_RESUMED = [
     pytest.param("sysprep is generalizing the clone", "said", marks=THOROUGH),
-    ("Invoke-CimMethod", "call"),
+    pytest.param("Invoke-CimMethod", "call", marks=THOROUGH),
     pytest.param("done record", "owned a1-image", marks=THOROUGH),
 ]
 CAPTURE_CANCELLED = [

@@ -24,7 +24,7 @@ LATE = 3
 UPDATE_RESUMED = [
     ("own a1-clone", "done number", False),
     ("waiting for the guest to answer", "", False),
-    ("driver goldennet.inf", "", True),
+    pytest.param("driver goldennet.inf", "", True, marks=pytest.mark.thorough),
     pytest.param("done changes", "waiting for the guest to switch itself off", False, marks=pytest.mark.thorough),
     ("done freeze", "start freeze", False),
 ]
@@ -35,13 +35,13 @@ UPDATE_CANCELLED = [
 ]
 CAPTURE_RESUMED = [
     ("generalizing the clone", "", True),
-    ("sysprep is generalizing the clone", "", False),
+    pytest.param("sysprep is generalizing the clone", "", False, marks=pytest.mark.thorough),
     ("done generalize", "waiting for the guest to switch itself off", False),
     pytest.param("own a1-image", "done proof", False, marks=pytest.mark.thorough),
-    ("start publish to images", "done record", False),
+    pytest.param("start publish to images", "done record", False, marks=pytest.mark.thorough),
 ]
 CAPTURE_CANCELLED = [
-    ("waiting for the guest to switch itself off", "", False),
+    pytest.param("waiting for the guest to switch itself off", "", False, marks=pytest.mark.thorough),
     ("done record", "start record", False),
     pytest.param("start record in images", "done publish to images", False, marks=pytest.mark.thorough),
 ]

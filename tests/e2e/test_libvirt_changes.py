@@ -33,6 +33,7 @@ def make(place: Desk) -> None:
     place.write("agent.reg", REG)
 
 
+@pytest.mark.thorough  # Its twins on plain folders are in tests/unit/windows.
 def test_every_kind_in_one_update(tmp_path: Path) -> None:
     """Applied in their order with the restarts they ask for, proved from outside, kept; a capture of it works."""
     with ended(desk(tmp_path / "p", {"dism": 3010, "updates": UPDATES})) as place:

@@ -205,6 +205,7 @@ def test_a_large_disk_is_sparse(cache: Path) -> None:
         build(cache, disk_size=1 << 30)
 
 
+@pytest.mark.thorough  # The contract suite restarts it and switches it off.
 def test_it_answers_soon_restarts_and_switches_off_in_order(cache: Path, tmp_path: Path) -> None:
     """Windows paths work in any case, programs answer quickly, a restart changes the mark, sealing is seen outside."""
     with running(build(cache), tmp_path) as rig:

@@ -12,6 +12,7 @@ from tests.peers.vsphere.seeding import VM
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vsphere esxi")]
 
 
+@pytest.mark.thorough
 def test_a_reference_lives_on_a_single_host(tmp_path: Path) -> None:
     """Adopted, updated, captured and verified; no disk stands on another; publishing says what a host has not."""
     with vsphere_desk(tmp_path, esx=True) as place:

@@ -81,11 +81,12 @@ UPDATES = [
 CAPTURES = [
     ("CloneVM_Task", "drop-after", {"nth": 2}, True),
     pytest.param("MarkAsTemplate", "drop-after", {}, True, marks=THOROUGH),
-    (
+    pytest.param(
         "CloneVM_Task",
         "task",
         {"nth": 2, "kind": "NoDiskSpace", "detail": {"file": "[ds] x", "datastore": "LocalDS_0"}},
         False,
+        marks=THOROUGH,
     ),
     pytest.param("Destroy_Task", "expire", {}, True, marks=THOROUGH),
 ]

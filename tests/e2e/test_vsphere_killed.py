@@ -25,18 +25,18 @@ THOROUGH = pytest.mark.thorough
 # point, what comes before it ("said" and "call" name the kind of other points), power cut
 UPDATE_RESUMED = [
     ("own a1-clone", "done number", False),
-    ("CloneVM_Task", "call", False),
+    pytest.param("CloneVM_Task", "call", False, marks=THOROUGH),
     pytest.param("waiting for the guest to answer", "said", True, marks=THOROUGH),
     ("driver goldennet.inf", "said", True),
     pytest.param("CreateSnapshot_Task", "call", False, marks=THOROUGH),
-    ("start record", "owned a1-looking", False),
+    pytest.param("start record", "owned a1-looking", False, marks=THOROUGH),
 ]
 UPDATE_CANCELLED = [
     pytest.param("owned a1-looking", "own a1-looking", False, marks=THOROUGH),
     ("reading the guest's state inside it", "said", True),
 ]
 CAPTURE_RESUMED = [
-    ("sysprep is generalizing the clone", "said", False),
+    pytest.param("sysprep is generalizing the clone", "said", False, marks=THOROUGH),
     ("CloneVM_Task 2", "call", False),
     pytest.param("start publish to templates", "done record", False, marks=THOROUGH),
     pytest.param("CloneVM_Task 3", "call", False, marks=THOROUGH),
