@@ -7,13 +7,14 @@ import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden.errors import GuestError, GuestSilent, NotAble, Refused
+from golden.errors import EndpointError, GuestError, GuestSilent, NotAble, Refused
 from golden.guest.communicator import Exit, LineLost, Traits
 from golden.waiting import Deadline
-from golden_libvirt import faults
+from golden_libvirt import faults, kvm
 from golden_libvirt.connection import Line
 from golden_libvirt.definition import AGENT
 
@@ -45,6 +46,7 @@ _LOST_CODES = (
     faults.RPC,
     faults.SYSTEM_ERROR,
 )
+STOPPED_HINT = 'virt_type = "qemu" for this endpoint in golden.toml runs guests in software; golden doctor says more'
 SILENT_HINT = f"is qemu-guest-agent installed and running in the guest, and its channel {AGENT} there?"
 
 
@@ -65,10 +67,11 @@ class AgentLine:
         needs_network=False, needs_credential=False, runs_as_system=True, survives_disconnect=True, chunk=1 << 20
     )
 
-    def __init__(self, line: Callable[[], Line], name: str) -> None:
-        """``line`` gives the open connection, ``name`` is the machine's."""
+    def __init__(self, line: Callable[[], Line], name: str, log: Path | None = None) -> None:
+        """``line`` gives the open connection, ``name`` is the machine's, ``log`` its QEMU's, where we may read it."""
         self._line = line
         self._name = name
+        self._log = log
         self._file: _Open | None = None
 
     def ready(self, deadline: Deadline) -> None:
@@ -81,7 +84,10 @@ class AgentLine:
                 raise GuestSilent(brief, hint=SILENT_HINT)
 
     def _refuse_paused(self) -> None:
-        """QEMU stops a machine whose disk it cannot write; its guest will not answer until there is room again."""
+        """
+        QEMU itself stops a machine whose disk it cannot write, and one whose virtual processor broke: the guest will
+        not answer. libvirt names a reason for the first only.
+        """
         with contextlib.suppress(LineLost, GuestSilent):
             line = self._line()
             try:
@@ -94,13 +100,22 @@ class AgentLine:
             if (state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR):
                 brief = f"QEMU stopped {self._name} because it could not write its disk: no room left, most likely"
                 raise Refused(brief, hint="free some room, then the same command again")
+            if (state, reason) == (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_UNKNOWN):
+                brief = f"QEMU stopped the processor of {self._name}: KVM does not work here, most likely"
+                raise EndpointError(brief, details=self._words_of_qemu(), hint=STOPPED_HINT)
+
+    def _words_of_qemu(self) -> str | None:
+        if self._log is None or not self._log.exists():
+            return None
+        lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        return next((line for line in lines if kvm.FAULT.decode() in line), None)
 
     def _answers(self, deadline: Deadline) -> bool:
         """Wait until the agent is there, for a while, and ask it once. GuestSilent where it cannot come."""
         uuid, line = self._live_uuid()
         with line.changed:
-            there = line.changed.wait_for(
-                lambda: line.lost or line.went_off(uuid) or line.agent_is_there(uuid),
+            line.changed.wait_for(
+                lambda: line.lost or line.went_off(uuid) or line.agent_is_there(uuid) or line.was_stopped(uuid),
                 timeout=min(LOOK_AGAIN, deadline.left),
             )
         if line.lost:
@@ -111,7 +126,7 @@ class AgentLine:
                     line.changed.wait(timeout=min(0.5, deadline.left))
                 return False
             raise GuestSilent(f"the machine {self._name} is off, so its guest does not answer")
-        if not there:
+        if not line.agent_is_there(uuid):
             self._look_again(uuid, line)
             return False
         try:

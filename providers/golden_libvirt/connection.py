@@ -59,6 +59,7 @@ class Line:
         self.lost = False
         self._agents: dict[str, bool] = {}
         self._off: set[str] = set()
+        self._stopped: set[str] = set()
         self._domains: dict[str, Any] = {}
         self._subscriptions: list[int] = []
         agent, life = libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE
@@ -83,6 +84,8 @@ class Line:
                 self._off.add(domain.UUIDString())
             elif event == self.libvirt.VIR_DOMAIN_EVENT_STARTED:
                 self._off.discard(domain.UUIDString())
+            elif event == self.libvirt.VIR_DOMAIN_EVENT_SUSPENDED:
+                self._stopped.add(domain.UUIDString())
             self.changed.notify_all()
 
     def _on_close(self, _native: Any, _reason: int, _context: object) -> None:
@@ -107,6 +110,13 @@ class Line:
     def went_off(self, uuid: str) -> bool:
         """Whether the last event of the machine's life was its end."""
         return uuid in self._off
+
+    def was_stopped(self, uuid: str) -> bool:
+        """Whether the machine's processor was stopped since this was asked last."""
+        if uuid not in self._stopped:
+            return False
+        self._stopped.remove(uuid)
+        return True
 
     def note_agent(self, uuid: str, there: bool, *, seen: bool = False) -> None:  # noqa: FBT001
         """

@@ -112,6 +112,7 @@ def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> 
     domain.attrib.pop("id", None)
     if virt_type:
         domain.set("type", virt_type)
+    _leave_kvm(domain)
     for tag in ("name", "uuid", *_TUNING):
         _drop(domain, tag)
     for child in list(domain):
@@ -138,6 +139,24 @@ def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> 
         _drop(domain, tag)
         _text(domain, tag, value)
     return domain
+
+
+def _leave_kvm(domain: ET.Element) -> None:
+    """Without what libvirt refuses of a machine that runs in software: the host's processor, and what KVM offers."""
+    if domain.get("type") != "qemu":
+        return
+    for mode in ("host-passthrough", "host-model"):
+        for processor in domain.findall(f"cpu[@mode='{mode}']"):
+            topology = processor.findall("topology")
+            processor.clear()
+            processor.set("mode", "maximum")
+            processor.extend(topology)
+    for features in domain.findall("features"):
+        for tag in ("hyperv", "kvm"):
+            _drop(features, tag)
+    for clock in domain.findall("clock"):
+        for name in ("kvmclock", "hypervclock"):
+            _drop(clock, f"timer[@name='{name}']")
 
 
 def _clean_media(devices: ET.Element) -> None:

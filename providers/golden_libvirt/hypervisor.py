@@ -245,7 +245,8 @@ class Embedded:
     def communicator(self, machine: Machine) -> Communicator:
         """The QEMU guest agent."""
         entry = self.store.get(machine.name)
-        return AgentLine(lambda: self._line_of(entry), entry.name)
+        log = Path(entry.root, "log/qemu", f"{entry.name}.log") if entry.root else None
+        return AgentLine(lambda: self._line_of(entry), entry.name, log)
 
     def open_disk(self, thing: Machine | Snapshot | Artifact | Origin) -> AbstractContextManager[NbdDisk]:
         """Through qemu-nbd, chain included."""

@@ -14,17 +14,26 @@ from golden_libvirt.record import write_json
 from golden_libvirt.tools import bound
 
 DEVICE = Path("/dev/kvm")
+QEMU = "qemu-system-x86_64"
+PROBE = Path(__file__).with_name("kvm_probe.bin")
+"""Made from kvm_probe.S beside it."""
+RUNS = b"golden: 64-bit code runs"
+"""What it writes to the debug port."""
+FAULT = b"KVM internal error"
+"""What QEMU writes where KVM cannot go on; the machine then stands still, and QEMU does not end."""
 LIMIT = 5.0
-"""Seconds SeaBIOS gets for its first line; it takes milliseconds on a processor that works."""
+"""Seconds until the probe has to be heard; a processor that works needs a fraction of one."""
 
 
 def verdict(state: Path, device: Path = DEVICE) -> str:
     """
-    "" where KVM works, else one line that says why not. Tried once a boot and kept in ``state``.
+    "" where KVM works, else one line that says why not. What was tried is kept in ``state`` until the next boot.
 
-    /dev/kvm can exist and a guest still die at its start or never run (docs/facts: libvirt, Connections), so a real
-    firmware is started on it and its first words on the debug port are waited for.
+    /dev/kvm can exist and a guest still die at its start, never run, or run its firmware and break in its kernel
+    (docs/facts: libvirt, Connections), so a little program does there what every kernel does first.
     """
+    if why := _unusable(device):
+        return why
     note = state / "kvm.json"
     boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     try:
@@ -33,7 +42,7 @@ def verdict(state: Path, device: Path = DEVICE) -> str:
             return str(known["verdict"])
     except (OSError, ValueError, KeyError):
         pass
-    found = _try(device)
+    found = _try()
     state.mkdir(parents=True, exist_ok=True)
     write_json(note, {"boot": boot, "verdict": found})
     return found
@@ -46,34 +55,48 @@ def virt_type(state: Path, wanted: str | None) -> str:
     return "qemu" if verdict(state) else "kvm"
 
 
-def _try(device: Path) -> str:
+def _unusable(device: Path) -> str:
+    """What an administrator changes without a new boot, so it is asked each time."""
     if not device.exists():
         return f"there is no {device}"
     if not os.access(device, os.R_OK | os.W_OK):
         return f"this user may not use {device} (group kvm)"
-    program = shutil.which("qemu-system-x86_64")
-    if program is None:
-        return "qemu-system-x86_64 is not installed"
-    argv = (program, "-accel", "kvm", "-cpu", "host", "-machine", "pc", "-m", "64", "-nodefaults", "-display", "none")
+    return "" if shutil.which(QEMU) else f"{QEMU} is not installed"
+
+
+def _try() -> str:
+    argv = (QEMU, "-accel", "kvm", "-cpu", "host", "-machine", "pc", "-m", "64", "-nodefaults", "-display", "none")
     debug = ("-serial", "none", "-monitor", "none", "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x402")
     child = subprocess.Popen(
-        bound((*argv, *debug)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        bound((*argv, *debug, "-no-reboot", "-kernel", str(PROBE))),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     try:
         heard = _listen(child, Deadline(LIMIT))
     finally:
         child.kill()
-        _, words = child.communicate()
-    if b"SeaBIOS" in heard:
+        child.communicate()
+    if RUNS in heard:
         return ""
-    said = words.decode(errors="replace").strip().splitlines()
+    return _what_is_wrong(heard)
+
+
+def _what_is_wrong(heard: bytes) -> str:
+    said = [line.strip() for line in heard.decode(errors="replace").splitlines() if line.strip()]
+    for line in said:
+        if line.startswith(FAULT.decode()):
+            return f"KVM cannot run a guest's 64-bit code ({line})"
+    if b"SeaBIOS" in heard:
+        return "a guest started with KVM runs its firmware and no 64-bit code"
     return said[0] if said else "a guest started with KVM never runs its first instruction"
 
 
 def _listen(child: subprocess.Popen[bytes], deadline: Deadline) -> bytes:
     heard = b""
     assert child.stdout is not None
-    while deadline.left > 0 and b"SeaBIOS" not in heard:
+    while deadline.left > 0 and RUNS not in heard and FAULT not in heard:
         readable, _, _ = select.select([child.stdout], [], [], deadline.left)
         piece = os.read(child.stdout.fileno(), 4096) if readable else b""
         if not piece:

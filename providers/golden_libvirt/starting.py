@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from golden.errors import EndpointError
 from golden.waiting import Deadline, Waiting
-from golden_libvirt import definition
+from golden_libvirt import definition, kvm
+from golden_libvirt.agent import STOPPED_HINT
 from golden_libvirt.connection import Line
 from golden_libvirt.embedded import Root
 from golden_libvirt.faults import is_libvirt, translated
@@ -16,9 +18,11 @@ from golden_libvirt.store import Store
 
 def started(store: Store, entry: Record, root: Root, state: Path) -> Record:
     """The root is written into the machine's record before it is started, so that anybody can find it."""
+    domain = definition.parse(store.read_definition(entry.name), "the machine's definition")
+    if domain.get("type") == "kvm" and (why := kvm.verdict(state)):
+        raise EndpointError(f"{entry.name} is defined for KVM, which does not work here: {why}", hint=STOPPED_HINT)
     line = root.line(state)
     entry = store.save(entry.but(root=str(root.path)))
-    domain = definition.parse(store.read_definition(entry.name), "the machine's definition")
     folder = root.view(store.path) / entry.name
     _link_tpm(store, root, entry, domain)
     text = definition.complete(domain, str(folder), str(root.path / "a" / entry.uuid[:8]))

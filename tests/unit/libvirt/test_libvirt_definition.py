@@ -77,6 +77,24 @@ def test_a_card_is_there_only_where_a_network_is_asked_for_with_a_fresh_address(
     assert all(str(address).startswith("52:54:00:") for address in addresses)
 
 
+def test_a_machine_that_runs_in_software_keeps_nothing_that_needs_kvm() -> None:
+    """libvirt refuses such a domain otherwise: the host's own processor, Hyper-V's enlightenments, KVM's clock."""
+    processor = "<cpu mode='host-model' check='partial'><topology sockets='1' cores='2' threads='1'/>"
+    features = "<features><acpi/><hyperv><relaxed state='on'/></hyperv><kvm><hidden state='on'/></kvm></features>"
+    clock = "<clock offset='localtime'><timer name='hypervclock' present='yes'/><timer name='rtc'/></clock>"
+    text = THEIRS.replace(b"<os>", f"{processor}<feature name='vmx'/></cpu>{features}{clock}<os>".encode())
+    domain = definition.clean(definition.parse(text, "theirs.xml"), "ours", "uuid", "qemu")
+    assert domain.get("type") == "qemu"
+    cleaned_text = definition.serialize(domain).decode()
+    for words in ("host-model", "vmx", "hyperv", "<kvm>"):
+        assert words not in cleaned_text, words
+    assert domain.find("cpu").get("mode") == "maximum"  # type: ignore[union-attr]
+    assert domain.find("cpu/topology") is not None
+    assert [timer.get("name") for timer in domain.findall("clock/timer")] == ["rtc"]
+    kept = definition.serialize(definition.clean(definition.parse(text, "theirs.xml"), "ours", "uuid", None)).decode()
+    assert "hypervclock" in kept, "for KVM it all stays"
+
+
 def test_cleaning_twice_changes_nothing_more() -> None:
     """A clone of a clone is as clean as the first."""
     once = cleaned()
