@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE =
 # Software emulation: where guests do not run on /dev/kvm, libguestfs must not try it either.
 export LIBGUESTFS_BACKEND = direct
 
-.PHONY: help demo test thorough these-daemon these-others check bench format clean
+.PHONY: help demo test thorough check bench format clean
 
 help:
 	@echo "make demo    golden's whole main job on a real hypervisor with a stand-in guest, in the folder golden-demo"
@@ -19,21 +19,13 @@ demo:
 	@tools/install.sh demo
 	@.venv/bin/golden demo golden-demo
 
-# A process that has libvirt's embedded driver cannot speak to a daemon, so those tests run apart; at the same time, since
-# much of their time is waiting for guests.
 test:
 	@tools/install.sh test
-	@$(MAKE) --no-print-directory -k -j 2 --output-sync=line WHICH="not thorough" these-daemon these-others
+	@tools/test.sh "not thorough"
 
 thorough:
 	@tools/install.sh test
-	@$(MAKE) --no-print-directory -k -j 2 --output-sync=line WHICH="thorough" these-daemon these-others
-
-these-daemon:
-	.venv/bin/pytest -q -m "daemon and $(WHICH)"
-
-these-others:
-	.venv/bin/pytest -q -n 3 --dist loadgroup -m "not daemon and $(WHICH)"
+	@tools/test.sh thorough
 
 check:
 	@tools/install.sh test

@@ -77,9 +77,13 @@ def _sweep_root(root: Path) -> None:
         root.rmdir()
         return
     stores = [link for link in root.glob("s*") if link.is_symlink()]
-    if not stores or any(store.exists() for store in stores) or not _is_judged(root) or processes.in_use(root):
+    if not stores or not _is_judged(root) or processes.in_use(root):
         return
-    for name in processes.machines_in(root):
+    machines = processes.machines_in(root)
+    there = [store for store in stores if store.exists()]
+    if there and (not machines or any((store / name).exists() for store in there for name in machines)):
+        return  # Another project may lie where that of the machines was removed.
+    for name in machines:
         pid = processes.running(root, name)
         if pid is None or not _has_lost_its_disk(pid):
             return  # The project was moved, or cannot be seen just now.

@@ -10,6 +10,7 @@ from typing import Any
 from pyVmomi import vim
 
 from golden.errors import BadConfig, EndpointError, NotAble, NotFound
+from golden.library import Follower
 from golden.waiting import Deadline, Silent
 from golden_vsphere.faults import LostAnswer
 from golden_vsphere.observing import come_to_rest
@@ -47,19 +48,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscribed:
-    """A subscribed library of this vCenter's that follows ours. Those of other vCenters are not seen from here."""
-
-    name: str
-    synced: str
-    """When it last asked, ISO 8601; empty for never."""
-    on_demand: bool
-    state: str
-    """Of one item there: ``synced``, ``behind``, or ``absent``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Follower:
+class Subscriber:
     """A subscribed library of this vCenter's, whatever it follows."""
 
     name: str
@@ -70,7 +59,7 @@ class Follower:
     on_demand: bool
 
 
-def followers(rest: Rest) -> list[Follower]:
+def followers(rest: Rest) -> list[Subscriber]:
     """Every subscribed library of this vCenter's, by its name; a request for each library."""
     ids = rest.several(Call("GET", "content/library"))
     told = [
@@ -83,7 +72,7 @@ def followers(rest: Rest) -> list[Follower]:
         if (info := one.get("subscription_info")) is not None:
             url = str(info.get("subscription_url", ""))
             synced, on_demand = str(one.get("last_sync_time") or ""), bool(info.get("on_demand"))
-            found.append(Follower(str(one.get("name")), here.get(url, url), synced, on_demand))
+            found.append(Subscriber(str(one.get("name")), here.get(url, url), synced, on_demand))
     return sorted(found, key=lambda one: one.name)
 
 
@@ -199,8 +188,11 @@ class Items:
         """moids of machines that people have checked out of a template item (vSphere 7.0 and later)."""
         return [str(one["vm"]) for one in self._rest.several(Call("GET", f"{TEMPLATES}/{{}}/check-outs", (item.id,)))]
 
-    def subscribed(self, item: Item) -> list[Subscribed]:
-        """Every subscribed library of this vCenter's that follows this one, and how far it is with an item."""
+    def subscribed(self, item: Item) -> list[Follower]:
+        """
+        Every subscribed library of this vCenter's that follows this one, and how far it is with an item; those of
+        other vCenters are not seen from here.
+        """
         found = []
         for moid in self._rest.several(Call("GET", "content/subscribed-library")):
             told = absent_is_none(lambda moid=moid: self._library(str(moid)))  # type: ignore[misc]
@@ -212,7 +204,7 @@ class Items:
             theirs = [self._rest.ask(Call("GET", ITEM, (str(one),))) for one in self._rest.several(call)]
             state = next((_state(item, one) for one in theirs if one.get("source_id") == item.id), "absent")
             synced, on_demand = str(told.get("last_sync_time") or ""), bool(info.get("on_demand"))
-            found.append(Subscribed(str(told["name"]), synced, on_demand, state))
+            found.append(Follower(str(told["name"]), synced, on_demand, state))
         return found
 
 

@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from golden.errors import Conflict, NotFound, ProofFailed
-from golden.library import Library, LibraryAbilities
+from golden.library import Followed, Follower, Library, LibraryAbilities
 from golden.model import Form, Image, Publication
 from golden.provider import Scope
 from golden_vsphere import publishing, rights, tagging
-from golden_vsphere.content_items import TEMPLATE, Item, Items, Subscribed
+from golden_vsphere.content_items import TEMPLATE, Item, Items
 from golden_vsphere.current_item import CurrentItem
 from golden_vsphere.intents import Intents
 from golden_vsphere.inventory import Places
@@ -193,8 +193,8 @@ class ContentLibrary:
             asked = f", asked last at {one.synced}" if one.synced else ", never asked yet"
             self._watcher.doing(f"the subscribed library {one.name}: {item.name} is {one.state}{asked}")
 
-    def subscribed(self, publication: Publication) -> Sequence[Subscribed]:
-        """The subscribed libraries that follow this one, and whether they have this publication."""
+    def followers_of(self, publication: Publication) -> Sequence[Follower]:
+        """The subscribed libraries of this vCenter's."""
         with understood(f"looking who follows {self._items.name}"):
             item = self._items.named(publication.name)
             return [] if item is None else self._items.subscribed(item)
@@ -262,4 +262,7 @@ def opened(place: Place, library: str, scope: Scope, kind: str, *, current: bool
 if TYPE_CHECKING:
 
     def _fulfils(one: ContentLibrary) -> Library:
+        return one
+
+    def _is_followed(one: ContentLibrary) -> Followed:
         return one

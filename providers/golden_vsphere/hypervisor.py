@@ -111,7 +111,7 @@ class Vsphere:
     def find(self, name: str) -> Machine | None:
         """In golden's folder, by its name and golden's record."""
         try:
-            held = self.machines.find(checked(name))
+            held = self.machines.find_late(checked(name))
         except BadName:
             return None
         return None if held is None else self.machines.shown(held)

@@ -40,7 +40,7 @@ class Images:
 
     def find(self, name: str) -> Artifact | None:
         """By its name in the folder of images."""
-        held = self._machines.find(name, marking.IMAGE)
+        held = self._machines.find_late(name, marking.IMAGE)
         return None if held is None else self._artifact(held)
 
     def discard(self, artifact: Artifact) -> None:

@@ -5,13 +5,18 @@ What is about to be made, written down before vCenter is asked: a machine that i
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 from golden.errors import StateUnusable
 from golden.model import Mark, Role
+
+OLD = 7 * 24 * 3600
+"""Seconds after which what is not there will never be."""
 
 
 class Intents:
@@ -28,6 +33,10 @@ class Intents:
             fresh = self._folder / f".{name}.{os.getpid()}"
             fresh.write_text(json.dumps(asdict(mark)), encoding="utf-8")
             fresh.replace(self._folder / f"{name}.json")
+            for path in self._folder.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # Another golden is faster.
+                    if time.time() - path.stat().st_mtime > OLD:
+                        path.unlink()
         except OSError as error:
             raise StateUnusable(f"{self._folder} cannot be written", details=str(error)) from error
 

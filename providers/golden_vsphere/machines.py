@@ -8,8 +8,9 @@ from typing import Any
 
 from pyVmomi import vim
 
-from golden.errors import NotFound
+from golden.errors import NotFound, TimedOut
 from golden.model import Machine, Mark, Power
+from golden.waiting import Deadline, Waiting
 from golden_vsphere import devices, marking
 from golden_vsphere.faults import Gone, translated
 from golden_vsphere.intents import Intents
@@ -30,6 +31,8 @@ STATE = (
     "runtime.consolidationNeeded",
     "runtime.question",
 )
+APPEARING = 3
+"""Seconds in which a clone whose answer was lost shows itself once no task works on its source any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,19 @@ class Machines:
         listed = (one for one in self.all() if one.record and (one.record.kind, one.record.name) == (kind, name))
         found = next(listed, None)
         return None if found is None else self.held(found.native)
+
+    def find_late(self, name: str, kind: str = marking.MACHINE) -> Held | None:
+        """
+        As ``find``; what a process that was killed had asked for, and vCenter does not show yet, is waited for a while.
+        """
+        found = self.find(name, kind)
+        if found is not None or self.intents.read(name) is None:
+            return found
+        waiting = Waiting(Deadline(APPEARING), tick=0.5)
+        try:
+            return waiting.until(f"{name} to appear", lambda: self.find(name, kind))
+        except TimedOut:
+            return None
 
     @staticmethod
     def _is_bare(held: Held) -> bool:

@@ -21,7 +21,7 @@ from golden_vsphere.faults import Gone, LostAnswer, is_a, is_fault, translated
 from golden_vsphere.host_copies import HostCopies
 from golden_vsphere.inventory import checked
 from golden_vsphere.line import insisted
-from golden_vsphere.machines import Held, Machines
+from golden_vsphere.machines import APPEARING, Held, Machines
 from golden_vsphere.marking import Record
 from golden_vsphere.observing import QUESTION, asks, cancel, come_to_rest, result_of, until_made, until_over
 from golden_vsphere.orders import Order as Order
@@ -31,8 +31,6 @@ COPYING = 6 * 3600
 """Seconds a copy of whole disks may take."""
 CHANGING = 600
 """Seconds any other task may take."""
-APPEARING = 3
-"""Seconds in which a clone whose answer was lost shows itself once no task works on its source any more."""
 NOTE = "Made by golden for {reference} ({role}, job {job}). Do not change: golden looks after it."
 
 
@@ -51,6 +49,9 @@ class Maker:
 
     def make(self, order: Order) -> Held:
         """The finished thing, off. Conflict for a name that is taken; nothing is left where it fails."""
+        was_asked_for = self._machines.intents.read(order.name) is not None
+        if was_asked_for:
+            self._clear_late(order)
         self.must_be_free(order.kind, order.name)
         self._check(order)
         record = Record(
@@ -65,10 +66,32 @@ class Maker:
         )
         self._machines.intents.write(order.name, order.mark)
         with translated(f"making {order.name}"):
-            native = self._cloned(order, record)
+            try:
+                native = self._cloned(order, record)
+            except Exception as error:
+                if not (was_asked_for and is_a(error, "DuplicateName") and self._clear_late(order)):
+                    raise
+                self._machines.intents.write(order.name, order.mark)
+                native = self._cloned(order, record)
             held = self._finished(order, record, native)
         self._machines.intents.remove(order.name)
         return held
+
+    def _clear_late(self, order: Order) -> bool:
+        """
+        Take away what a process that was killed had asked for, and vCenter showed only after somebody looked. Whether
+        there was any.
+        """
+        folder = self._places.images() if order.kind == marking.IMAGE else self._places.folder()
+        native = None if folder is None else self._places.child(folder, order.name)
+        if native is None:
+            return False
+        self.wait_out(native, order.name)
+        held = self._machines.held(native)
+        if held is None or held.record is None or held.record.settled or held.record.mark != order.mark:
+            return held is None
+        self.take_back(held)
+        return True
 
     def must_be_free(self, kind: str, name: str) -> None:
         """Conflict where anything lies in golden's folder under that name."""

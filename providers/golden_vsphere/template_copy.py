@@ -12,8 +12,8 @@ from golden.errors import Conflict, TimedOut
 from golden.waiting import Deadline, Waiting
 from golden_vsphere import devices, rights
 from golden_vsphere.faults import LostAnswer, is_a
-from golden_vsphere.machines import Held
-from golden_vsphere.making import APPEARING, COPYING
+from golden_vsphere.machines import APPEARING, Held
+from golden_vsphere.making import COPYING
 from golden_vsphere.marking import KEY as RECORD
 from golden_vsphere.observing import come_to_rest, result_of
 from golden_vsphere.orders import FLAT, must_get_own_tpm

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,27 @@ class UseWitness(Protocol):
 
     def users_of(self, publication: Publication) -> tuple[str, ...]:
         """Names of what stands on it that is not golden's: withdrawing it would be a Conflict. Absent: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Another library that takes its publications from this one."""
+
+    name: str
+    synced: str
+    """When it last asked, ISO 8601; empty for never."""
+    on_demand: bool
+    """It keeps the descriptions, and takes the bytes when they are used."""
+    state: str
+    """Of one publication there: ``synced``, ``behind``, or ``absent``."""
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A library that others follow, as far as they are seen from it."""
+
+    def followers_of(self, publication: Publication) -> Sequence[Follower]:
+        """The libraries that follow this one, and whether they have this publication. Empty where it is gone."""
 
 
 class LibraryFactory(Protocol):

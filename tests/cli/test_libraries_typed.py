@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from golden.library import Follower
+from golden.testing.memory_library import follow
 from tests.cli.conftest import Golden
 from tests.cli.lab import Lab
 
@@ -44,6 +46,24 @@ def test_a_library_is_listed(memory: Lab, golden: Golden) -> None:
     lines = golden("list", "--library", "memory").out.splitlines()
     assert [line.split()[:2] for line in lines] == [["ref@i1", "retired"], ["ref@i2", "current"]]
     assert golden("list").out == "ref\n"
+
+
+def test_who_follows_a_library_and_how_far_is_listed(memory: Lab, golden: Golden) -> None:
+    """Each publication has its followers below it; for programs they are fields."""
+    assert golden("capture", "--to", "memory").code == 0
+    (one,) = golden("list", "--library", "memory", "-o", "json").data["publications"]
+    assert one["followers"] == []
+    far = Follower("far away", "2026-06-01T10:00:00Z", on_demand=True, state="behind")
+    follow(memory.world, "memory", one["key"], far, Follower("new", "", on_demand=False, state="absent"))
+    lines = golden("list", "--library", "memory").out.splitlines()
+    assert len(lines) == 2
+    assert "followed by far away behind (asked " in lines[1]
+    assert lines[1].endswith("new absent (never asked yet)")
+    (one,) = golden("list", "--library", "memory", "-o", "json").data["publications"]
+    assert [(it["name"], it["state"], it["on_demand"]) for it in one["followers"]] == [
+        ("far away", "behind", True),
+        ("new", "absent", False),
+    ]
 
 
 def test_a_library_that_is_not_there_is_told(memory: Lab, golden: Golden) -> None:

@@ -152,6 +152,34 @@ def test_another_verb_that_meets_with_a_misfortune(
     check(place, was, "win2025")
 
 
+PRUNES = [
+    ("Destroy_Task", "drop-after", {}, True),
+    pytest.param("Destroy_Task", "task", {"kind": "SystemError", "detail": {"reason": "no"}}, False, marks=THOROUGH),
+    pytest.param("Destroy_Task", "expire", {}, True, marks=THOROUGH),
+    pytest.param("RemoveSnapshot_Task", "drop-after", {}, True, marks=THOROUGH),
+    pytest.param("RemoveSnapshot_Task", "drop-before", {}, True, marks=THOROUGH),
+]
+
+
+@pytest.mark.parametrize(("call", "do", "words", "bears"), PRUNES)
+def test_a_prune_that_meets_with_a_misfortune(
+    place: VsphereDesk, call: str, do: str, words: dict[str, object], bears: bool
+) -> None:
+    """What stays is whole; what goes is gone, or goes with gc once vCenter lets it."""
+    first = place.log()["versions"][0]
+    for _ in range(2):
+        place.does("update", "win2022", *DRIVER)
+        place.does("rollback", "win2022@v1", "-y")
+    newest = place.log()["versions"][-1]
+    place.peer.world.rules.add(Rule(call, do, **words))  # type: ignore[arg-type]
+    after(place.golden("prune", "win2022", "--keep", "1", "-y"), place, bears=bears)
+    place.does("gc")
+    place.does("prune", "win2022", "--keep", "1", "-y")
+    assert place.log()["versions"] == [first, newest]
+    place.assert_clean("win2022", "win2025")
+    place.does("verify", "win2022", "--deep")
+
+
 def test_what_a_crash_left_is_cleared_by_gc_though_answers_are_lost(place: VsphereDesk) -> None:
     """Its Destroy is done and nobody is told: it is gone, once, and gc says so."""
     was, name = before(place), place.leaked()

@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.bench import before, kill_at
 from tests.e2e.vsphere_desk import VsphereDesk, check, vsphere_desk
+from tests.peers.vsphere.rules import Rule
 from tests.peers.vsphere.world import Times
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("vsphere killed")]
@@ -116,6 +117,22 @@ def test_a_killed_capture_is_resumed(place: VsphereDesk, point: str, after: str,
     image = check(place, was, images=1)["images"][-1]
     assert image["state"] == "SEALED"
     assert [p["library"] for p in image["publications"]] == ["templates"]
+
+
+@pytest.mark.parametrize("late", [2, 8], ids=["while it is looked for", "when it is asked for again"])
+def test_a_clone_that_vcenter_makes_after_its_asker_died(place: VsphereDesk, late: float) -> None:
+    """
+    The image that the killed process had asked for is there only once the resumed one looks, or has looked: that one
+    takes it for its own, which it is, and there is one image in the end.
+    """
+    was = before(place)
+    rules = place.peer.world.rules
+    rules.extend([Rule("CloneVM_Task", "delay", nth=nth, seconds=late) for nth in (2, 3)])
+    kill(place, CAPTURE, "CloneVM_Task 2", "call")
+    place.does("resume")
+    assert rules.unmet() == []
+    rules.clear()
+    check(place, was, images=1)
 
 
 @pytest.mark.parametrize(("point", "after", "power_cut"), CAPTURE_CANCELLED)

@@ -148,16 +148,16 @@ def test_subscribed_libraries_are_listed_with_their_state(store: tuple[Peer, str
     follower = add_library(peer, name, moid)
     add_library(peer, "of somebody else")
     first = put(library, bench.image("sub", 1))
-    (seen,) = library.subscribed(first)
+    (seen,) = library.followers_of(first)
     assert (seen.name, seen.synced, seen.state) == (name, "", "absent")
     peer.world.libraries.sync(peer.world.libraries.libraries[follower])
-    (seen,) = library.subscribed(first)
+    (seen,) = library.followers_of(first)
     assert (bool(seen.synced), seen.state) == (True, "synced")
     told = [one.sentence for one in PROVIDER.diagnose(bench.vcenter, Scope("look", bench.state))]
     assert [one for one in told if f"{name} follows {STORE}" in one and "asked last at" in one]
     held = item(peer, first.name)
     held.content += 1
-    assert [one.state for one in library.subscribed(first)] == ["behind"]
+    assert [one.state for one in library.followers_of(first)] == ["behind"]
     held.content -= 1
     with pytest.raises(NotAble, match="subscribed one"):
         opened("ovf", "content-library:far%20away?endpoint=vc")

@@ -8,7 +8,7 @@ from typing import Any
 from golden import plugins
 from golden.app.project import Project
 from golden.codec import plain
-from golden.library import LibraryAbilities
+from golden.library import Followed, LibraryAbilities
 from golden.options import split
 from golden.provider import Endpoint, Scope
 from golden.waiting import Watcher
@@ -33,6 +33,7 @@ def published(project: Project, name: str, watcher: Watcher) -> dict[str, Any]:
     with closing(plugins.open_library(place, scope, project.settings.base)) as library:
         able = library.abilities
         found = sorted(library.list(), key=lambda one: (one.reference, one.image))
+        followers = [library.followers_of(one) if isinstance(library, Followed) else () for one in found]
     return {
         "name": name,
         "url": place.url,
@@ -41,5 +42,8 @@ def published(project: Project, name: str, watcher: Watcher) -> dict[str, Any]:
         "versioned": able.versioned,
         "on_its_side": list(able.on_its_side),
         "warnings": [{"seal": seal, **plain(finding)} for seal, finding in able.warnings],
-        "publications": [plain(one) for one in found],
+        "publications": [
+            {**plain(one), "followers": [plain(follower) for follower in those]}
+            for one, those in zip(found, followers, strict=True)
+        ],
     }

@@ -59,7 +59,18 @@ def _shelf(talk: Talk, name: str) -> None:
     ]  # fmt: skip
     if not rows:
         talk.say(f"Nothing of golden's is published in {name} yet: golden publish --to {name}")
-    talk.tell("library", data, columns(rows, right=frozenset({2})))
+    lines = columns(rows, right=frozenset({2}))
+    those = [followers_line(one["followers"]) for one in data["publications"]]
+    talk.tell("library", data, [line for pair in zip(lines, those, strict=True) for line in pair if line])
+
+
+def followers_line(followers: list[dict[str, Any]]) -> str:
+    """Which libraries take a publication from this one, and how far each is; empty where none does."""
+    told = []
+    for one in followers:
+        asked = f"asked {age(one['synced'])}" if one["synced"] else "never asked yet"
+        told.append(f"{one['name']} {one['state']} ({asked})")
+    return f"    followed by {', '.join(told)}" if told else ""
 
 
 def job_line(talk: Talk, job: dict[str, Any]) -> Iterator[str]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from golden.errors import BadConfig, Conflict, NotFound, PolicyRefused, ProofFailed, Unreachable
-from golden.library import Library, LibraryAbilities, LibraryFactory
+from golden.library import Follower, Library, LibraryAbilities, LibraryFactory
 from golden.model import Finding, Form, Image, Publication, Severity
 from golden.provider import Endpoint, Scope
 from golden.testing.world import Raw, World
@@ -135,6 +135,12 @@ class MemoryLibrary:
             raw = self._shelf(self._world.read()).get(publication.key, {})
             return tuple(raw.get("users", ()))
 
+    def followers_of(self, publication: Publication) -> tuple[Follower, ...]:
+        """As ``follow`` has made them."""
+        with self._world.faulty("library.followers_of", publication.name):
+            raw = self._shelf(self._world.read()).get(publication.key, {})
+            return tuple(Follower(**one) for one in raw.get("followers", ()))
+
     def close(self) -> None:
         """Let go of the file."""
         self._world.close()
@@ -198,8 +204,14 @@ def use(world: World, library: str, key: str, *names: str) -> None:
         raw["libraries"][library][key]["users"] = list(names)
 
 
+def follow(world: World, library: str, key: str, *followers: Follower) -> None:
+    """Let these libraries follow it, each as far with one publication as it says."""
+    with world.change("somebody follows it") as raw:
+        raw["libraries"][library][key]["followers"] = [asdict(one) for one in followers]
+
+
 def _publication(raw: Raw) -> Publication:
-    return Publication(**{key: value for key, value in raw.items() if key not in ("finished", "content", "users")})
+    return Publication(**{one.name: raw[one.name] for one in fields(Publication)})
 
 
 if TYPE_CHECKING:

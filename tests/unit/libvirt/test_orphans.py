@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from golden_libvirt import orphans
+import pytest
+
+from golden_libvirt import embedded, orphans, processes
+
+RUNS = """
+import os, signal, sys
+from golden.model import Mark, Origin, Role
+from golden.provider import Endpoint, Scope
+from golden_libvirt import PROVIDER
+state, disk = sys.argv[1:]
+from pathlib import Path
+hypervisor = PROVIDER.open(Endpoint("here", "qemu:///embed", {"virt_type": "qemu"}), Scope("job", Path(state)))
+mark = Mark(Role.CLONE, "job", "reference", "installation")
+machine = hypervisor.adopt("theirs", Origin("disk", disk, firmware="bios"), mark, in_place=False)
+hypervisor.start(machine)
+print(hypervisor.store.get("theirs").root, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+"""golden, killed while a machine of its runs; it says which root that runs in."""
 
 
 def root(parent: Path, base: str, store: Path | None) -> Path:
@@ -51,3 +72,24 @@ def test_what_another_namespace_or_user_may_use_is_let_be(tmp_path: Path) -> Non
     (foreign / "here").symlink_to("an-earlier-boot:pid:[1]")
     orphans.sweep(tmp_path)
     assert not foreign.exists()
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["removed", "removed, and another project in its place"])
+def test_a_machine_goes_with_its_removed_project(tmp_path: Path, again: bool) -> None:
+    """Where its disk was removed under it; a project that lies at the same path now knows nothing of it."""
+    disk, state = tmp_path / "theirs.qcow2", tmp_path / "project/.golden"
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M"], check=True)
+    argv = (sys.executable, "-c", RUNS, str(state), str(disk))
+    made = Path(subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout.strip())
+    try:
+        orphans.sweep(embedded.parent())
+        assert processes.running(made, "theirs"), "its project is there"
+        shutil.rmtree(state)
+        if again:
+            (state / "libvirt/store/golden-other").mkdir(parents=True)
+        orphans.sweep(embedded.parent())
+        assert not processes.running(made, "theirs")
+        assert not made.exists()
+    finally:
+        if processes.running(made, "theirs"):
+            processes.cut_power(made, "theirs")
