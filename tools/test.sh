@@ -9,7 +9,7 @@ daemon=$!
 trap 'kill "$daemon" 2>/dev/null; wait "$daemon"; rm -f "$words"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-.venv/bin/pytest -q -n 3 --dist loadgroup -m "not daemon and $1"
+.venv/bin/pytest -q -n 4 --dist loadgroup --no-loadscope-reorder -m "not daemon and $1"
 others=$?
 wait "$daemon"
 with_daemon=$?
