@@ -33,7 +33,7 @@ check:
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/pytest -q -n 3 --dist loadgroup -m "not slow"
+	.venv/bin/pytest -q -n 4 --dist loadgroup -m "not slow"
 
 bench:
 	@tools/install.sh bench

@@ -12,6 +12,8 @@ from tests.e2e import bench
 from tests.e2e.bench import Desk
 from tests.unit.disk.disks import Windows
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:

@@ -76,6 +76,7 @@ def test_the_probe_is_what_its_source_says(tmp_path: Path) -> None:
     assert made.read_bytes() == kvm.PROBE.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_guest_that_never_runs_is_named_within_seconds(
     tmp_path: Path, device: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +115,7 @@ def empty_machine(folder: Path, virt_type: str) -> tuple[Hypervisor, Machine]:
     return hypervisor, hypervisor.adopt("theirs", Origin("disk", str(disk), firmware="bios"), mark, in_place=False)
 
 
+@pytest.mark.slow
 def test_a_machine_for_kvm_is_not_started_where_kvm_is_broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would stand still until its deadline; a clone of the same version for software emulation starts."""
     program(tmp_path, monkeypatch, "echo 'KVM internal error. Suberror: 1'; exec sleep 60")
@@ -129,6 +131,7 @@ def test_a_machine_for_kvm_is_not_started_where_kvm_is_broken(tmp_path: Path, mo
     software.destroy(clone)
 
 
+@pytest.mark.slow
 def test_a_processor_that_qemu_stopped_is_named_long_before_the_deadline(tmp_path: Path) -> None:
     """QEMU stops a machine whose processor KVM gave up, and libvirt knows no reason; here its monitor was asked to."""
     import libvirt_qemu

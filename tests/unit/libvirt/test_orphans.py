@@ -74,6 +74,7 @@ def test_what_another_namespace_or_user_may_use_is_let_be(tmp_path: Path) -> Non
     assert not foreign.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", [False, True], ids=["removed", "removed, and another project in its place"])
 def test_a_machine_goes_with_its_removed_project(tmp_path: Path, again: bool) -> None:
     """Where its disk was removed under it; a project that lies at the same path now knows nothing of it."""
