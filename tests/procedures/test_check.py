@@ -13,7 +13,7 @@ from golden.app import checking, moves, run
 from golden.app.checking import CheckWish
 from golden.app.names import Target
 from golden.app.orders import keep_payloads
-from golden.errors import ChangeFailed, ChecksFailed, ProofFailed, UsageError
+from golden.errors import ChangeFailed, ChecksFailed, GeneralizeFailed, ProofFailed, UsageError
 from golden.model import Checked, CheckReport, Finding, GuestState, Severity, Version
 from golden.procedures.checking import MOST_ROUNDS, merged
 from golden.waiting import Silent
@@ -86,6 +86,18 @@ def test_a_rehearsal_generalizes_a_clone_and_keeps_nothing(bench: Bench) -> None
     assert report.proof.facts.state is GuestState.SEALED
     assert bench.project.catalog.images("ref") == []
     assert bench.machines() == {version.snapshot.machine}
+    assert bench.troubles() == []
+
+
+def test_a_rehearsal_that_fails_says_what_was_named_before(bench: Bench) -> None:
+    """Its own cause comes first; then the findings that forbade it, warnings left out."""
+    found = json.dumps((ERROR, WARNING)).encode()
+    bench.world.add_user_machine("u", {"/state": b"VIRGIN", "/log": b"", "/findings": found, "/seal-fails": b"x"})
+    bench.adopt("u")
+    with pytest.raises(GeneralizeFailed) as caught:
+        check(bench, rehearse=True)
+    (note,) = caught.value.__notes__
+    assert note.startswith("named before it was tried: appx: ")
     assert bench.troubles() == []
 
 

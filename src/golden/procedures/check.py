@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from golden.errors import GeneralizeFailed
 from golden.jobs import Job
 from golden.model import (
     CaptureOrder,
@@ -33,7 +34,7 @@ def check(job: Job, shop: Shop, order: CheckOrder) -> CheckReport:
     with job.owning(shop.machines, "clone", clone, shop, version, order) as machine:
         looked = job.step("disk", look_at, shop, machine, order)
         found, fixed = job.once("guest", ask_guest, shop, machine, order, looked)
-        sealing = job.once("rehearsal", rehearse, shop, machine, order)
+        sealing = job.once("rehearsal", rehearse, shop, machine, order, found)
         proof = job.step("proof", prove, shop, machine, order, sealing)
     check_frozen(shop, version)
     return CheckReport(
@@ -72,16 +73,22 @@ def ask_guest(shop: Shop, machine: Machine, order: CheckOrder, looked: Checked) 
     return found, fixed
 
 
-def rehearse(shop: Shop, machine: Machine, order: CheckOrder) -> Sealing:
+def rehearse(shop: Shop, machine: Machine, order: CheckOrder, found: Checked) -> Sealing:
     """
     Really generalize the clone, as a capture would, whatever was found in the guest before; nothing unless it was asked
-    for, and nothing with an answer file that a capture would refuse.
+    for, and nothing with an answer file that a capture would refuse. Where it fails, what was found before is said too.
     """
     if not rehearses(order) or order.seal == "none":
         return Sealing()
     deadline = Deadline(order.timeout)
     with inside(shop, machine, order.reference, deadline) as session:
-        return capture.seal(shop, session, machine, as_capture(order), deadline)
+        try:
+            return capture.seal(shop, session, machine, as_capture(order), deadline)
+        except GeneralizeFailed as error:
+            for one in found.findings:
+                if one.severity is Severity.ERROR:
+                    error.add_note(f"named before it was tried: {one.id}: {one.sentence}")
+            raise
 
 
 def prove(shop: Shop, machine: Machine, order: CheckOrder, sealing: Sealing) -> SealProof | None:
