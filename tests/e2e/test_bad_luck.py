@@ -91,8 +91,8 @@ def test_a_script_that_says_100_mb(tmp_path: Path) -> None:
     ("faults", "limit", "code", "saying"),
     [
         ({"shutdown": "never"}, "45s", 11, ("the guest to switch itself off", "never cuts the power")),
-        ({"agent": "die-on-write"}, "25s", 5, ("did not answer within", "qemu-guest-agent")),
-        pytest.param({"agent": "hang"}, "25s", 5, ("not answer", "qemu-guest-agent"), marks=pytest.mark.thorough),
+        ({"agent": "die-on-write"}, "40s", 5, ("did not answer within", "qemu-guest-agent")),
+        pytest.param({"agent": "hang"}, "60s", 5, ("not answer", "qemu-guest-agent"), marks=pytest.mark.thorough),
         ({"agent": "missing"}, "25s", 5, ("did not answer within", "qemu-guest-agent")),
     ],
     ids=["never-off", "agent-dies-in-a-file", "agent-hangs", "no-agent"],

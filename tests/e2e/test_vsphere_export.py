@@ -89,7 +89,7 @@ def test_a_clone_that_was_started_after_its_export_is_no_image(place: VsphereDes
     going.until_said("exporting the disk of")
     (clone,) = place.names() - before
     going.until(lambda: place.called("CloneVM_Task") >= calls + 2, "copying the clone")
-    place.note_start(clone)
+    place.note(clone, "VmPoweredOnEvent")
     ran = going.end()
     assert ran.code == 7, ran.said
     assert "was started again after its seal was read" in ran.err
