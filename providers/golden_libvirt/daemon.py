@@ -103,7 +103,8 @@ class Daemon:
 
     @property
     def _making(self) -> VolumeMaking:
-        return VolumeMaking(self.line, self.pool, self.domains, self._scope, self._options.get("virt_type"))
+        wanted, here = self._options.get("virt_type"), not self._address.remote
+        return VolumeMaking(self.line, self.pool, self.domains, self._scope, wanted, here)
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if self.domains.is_on(entry.name) else Power.OFF

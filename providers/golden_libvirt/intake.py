@@ -105,12 +105,23 @@ class Intake:
     pool: Pool
     scope: Scope
     virt_type: str | None
+    is_here: bool
+    """Whether the daemon runs on this computer."""
+
+    def _virt_type(self) -> str:
+        """As configured; else kvm where the daemon's computer has it, and, as far as we can try, it works there."""
+        if self.virt_type or (self.is_here and kvm.verdict(self.scope.state / "libvirt")):
+            return self.virt_type or "qemu"
+        try:
+            self.line.native.getDomainCapabilities(None, "x86_64", None, "kvm", 0)
+        except self.line.libvirt.libvirtError:
+            return "qemu"
+        return "kvm"
 
     def definition(self, entry: Record, origin: Origin, found: Found) -> tuple[ET.Element, dict[str, Path]]:
         """The machine's definition, and which further files of this computer (by name) belong to it."""
         if found.domain is None:
-            virt_type = kvm.virt_type(self.scope.state / "libvirt", self.virt_type)
-            hardware = origins.hardware(origin, virt_type, found.disks[0], found.infos[0].format)
+            hardware = origins.hardware(origin, self._virt_type(), found.disks[0], found.infos[0].format)
             extras: dict[str, Path] = {}
             if hardware.loader is not None:
                 extras[definition.NVRAM] = Path(origins.uefi()[1])

@@ -33,10 +33,12 @@ class VolumeMaking:
     scope: Scope
     virt_type: str | None
     """The domain type that is configured, if one is."""
+    is_here: bool
+    """Whether the daemon runs on this computer."""
 
     def adopted(self, entry: Record, origin: Origin, found: Found) -> Record:
         """The daemon copies its own volumes; files of this computer are uploaded."""
-        order = Intake(self.line, self.pool, self.scope, self.virt_type)
+        order = Intake(self.line, self.pool, self.scope, self.virt_type, self.is_here)
         domain, extras = order.definition(entry, origin, found)
         entry = self._begin(entry, len(found.disks), domain, tuple(extras))
         for disk, source, info in zip(entry.disks, found.disks, found.infos, strict=True):

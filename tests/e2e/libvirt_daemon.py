@@ -40,12 +40,13 @@ def begun(program: str) -> subprocess.Popen[bytes]:
     """
     A daemon of libvirt's, without what libvirt in this process was told by the environment (its log's place).
 
-    Where /dev/kvm is root's alone, as without udev, the daemon does not see it: QEMU would find it while it is asked
-    what it can, libvirt would find that its QEMU may not use it, and ask QEMU anew at every call, for seconds each.
+    It does not see /dev/kvm, which may be there and broken. Where that is root's alone besides, as without udev, QEMU
+    would find it while it is asked what it can, libvirt would find that its QEMU may not use it, and ask QEMU anew at
+    every call, for seconds each.
     """
     clean = {key: value for key, value in os.environ.items() if not key.startswith("LIBVIRT_")}
     argv: tuple[str, ...] = (program,)
-    if KVM.exists() and not KVM.stat().st_mode & 0o066:
+    if KVM.exists():
         argv = ("unshare", "--mount", "--propagation", "private", "sh", "-c", WITHOUT_KVM, program)
     return subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=clean)
 
