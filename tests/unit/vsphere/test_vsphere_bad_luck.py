@@ -20,6 +20,8 @@ from tests.peers.vsphere.seeding import POOL_SPEC, VM
 from tests.unit.vsphere.conftest import Opening
 from tests.unit.vsphere.stage import IDS, MARK, TASKS, VERBS, Stage, Verb, made
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bare(shared: Peer) -> str:

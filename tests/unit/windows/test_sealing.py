@@ -24,6 +24,8 @@ from golden.windows.watching import last_words
 from tests.unit.windows.folder_guest import FolderGuest
 from tests.unit.windows.guests import FACTS, FAMILY, Guest
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = '<unattend xmlns="urn:schemas-microsoft-com:unattend"/>'
 
 
