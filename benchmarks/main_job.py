@@ -20,7 +20,7 @@ from golden.windows.checks.picture import FILES, PROVIDERS, READS
 from golden.windows.dialect import SCRIPTS
 
 LIMIT = 1.15
-TIMES = 4
+TIMES = 6
 BARE = Path(__file__).with_name("bare.py")
 
 
