@@ -105,9 +105,12 @@ class AgentLine:
                 raise EndpointError(brief, details=self._words_of_qemu(), hint=STOPPED_HINT)
 
     def _words_of_qemu(self) -> str | None:
-        if self._log is None or not self._log.exists():
+        if self._log is None:
             return None
-        lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        try:
+            lines = self._log.read_text("utf-8", errors="replace").splitlines()
+        except OSError:
+            return None
         return next((line for line in lines if kvm.FAULT.decode() in line), None)
 
     def _answers(self, deadline: Deadline) -> bool:

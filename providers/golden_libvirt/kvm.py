@@ -42,9 +42,10 @@ def verdict(state: Path, device: Path = DEVICE) -> str:
             return str(known["verdict"])
     except (OSError, ValueError, KeyError):
         pass
-    found = _try()
-    state.mkdir(parents=True, exist_ok=True)
-    write_json(note, {"boot": boot, "verdict": found})
+    found, is_sure = _try()
+    if is_sure:
+        state.mkdir(parents=True, exist_ok=True)
+        write_json(note, {"boot": boot, "verdict": found})
     return found
 
 
@@ -64,7 +65,8 @@ def _unusable(device: Path) -> str:
     return "" if shutil.which(QEMU) else f"{QEMU} is not installed"
 
 
-def _try() -> str:
+def _try() -> tuple[str, bool]:
+    """What is wrong, and whether that is sure: a busy computer may only have been too slow."""
     argv = (QEMU, "-accel", "kvm", "-cpu", "host", "-machine", "pc", "-m", "64", "-nodefaults", "-display", "none")
     debug = ("-serial", "none", "-monitor", "none", "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x402")
     child = subprocess.Popen(
@@ -74,13 +76,15 @@ def _try() -> str:
         stderr=subprocess.STDOUT,
     )
     try:
-        heard = _listen(child, Deadline(LIMIT))
+        deadline = Deadline(LIMIT)
+        heard = _listen(child, deadline)
+        is_sure = deadline.left > 0
     finally:
         child.kill()
         child.communicate()
     if RUNS in heard:
-        return ""
-    return _what_is_wrong(heard)
+        return "", True
+    return _what_is_wrong(heard), is_sure
 
 
 def _what_is_wrong(heard: bytes) -> str:

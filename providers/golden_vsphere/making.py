@@ -82,16 +82,17 @@ class Maker:
         Take away what a process that was killed had asked for, and vCenter showed only after somebody looked. Whether
         there was any.
         """
-        folder = self._places.images() if order.kind == marking.IMAGE else self._places.folder()
-        native = None if folder is None else self._places.child(folder, order.name)
-        if native is None:
-            return False
-        self.wait_out(native, order.name)
-        held = self._machines.held(native)
-        if held is None or held.record is None or held.record.settled or held.record.mark != order.mark:
-            return held is None
-        self.take_back(held)
-        return True
+        with translated(f"clearing what was begun of {order.name}"):
+            folder = self._places.images() if order.kind == marking.IMAGE else self._places.folder()
+            native = None if folder is None else self._places.child(folder, order.name)
+            if native is None:
+                return False
+            self.wait_out(native, order.name)
+            held = self._machines.held(native)
+            if held is None or held.record is None or held.record.settled or held.record.mark != order.mark:
+                return held is None
+            self.take_back(held)
+            return True
 
     def must_be_free(self, kind: str, name: str) -> None:
         """Conflict where anything lies in golden's folder under that name."""

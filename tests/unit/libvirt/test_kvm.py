@@ -85,7 +85,7 @@ def test_a_guest_that_never_runs_is_named_within_seconds(
     begun = time.monotonic()
     assert "never runs its first instruction" in kvm.verdict(tmp_path / "state", device)
     assert time.monotonic() - begun < kvm.LIMIT + 3
-    assert kvm.virt_type(tmp_path / "state", None) == "qemu"
+    assert not (tmp_path / "state").exists(), "it may have been slow only, so it is tried again next time"
 
 
 def test_what_qemu_says_of_it_is_told(tmp_path: Path, device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
