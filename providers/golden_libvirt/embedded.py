@@ -12,6 +12,7 @@ import shutil
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,7 +138,8 @@ class Root:
 
     def _attempt(self) -> connection.Line | None:
         try:
-            return connection.open_line(f"qemu:///embed?root={self.path}", log=self.path / "libvirt.log")
+            with _on_first_processor():
+                return connection.open_line(f"qemu:///embed?root={self.path}", log=self.path / "libvirt.log")
         except ImportError as error:
             raise connection.missing(error) from error
         except Exception as error:
@@ -156,9 +158,8 @@ class Root:
             swtpm = f'swtpm_user = "+{user}"\nswtpm_group = "+{group}"\n' if user == 0 else ""
             text = _CONFIGURATION.format(user=user, group=group, swtpm=swtpm)
             (self.path / "etc/qemu.conf").write_text(text, "ascii")
-            warm = state / "cache"
-            if warm.is_dir() and not (self.path / "cache").exists():
-                shutil.copytree(warm, self.path / "cache")
+            for file in _learned(state).keys() - _learned(self.path).keys():
+                _hand_over(file, state, self.path)
 
     def view(self, store: Path) -> Path:
         """A short path of plain characters to a store, whatever the store's own path holds."""
@@ -169,18 +170,11 @@ class Root:
         return link
 
     def keep_cache(self, state: Path) -> None:
-        """Keep the capability probing (4 s) for the next root; called after a start."""
-        warm, ours = state / "cache", self.path / "cache"
-        if warm.exists() or not any(ours.rglob("*.xml")):
-            return
+        """Keep what libvirt learned of QEMU (4 s) for the next root; called after a start."""
         with translated("keeping libvirt's capability cache"):
-            fresh = state / f".cache.{os.getpid()}"
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(ours, fresh, ignore=shutil.ignore_patterns("*.sock"))
-            try:
-                fresh.rename(warm)
-            except OSError:  # another process was quicker
-                shutil.rmtree(fresh, ignore_errors=True)
+            for file, written in _learned(self.path).items():
+                if _learned(state).get(file) != written:
+                    _hand_over(file, self.path, state)
 
     def leave(self) -> None:
         """At the end of the process: the root goes too when no machine runs in it."""
@@ -193,6 +187,40 @@ class Root:
             shutil.rmtree(self.path, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.path.parent.rmdir()
+
+
+def _learned(folder: Path) -> dict[Path, int]:
+    """What libvirt learned of QEMU below a root or a state folder: each file's relative path, and when it was written."""
+    found = (folder / "cache").glob("qemu/capabilities/*.xml")
+    return {path.relative_to(folder): path.stat().st_mtime_ns for path in found}
+
+
+def _hand_over(file: Path, source: Path, target: Path) -> None:
+    """Whole or not at all, with its time: another process may do the same, or read it."""
+    (target / file).parent.mkdir(parents=True, exist_ok=True)
+    fresh = target / file.with_name(f".{file.name}.{os.getpid()}")
+    shutil.copy2(source / file, fresh)
+    fresh.replace(target / file)
+
+
+@contextlib.contextmanager
+def _on_first_processor() -> Iterator[None]:
+    """
+    Meanwhile this process runs on the first of its processors.
+
+    libvirt keeps the CPUID of the processor that it was opened on with what it learned of QEMU, and learns all anew
+    where that has changed. Up to 9.0 at least it does not leave out leaf 1Fh, whose EDX is the processor's own number
+    (docs/facts: libvirt, Connections).
+    """
+    usual = os.sched_getaffinity(0)
+    with contextlib.suppress(OSError):  # where a sandbox forbids it the start is slower, no more
+        os.sched_setaffinity(0, {min(usual)})
+    try:
+        yield
+    finally:
+        for thread in os.listdir("/proc/self/task"):  # libvirt's threads have inherited it
+            with contextlib.suppress(OSError):
+                os.sched_setaffinity(int(thread), usual)
 
 
 _HERE: list[Root] = []
