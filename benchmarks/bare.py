@@ -163,8 +163,8 @@ def boot(guest: dict[str, Any], disk: Path, root: Path) -> Guest:
     processors = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(processors)})  # as golden: else libvirt learns the capabilities anew every other time
     connection = libvirt.open(f"qemu:///embed?root={root}")
-    for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), processors)
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), processors)
     words = {**guest, "disk": disk, "socket": root / "a", "name": "bare", "uuid": uuid.uuid4()}
     started = Guest(connection, connection.createXML(DOMAIN.format(**words), 0))
     wait(started.answers)

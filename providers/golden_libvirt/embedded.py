@@ -190,7 +190,7 @@ class Root:
 
 
 def _learned(folder: Path) -> dict[Path, int]:
-    """What libvirt learned of QEMU below a root or a state folder: each file's relative path, and when it was written."""
+    """What libvirt learned of QEMU below a root or a state folder: relative paths, and when each was written."""
     found = (folder / "cache").glob("qemu/capabilities/*.xml")
     return {path.relative_to(folder): path.stat().st_mtime_ns for path in found}
 
@@ -218,9 +218,9 @@ def _on_first_processor() -> Iterator[None]:
     try:
         yield
     finally:
-        for thread in os.listdir("/proc/self/task"):  # libvirt's threads have inherited it
+        for thread in Path("/proc/self/task").iterdir():  # libvirt's threads have inherited it
             with contextlib.suppress(OSError):
-                os.sched_setaffinity(int(thread), usual)
+                os.sched_setaffinity(int(thread.name), usual)
 
 
 _HERE: list[Root] = []

@@ -135,3 +135,54 @@ def test_version_and_help_are_answered(capsys: pytest.CaptureFixture[str]) -> No
     for typed, word in ((["--version"], "golden 0."), (["--help"], "Usage: golden"), ([], "Usage: golden")):
         assert run(typed) == 0
         assert word in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a disk that is always full")  # noqa: PTH110
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        (("show", "nosuch"), 13),
+        (("show", "nosuch", "-o", "json"), 13),
+        (("nosuch",), 2),
+        (("status",), 10),
+        (("status", "-o", "json"), 10),
+        (("--version",), 10),
+        (("update", "--help"), 10),
+        (("update", "--add", "fails.inf", "-o", "jsonl"), 5),
+    ],
+)
+def test_what_cannot_be_told_keeps_its_exit_code(ref: Lab, typed: tuple[str, ...], code: int) -> None:
+    """On a full disk an error is the same error, and a result that is lost is none; only a reader may go."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        ran = subprocess.run([*GOLDEN, *typed], cwd=ref.path, stdout=full, stderr=full, timeout=60, check=False)
+        assert ran.returncode == code
+        there = subprocess.run([*GOLDEN, *typed], cwd=ref.path, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert there.returncode == code
+    assert b"golden: " in there.stderr
+    assert list((ref.path / ".golden").glob("crash-*")) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a disk that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("more", [(), ("--verbose",), ("-o", "json")])
+def test_work_goes_on_where_nobody_hears(ref: Lab, golden: Golden, more: tuple[str, ...]) -> None:
+    """A full log is no reason to give an hour's work up, nor is a terminal that has gone."""
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        typed = [*GOLDEN, "update", "--add", "a.inf", *more]
+        ran = subprocess.run(typed, cwd=ref.path, stdout=subprocess.PIPE, stderr=full, timeout=60, check=False)
+    assert ran.returncode == 0
+    assert b"v2" in ran.stdout
+    process = ref.begin("update", "--add", "b.inf", "-o", "jsonl")
+    assert process.stdout is not None
+    process.stdout.close()
+    process.wait(60)
+    assert process.returncode == 0
+    assert golden("status", "-o", "json").data["references"][0]["head"] == 3
+
+
+def test_closed_streams_are_no_bug(ref: Lab) -> None:
+    """golden started without stdout or stderr at all does what it was told."""
+    for closed in (">&-", "2>&-", ">&- 2>&- <&-"):
+        ran = subprocess.run(
+            ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *GOLDEN, "status"], cwd=ref.path, check=False
+        )
+        assert ran.returncode == 0

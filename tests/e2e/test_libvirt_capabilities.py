@@ -1,4 +1,4 @@
-"""What libvirt learns of QEMU is learned once, whichever processor golden happens to run on, and anew when it is old."""
+"""What libvirt learns of QEMU is learned once, whichever processor golden runs on, and anew when it is old."""
 
 from __future__ import annotations
 

@@ -10,15 +10,16 @@ from pathlib import Path
 
 from golden.errors import GoldenError, Refused, UsageError
 
-_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else -1}
+_DISK = {errno.ENOSPC, errno.EIO, getattr(errno, "EDQUOT", -1)}
+_RIGHTS = {errno.EACCES, errno.EPERM, errno.EROFS, *_DISK}
 _NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL}
 
 
 def as_refusal(error: Exception) -> GoldenError | None:
     """The sentence for a file of the user's that cannot be used; None where it is something else."""
-    if not isinstance(error, OSError) or error.filename is None:
+    if not isinstance(error, OSError) or (error.filename is None and error.errno not in _DISK):
         return None
-    words = f"{str(error.filename)[:200]}: {error.strerror}"
+    words = f"{str(error.filename or 'a file')[:200]}: {error.strerror}"
     if error.errno in _RIGHTS:
         return Refused(words, hint="check who owns it, its permissions, and the room on its disk")
     return UsageError(words) if error.errno in _NAMES else None

@@ -57,7 +57,7 @@ def checked(talk: Talk, files: Sequence[str], *, edition: str = "", arch: str = 
     if talk.output == "sarif":
         from golden.cli import sarif
 
-        print(sarif.written(reports), flush=True)
+        talk.write(sarif.written(reports))
     elif talk.for_programs:
         talk.event("findings", told(reports))
     else:

@@ -7,8 +7,8 @@ import os
 import sys
 
 from golden.cli import shortcut
-from golden.cli.talk import Talk
-from golden.errors import GoldenError, UsageError
+from golden.cli.talk import NobodyReads, Talk
+from golden.errors import GoldenError, Refused, UsageError
 
 TYPE_CHECKING = False  # Commands that are cut short load as little as they can; signals and typing are not little.
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ def main() -> None:
 
         signals.listen()
     try:
-        code = run(sys.argv[1:])
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        code = _be_quiet()
+        code = _flushed(run(sys.argv[1:]))
     except KeyboardInterrupt as stop:  # Between the end of the command and the end of the process.
         from golden.cli import signals
 
@@ -55,8 +51,6 @@ def run(arguments: Sequence[str]) -> int:
         from golden.cli import signals
 
         return signals.told(stop, talk)
-    except BrokenPipeError:
-        return _be_quiet()
     except Exception as error:  # noqa: BLE001  the last line of defense: a traceback goes to a file
         return _unexpected(error, talk)
 
@@ -107,7 +101,13 @@ def _assert_text(arguments: Sequence[str]) -> None:
 
 
 def _unexpected(error: Exception, talk: Talk) -> int:
-    """Tell a file that cannot be used as what it is, and anything else as a bug of golden's, with its record."""
+    """
+    Tell a file that cannot be used as what it is, and anything else as a bug of golden's, with its record.
+
+    Nothing where only the reader of the result has gone: 0.
+    """
+    if isinstance(error, BrokenPipeError) and (isinstance(error, NobodyReads) or _is_unread()):
+        return 0
     from golden.cli import crash
 
     known = crash.as_refusal(error)
@@ -121,8 +121,28 @@ def _unexpected(error: Exception, talk: Talk) -> int:
     return known.exit_code
 
 
-def _be_quiet() -> int:
-    """Whoever read our output has gone; say no more, not even at exit. 0: they had what they wanted."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    return 0
+def _is_unread() -> bool:
+    """Whether stdout is a pipe without a reader: the parser writes help there, and a socket has an end too."""
+    import select
+
+    if sys.stdout is None or not hasattr(select, "poll"):
+        return True
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
+def _flushed(code: int) -> int:
+    """
+    The exit code, once nothing waits to be written any more. What cannot be written is let go, or Python would try
+    again at its end and make an exit code of its own of that; a result that is lost so is no success.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # closed by whoever started golden
+                stream.flush()
+        except OSError as error:
+            if stream is sys.stdout and not isinstance(error, BrokenPipeError):
+                code = code or Refused.exit_code
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return code

@@ -12,7 +12,6 @@ from golden.cli.human import seconds, size
 from golden.cli.talk import Talk
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
@@ -46,16 +45,62 @@ class Steps(Protocol):
 
 @contextmanager
 def shown(talk: Talk) -> Iterator[Steps]:
-    """Steps shown as the command was told to talk, until the block ends."""
+    """
+    Steps shown as the command was told to talk, until the block ends.
+
+    Work goes on when nothing can be shown any more: whoever read along has gone, or the log's disk is full.
+    """
+    steps = _fitting(talk)
+    try:
+        yield Unhurt(steps)
+    finally:
+        with suppress(OSError):
+            steps.rest()
+
+
+def _fitting(talk: Talk) -> Steps:
     if talk.output == "jsonl":
-        yield JsonSteps(talk)
-    elif talk.quiet:
-        yield QuietSteps()
-    elif sys.stderr.isatty() and not talk.plain:
-        with LiveSteps() as steps:
-            yield steps
-    else:
-        yield PlainSteps(talk)
+        return JsonSteps(talk)
+    if talk.quiet:
+        return QuietSteps()
+    return LiveSteps() if sys.stderr.isatty() and not talk.plain else PlainSteps(talk)
+
+
+class Unhurt:
+    """The steps given, whose failing to write harms nobody."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def waiting(self, what: str, elapsed: float, limit: float) -> None:
+        """As the steps do."""
+        with suppress(OSError):
+            self._steps.waiting(what, elapsed, limit)
+
+    def doing(self, what: str) -> None:
+        """As the steps do."""
+        with suppress(OSError):
+            self._steps.doing(what)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        """As the steps do."""
+        with suppress(OSError):
+            self._steps.progress(what, done, total)
+
+    def step_begins(self, name: str) -> None:
+        """As the steps do."""
+        with suppress(OSError):
+            self._steps.step_begins(name)
+
+    def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
+        """As the steps do."""
+        with suppress(OSError):
+            self._steps.step_ends(name, seconds, recorded=recorded)
+
+    def rest(self) -> None:
+        """As the steps do."""
+        with suppress(OSError):
+            self._steps.rest()
 
 
 class QuietSteps:
@@ -104,7 +149,7 @@ class PlainSteps:
 
     def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
         """The step with its time."""
-        self._say(_ended(name, seconds, recorded=recorded))
+        self._talk.say(_ended(name, seconds, recorded=recorded))
 
     def rest(self) -> None:
         """Nothing to leave: lines are whole."""
@@ -112,10 +157,6 @@ class PlainSteps:
     def _once(self, line: str) -> None:
         if line != self._said:
             self._said = line
-            self._say(line)
-
-    def _say(self, line: str) -> None:
-        with suppress(BrokenPipeError):  # Whoever read along has gone; the work goes on.
             self._talk.say(line)
 
 
@@ -152,28 +193,20 @@ class JsonSteps:
         """Nothing to leave: lines are whole."""
 
     def _event(self, kind: str, **data: Any) -> None:
-        with suppress(BrokenPipeError):
-            self._talk.event(kind, data)
+        self._talk.event(kind, data)
 
 
 class LiveSteps:
     """On a terminal: finished steps stay as lines, the present one counts its seconds."""
 
     def __init__(self) -> None:
-        self._console: Console | None = None
+        from rich.console import Console
+
+        self._console = Console(stderr=True, highlight=False)
         self._live: Live | None = None
         self._step = ""
         self._part = ""
         self._begun = 0.0
-
-    def __enter__(self) -> LiveSteps:
-        from rich.console import Console
-
-        self._console = Console(stderr=True, highlight=False)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.rest()
 
     def waiting(self, what: str, elapsed: float, limit: float) -> None:
         """``waiting for X  12 s of 60 min``."""
@@ -196,9 +229,8 @@ class LiveSteps:
     def step_ends(self, name: str, seconds: float, *, recorded: bool) -> None:
         """Leave a line with a check mark."""
         self.rest()
-        if self._console is not None:
-            line = _ended(name, seconds, recorded=recorded)
-            self._console.print(f"[green]✓[/green] {_escaped(line)}")
+        line = _ended(name, seconds, recorded=recorded)
+        self._console.print(f"[green]✓[/green] {_escaped(line)}")
 
     def __rich__(self) -> Text:
         """The present line; asked for several times a second."""

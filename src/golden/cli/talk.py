@@ -18,6 +18,10 @@ OUTPUTS = ("text", "json", "jsonl")
 _COLORS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
+class NobodyReads(BrokenPipeError):
+    """Whoever read the result has gone; they had what they wanted."""
+
+
 class Talk:
     """How this command talks: its format, how much, in color or not, and whether it may ask."""
 
@@ -57,24 +61,36 @@ class Talk:
             self.event(kind, data)
         else:
             for line in text:
-                print(line, file=_out(), flush=True)
+                self.write(line)
 
     def event(self, kind: str, data: Any) -> None:
         """One envelope on stdout."""
         self._json({"schema": SCHEMA, "kind": kind, "data": data})
 
+    def write(self, text: str) -> None:
+        """A result on stdout. NobodyReads where its reader has gone; OSError for any other reason, with that name."""
+        try:
+            print(text, file=_out(), flush=True)
+        except BrokenPipeError as error:
+            raise NobodyReads(*error.args) from error
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, "standard output") from error
+
     def say(self, *lines: str) -> None:
-        """Talk to people on stderr; nothing with ``-q``."""
+        """Talk to people on stderr; nothing with ``-q``. Where it cannot be written, work goes on without."""
         if not self.quiet:
-            for line in lines:
-                print(line, file=_err(), flush=True)
+            _say(*lines)
 
     def warn(self, sentence: str) -> None:
         """A sentence that is told even with ``-q``."""
-        print(f"{self.error_paint('warning', 'yellow')}: {sentence}", file=_err(), flush=True)
+        _say(f"{self.error_paint('warning', 'yellow')}: {sentence}")
 
     def fail(self, error: GoldenError) -> None:
-        """Tell why it did not work: the error envelope on stdout, or brief, details and hint on stderr."""
+        """
+        Tell why it did not work: the error envelope on stdout, or brief, details and hint on stderr.
+
+        Never raises OSError: the exit code tells it even where no word can be written.
+        """
         notes = [str(note) for note in getattr(error, "__notes__", ())]
         job = getattr(error, "job", None)
         if self.for_programs:
@@ -87,7 +103,10 @@ class Talk:
             fields["exit_code"] = error.exit_code
             fields |= {"notes": notes} if notes else {}
             fields |= {"job": job} if job else {}
-            self._json({"schema": SCHEMA, "kind": "error", "error": fields})
+            try:
+                self._json({"schema": SCHEMA, "kind": "error", "error": fields})
+            except OSError:
+                _say(f"golden: {error.brief}")
             return
         lines = [f"{self.error_paint('golden', 'red')}: {error.brief}"]
         lines += [f"  {line}" for text in (error.details or "", *notes) for line in text.splitlines()]
@@ -95,8 +114,7 @@ class Talk:
             lines.append(f"{self.error_paint('hint', 'cyan')}: {error.hint}")
         if job and f" {job}" not in (error.hint or ""):
             lines.append(f"{self.error_paint('logs', 'cyan')}: golden logs {job}")
-        for line in lines:
-            print(line, file=_err(), flush=True)
+        _say(*lines)
 
     def confirm(self, question: str) -> None:
         """Go on only with a yes: by ``-y``, or asked of a person. UsageError where nobody can be asked."""
@@ -104,7 +122,10 @@ class Talk:
             return
         if not self.may_ask:
             raise UsageError(f"{question} There is nobody to ask here", hint="-y says yes beforehand")
-        print(f"{question} [y/N] ", end="", file=_err(), flush=True)
+        try:
+            print(f"{question} [y/N] ", end="", file=_err(), flush=True)
+        except OSError as error:
+            raise UsageError(f"{question} Nobody can read that here", hint="-y says yes beforehand") from error
         if sys.stdin.readline().strip().lower() not in ("y", "yes"):
             raise UsageError("nothing was done")
 
@@ -121,7 +142,15 @@ class Talk:
 
         indent = 2 if self.output == "json" else None
         # ASCII only: a console that knows few letters must not spoil what a program reads.
-        print(json.dumps(envelope, indent=indent), file=_out(), flush=True)
+        self.write(json.dumps(envelope, indent=indent))
+
+
+def _say(*lines: str) -> None:
+    try:
+        for line in lines:
+            print(line, file=_err(), flush=True)
+    except OSError:
+        pass  # Whoever read along has gone, or the log's disk is full.
 
 
 def _painted(text: str, looks: tuple[str, ...], *, here: bool) -> str:

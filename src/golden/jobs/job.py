@@ -185,7 +185,7 @@ class Job:
         self._write("start", name, nature)
         with self._shown(name):
             result = act(*args, **kwargs)
-        self._write("done", name, result)
+            self._write("done", name, result)
         return result
 
     def _made(self, kind: Kind[Owned], label: str, name: str, make: Callable[[], Owned]) -> Owned:
@@ -198,7 +198,7 @@ class Job:
             thing = kind.find(name)
             if thing is None:
                 thing = make()
-        self._write("owned", name, thing)
+            self._write("owned", name, thing)
         return thing
 
     def _release_all(self, error: BaseException) -> None:
