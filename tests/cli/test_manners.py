@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -95,16 +96,18 @@ def test_a_wait_reaches_its_limit(ref: Lab, golden: Golden) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error(imaged: Lab) -> None:
-    """`golden log | head -0` ends quietly."""
-    process = subprocess.Popen(
-        [*GOLDEN, "log"], cwd=imaged.path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stderr is not None
-    err = process.stderr.read()
-    process.wait(30)
-    assert err == ""
+    """`golden log | head -0` ends quietly, and with the exit code that it has otherwise."""
+    imaged.write("bad.xml", "<unattend/>")
+    for typed, code in ((("log",), 0), (("log", "-o", "json"), 0), (("--help",), 0), (("lint", "bad.xml"), 4)):
+        ran = imaged.process(*typed)
+        assert ran.code == code
+        process = imaged.begin(*typed)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        err = process.stderr.read()
+        process.wait(30)
+        assert (process.returncode, err) == (code, ran.err)
 
 
 def test_a_console_without_letters_does_not_crash(imaged: Lab) -> None:
@@ -186,3 +189,19 @@ def test_closed_streams_are_no_bug(ref: Lab) -> None:
             ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *GOLDEN, "status"], cwd=ref.path, check=False
         )
         assert ran.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder that somebody works in stays there")
+def test_a_folder_that_has_gone_is_no_bug(tmp_path: Path) -> None:
+    """golden typed in a shell whose folder was removed says so."""
+    (tmp_path / "gone").mkdir()
+    for verb in ("status", "init"):
+        script = 'rmdir "$PWD" 2>/dev/null; exec "$@"'
+        ran = subprocess.run(
+            ["/bin/sh", "-c", script, "sh", *GOLDEN, verb], cwd=tmp_path / "gone", capture_output=True, check=False
+        )
+        (tmp_path / "gone").mkdir()
+        assert (ran.returncode, ran.stderr.splitlines()[0]) == (
+            2,
+            b"golden: the folder that this is typed in is not there any more",
+        )

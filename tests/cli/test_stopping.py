@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -96,6 +98,79 @@ def test_several_killed_jobs_are_taken_up_with_one_command(ref: Lab, golden: Gol
     assert (ran.code, [job["state"] for job in ran.data["jobs"]], ran.data["failed"]) == (0, ["cancelled"] * 2, [])
     assert clones(ref) == []
     assert golden("doctor").code == 0
+
+
+def leased(lab: Lab, **owner: str) -> None:
+    """Every lease runs out in two seconds, and its holder is what is told."""
+    with sqlite3.connect(lab.path / ".golden/golden.db") as db:
+        (told,) = db.execute("SELECT owner FROM lease").fetchone()
+        values = (json.dumps({**json.loads(told), **owner}), time.time() + 2)
+        db.execute("UPDATE lease SET owner = ?, expires = ?", values)
+    db.close()
+
+
+@pytest.mark.parametrize("more", [(), ("--all",)])
+def test_who_died_elsewhere_is_listened_for(ref: Lab, golden: Golden, more: tuple[str, ...]) -> None:
+    """A container that was killed has another host's name; cancel without a name does not say that there is nothing."""
+    process = hanging(ref)
+    process.kill()
+    process.communicate(timeout=30)
+    leased(ref, host="elsewhere")
+    ran = golden("cancel", "-y", *more, "-o", "json")
+    assert (ran.code, [job["state"] for job in ran.data["jobs"]]) == (0, ["cancelled"])
+    assert clones(ref) == []
+
+
+def test_a_stop_of_resume_all_is_handed_on(ref: Lab, golden: Golden) -> None:
+    """The job that is just taken up unwinds in order, as it would by itself; the next one waits on."""
+    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+    for reference in ("ref", "two"):
+        process = hanging(ref, reference=reference)
+        process.kill()
+        process.communicate(timeout=30)
+        for machine in clones(ref):
+            with ref.world.change("the guest is done for") as raw:
+                raw["machines"][machine]["power"] = "off"
+    both = set(clones(ref))
+    process = ref.begin("resume", "--all")
+    limit = time.monotonic() + 30
+    while not any(machine["power"] == "on" for machine in ref.world.read()["machines"].values()):
+        assert time.monotonic() < limit
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "Traceback" not in err
+    assert len(both & set(clones(ref))) == 1
+    (job,) = golden("status", "-o", "json").data["jobs"]
+    assert job["reference"] == "two"
+    assert golden("cancel", "-y").code == 0
+    assert golden("doctor").code == 0
+
+
+def test_a_job_that_is_over_is_not_given_up(ref: Lab, golden: Golden) -> None:
+    """What came to its end is not called taken away, nobody is asked about it, and giving up twice is success."""
+    assert golden("update", "--add", "a.inf").code == 0
+    ended = golden("jobs", "--all", "-o", "json").data["jobs"]
+    done = next(job["id"] for job in ended if job["procedure"] == "update")
+    assert golden("cancel", done, "-y", "-o", "json").error["brief"] == f"job {done} is over: it is done"
+    assert golden("cancel", "nosuch", "-o", "json").code == 13
+    process = hanging(ref)
+    process.kill()
+    process.communicate(timeout=30)
+    (job,) = golden("status", "-o", "json").data["jobs"]
+    assert [golden("cancel", job["id"], "-y").code for _ in range(2)] == [0, 0]
+
+
+def test_a_refused_start_costs_a_slept_writer_nothing(ref: Lab, golden: Golden) -> None:
+    """After a computer slept a timer's update finds a lease that seems to have run out; its writer goes on."""
+    process = hanging(ref, "--timeout", "8")
+    with sqlite3.connect(ref.path / ".golden/golden.db") as db:
+        db.execute("UPDATE lease SET expires = 1")
+    db.close()
+    assert golden("update", "--add", "a.inf", "-o", "json").error["id"] == "job-busy"
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 11, err
 
 
 def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> None:

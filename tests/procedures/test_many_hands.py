@@ -57,7 +57,8 @@ def test_a_job_that_ended_meanwhile_is_not_run_again(bench: Bench, act: Callable
     bench.adopt()
     database = bench.project.database
     create(database, "prune", run.REVISION, PruneOrder("ref", (), ()), job="jwaited")
-    lease = Lease.taken(database, "ref", "jwaited", wait=None, watcher=Silent())
+    elsewhere = Database(bench.project.settings.state, write=True)
+    lease = Lease.taken(elsewhere, "ref", "jwaited", wait=None, watcher=Silent())
 
     def end() -> None:
         other = Database(bench.project.settings.state, write=True)
@@ -74,6 +75,7 @@ def test_a_job_that_ended_meanwhile_is_not_run_again(bench: Bench, act: Callable
         except UsageError as error:
             assert "failed" in error.brief
         timer.join()
+    elsewhere.close()
     (job,) = [one for one in records(database) if one.id == "jwaited"]
     assert (job.state, job.ended) == ("failed", "then")
 

@@ -11,12 +11,27 @@ from typing import Any
 
 from golden import stopping
 from golden.app.project import Project
-from golden.errors import Conflict, GoldenError, UsageError
-from golden.jobs import Job, JobRecord, Journal, Lease, Show, ShowNothing, create, holder, new_id, record, records
+from golden.errors import Conflict, GoldenError, TimedOut, UsageError
+from golden.jobs import (
+    DONE,
+    LENGTH,
+    Job,
+    JobRecord,
+    Journal,
+    Lease,
+    Show,
+    ShowNothing,
+    beat,
+    create,
+    holder,
+    new_id,
+    record,
+    records,
+)
 from golden.model import AdoptOrder
 from golden.procedures import adopt, capture, check, prune, publish, update
 from golden.procedures.shop import Shop
-from golden.waiting import Deadline, Silent, Watcher
+from golden.waiting import Deadline, Silent, Waiting, Watcher
 
 REVISION = 2
 """Raised whenever the steps of a procedure change their names or meaning; resume refuses another one."""
@@ -49,14 +64,15 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
     Conflict where an interrupted job of it waits to be resumed or cancelled.
     """
     job = job or new_id()
+    _refuse_unfinished(project, order.reference)  # Before a lease is taken that somebody may still hold.
     with ExitStack() as stack:
-        lease = _lease(stack, project, order.reference, job, manner, wait=None)
-        _refuse_unfinished(project, order.reference)
+        _lease(stack, project, order.reference, job, manner, wait=None)
+        _refuse_unfinished(project, order.reference, leased=True)
         shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
         with stopping.held():  # Until the job's own hand is on it, nobody would end a job that is written down.
             # Written down only now: a job that could not begin would block the next one of its reference.
             made = create(project.database, procedure, REVISION, order, job=job)
-            return job, _run(project, made, manner, lease, shop)
+            return job, _run(project, made, manner, shop)
 
 
 def resume(project: Project, job: str, manner: Manner) -> Any:
@@ -68,26 +84,49 @@ def resume(project: Project, job: str, manner: Manner) -> Any:
             hint=f"golden cancel {job}, then begin it again",
         )
     with ExitStack() as stack:
-        lease = _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
+        _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
         found = _open_record(project, job)  # The process that was waited for may have ended it.
         shop = _shop(stack, project, found, manner)
-        return _run(project, found, manner, lease, shop)
+        return _run(project, found, manner, shop)
 
 
 def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
-    """Take away what an unfinished job made, except what the catalog needs."""
-    found = record(project.database, job)
+    """Take away what an unfinished job made, except what the catalog needs. UsageError where it came to its end."""
+    found = to_cancel(project, job)
     if found.state == "open":
         with ExitStack() as stack:
-            lease = _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
+            _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
             if record(project.database, job).state == "open":
-                _job(project, found, manner, lease, _shop(stack, project, found, manner)).cancel()
+                _job(project, found, manner, _shop(stack, project, found, manner)).cancel()
     return record(project.database, job)
+
+
+def to_cancel(project: Project, job: str) -> JobRecord:
+    """A job that may be given up, or was already. UsageError where it came to its end, NotFound where there is none."""
+    found = record(project.database, job)
+    if found.state == DONE:
+        raise UsageError(f"job {job} is over: it is {found.state}", hint="golden jobs --all")
+    return found
 
 
 def unfinished(project: Project) -> list[JobRecord]:
     """Jobs that are neither over nor run by a live process now."""
     return [job for job in records(project.database, only_open=True) if holder(project.database, job.id) is None]
+
+
+def cut_off(project: Project, watcher: Watcher) -> list[JobRecord]:
+    """The same, once every process of another computer or container was heard of, or its lease has run out."""
+    database = project.database
+    heard = {job.id: beat(database, job.id) for job in records(database, only_open=True)}
+
+    def are_settled() -> bool:
+        return all(last is None or beat(database, job) != last for job, last in heard.items())
+
+    with suppress(TimedOut):  # The clock of the other one is ahead of ours; its lease is waited for by name.
+        Waiting(Deadline(LENGTH + 1), 0.5, watcher).until(
+            "word of processes that are not of this computer", are_settled
+        )
+    return unfinished(project)
 
 
 def sweep_scratch(project: Project) -> None:
@@ -99,10 +138,10 @@ def sweep_scratch(project: Project) -> None:
         project.scratch.rmdir()
 
 
-def _refuse_unfinished(project: Project, reference: str) -> None:
-    """Asked under the lease: whatever is open of this reference is run by nobody."""
+def _refuse_unfinished(project: Project, reference: str, *, leased: bool = False) -> None:
+    """Under the lease whatever is open of this reference is run by nobody."""
     for other in records(project.database, only_open=True):
-        if other.reference == reference:
+        if other.reference == reference and (leased or holder(project.database, other.id) is None):
             raise Conflict(
                 f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
                 hint=f"golden resume {other.id}, or golden cancel {other.id}",
@@ -116,8 +155,8 @@ def _open_record(project: Project, job: str) -> JobRecord:
     return found
 
 
-def _run(project: Project, found: JobRecord, manner: Manner, lease: Lease, shop: Shop) -> Any:
-    job = _job(project, found, manner, lease, shop)
+def _run(project: Project, found: JobRecord, manner: Manner, shop: Shop) -> Any:
+    job = _job(project, found, manner, shop)
     try:
         return job.run(partial(PROCEDURES[found.procedure], job, shop, found.order))
     except GoldenError as error:
@@ -125,18 +164,16 @@ def _run(project: Project, found: JobRecord, manner: Manner, lease: Lease, shop:
         raise
 
 
-def _job(project: Project, found: JobRecord, manner: Manner, lease: Lease, shop: Shop) -> Job:
-    journal = Journal(project.database, found.id, lease)
+def _job(project: Project, found: JobRecord, manner: Manner, shop: Shop) -> Job:
+    journal = Journal(project.database, found.id)
     kinds = (shop.machines, shop.images, shop.publications)
     return Job(found.id, journal, kinds, show=manner.show, keep_on_error=manner.keep_on_error)
 
 
-def _lease(
-    stack: ExitStack, project: Project, reference: str, job: str, manner: Manner, *, wait: float | None
-) -> Lease:
+def _lease(stack: ExitStack, project: Project, reference: str, job: str, manner: Manner, *, wait: float | None) -> None:
     deadline = None if wait is None else Deadline(wait)
     sweep_scratch(project)
-    return stack.enter_context(Lease.taken(project.database, reference, job, wait=deadline, watcher=manner.watcher))
+    stack.enter_context(Lease.taken(project.database, reference, job, wait=deadline, watcher=manner.watcher))
 
 
 def _shop(stack: ExitStack, project: Project, found: JobRecord, manner: Manner) -> Shop:

@@ -16,13 +16,23 @@ _NAMES = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EI
 
 
 def as_refusal(error: Exception) -> GoldenError | None:
-    """The sentence for a file of the user's that cannot be used; None where it is something else."""
+    """The sentence for a file or folder of the user's that cannot be used; None where it is something else."""
+    if isinstance(error, FileNotFoundError) and error.filename is None and _is_nowhere():
+        return UsageError("the folder that this is typed in is not there any more", hint="cd to one that is")
     if not isinstance(error, OSError) or (error.filename is None and error.errno not in _DISK):
         return None
     words = f"{str(error.filename or 'a file')[:200]}: {error.strerror}"
     if error.errno in _RIGHTS:
         return Refused(words, hint="check who owns it, its permissions, and the room on its disk")
     return UsageError(words) if error.errno in _NAMES else None
+
+
+def _is_nowhere() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def write_down(error: BaseException) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +77,7 @@ def _each(talk: Talk, job: str | None, act: str, *, every: bool) -> None:
             _nothing(talk, act)
             return
     with open_project.writing() as project:
-        chosen = _chosen(project, job, act, every=every)
+        chosen = _chosen(talk, project, job, act, every=every)
         if not chosen:
             _nothing(talk, act)
             return
@@ -116,17 +117,12 @@ def _one(talk: Talk, project: Project, job: str, act: str) -> dict[str, Any]:
 
 def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
     """One of several jobs, in its own process: libvirt's embedded driver serves the machines of one job a process."""
-    import subprocess
-    import sys
-
     argv = [sys.executable, "-m", "golden", act, job, "--yes", "-o", "json", *(["-q"] if talk.quiet else [])]
-    ran = subprocess.run(argv, stdout=subprocess.PIPE, check=False)
+    said, code = _heard(argv)
     try:
-        envelope = json.loads(ran.stdout)
+        envelope = json.loads(said)
     except ValueError:
-        raise Interrupted(
-            f"{act} of job {job} ended with exit code {ran.returncode}", hint=f"golden {act} {job}"
-        ) from None
+        raise Interrupted(f"{act} of job {job} ended with exit code {code}", hint=f"golden {act} {job}") from None
     if envelope["kind"] != "error":
         told: dict[str, Any] = envelope["data"]["jobs"][0]
         return told
@@ -136,15 +132,33 @@ def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
     raise error
 
 
-def _chosen(project: Project, job: str | None, act: str, *, every: bool) -> list[str]:
+def _heard(argv: list[str]) -> tuple[bytes, int]:
+    """
+    What a process of golden's says on stdout, and its exit code. A signal to this one is handed on, and the other is
+    waited for while it unwinds; it has a process group of its own, so that Ctrl-C does not reach it twice.
+    """
+    import subprocess
+
+    apart: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, **apart)
+    try:
+        return process.communicate()[0], process.returncode
+    except KeyboardInterrupt:
+        process.terminate()
+        process.communicate()
+        raise
+
+
+def _chosen(talk: Talk, project: Project, job: str | None, act: str, *, every: bool) -> list[str]:
+    from golden.app import run
+    from golden.cli.steps import shown
+
     if job is not None:
         if every:
             raise UsageError(f"{job} or --all, not both")
-        return [job]
-    # A holder elsewhere that is not heard of any more keeps its lease for some seconds; resume waits for that.
-    from golden.app import run
-
-    waiting = [one.id for one in run.unfinished(project)]
+        return [job if act == "resume" else run.to_cancel(project, job).id]
+    with shown(talk) as steps:
+        waiting = [one.id for one in run.cut_off(project, steps)]
     if len(waiting) > 1 and not every:
         raise UsageError(
             f"{len(waiting)} jobs were cut off: {', '.join(waiting)}", hint=f"golden {act} JOB, or golden {act} --all"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 
 from golden.cli import shortcut
-from golden.cli.talk import NobodyReads, Talk
+from golden.cli.talk import Talk, let_go
 from golden.errors import GoldenError, Refused, UsageError
 
 TYPE_CHECKING = False  # Commands that are cut short load as little as they can; signals and typing are not little.
@@ -104,9 +103,9 @@ def _unexpected(error: Exception, talk: Talk) -> int:
     """
     Tell a file that cannot be used as what it is, and anything else as a bug of golden's, with its record.
 
-    Nothing where only the reader of the result has gone: 0.
+    Nothing where only the reader of the parser's help has gone: 0.
     """
-    if isinstance(error, BrokenPipeError) and (isinstance(error, NobodyReads) or _is_unread()):
+    if isinstance(error, BrokenPipeError) and _is_unread():
         return 0
     from golden.cli import crash
 
@@ -122,7 +121,7 @@ def _unexpected(error: Exception, talk: Talk) -> int:
 
 
 def _is_unread() -> bool:
-    """Whether stdout is a pipe without a reader: the parser writes help there, and a socket has an end too."""
+    """Whether stdout is a pipe without a reader; sockets break too."""
     import select
 
     if sys.stdout is None or not hasattr(select, "poll"):
@@ -144,5 +143,5 @@ def _flushed(code: int) -> int:
         except OSError as error:
             if stream is sys.stdout and not isinstance(error, BrokenPipeError):
                 code = code or Refused.exit_code
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            let_go(stream)
     return code

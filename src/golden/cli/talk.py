@@ -18,10 +18,6 @@ OUTPUTS = ("text", "json", "jsonl")
 _COLORS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
-class NobodyReads(BrokenPipeError):
-    """Whoever read the result has gone; they had what they wanted."""
-
-
 class Talk:
     """How this command talks: its format, how much, in color or not, and whether it may ask."""
 
@@ -68,11 +64,14 @@ class Talk:
         self._json({"schema": SCHEMA, "kind": kind, "data": data})
 
     def write(self, text: str) -> None:
-        """A result on stdout. NobodyReads where its reader has gone; OSError for any other reason, with that name."""
+        """
+        A result on stdout. OSError with that name where it cannot be written; a reader that has gone is no reason:
+        they had what they wanted, and the exit code is still to come.
+        """
         try:
             print(text, file=_out(), flush=True)
-        except BrokenPipeError as error:
-            raise NobodyReads(*error.args) from error
+        except BrokenPipeError:
+            let_go(sys.stdout)
         except OSError as error:
             raise OSError(error.errno, error.strerror, "standard output") from error
 
@@ -143,6 +142,11 @@ class Talk:
         indent = 2 if self.output == "json" else None
         # ASCII only: a console that knows few letters must not spoil what a program reads.
         self.write(json.dumps(envelope, indent=indent))
+
+
+def let_go(stream: TextIO) -> None:
+    """Whatever is written to the stream from now on, or waits in it, goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _say(*lines: str) -> None:

@@ -50,6 +50,8 @@ class Database:
         self.path = state / FILE
         self.places = Places(state, base)
         self._checkpoint = checkpoint
+        self.guards: list[Callable[[Callable[..., sqlite3.Cursor]], None]] = []
+        """Asked inside every transaction that writes, first of all; what they raise ends it."""
         with self.translated():
             if write:
                 state.mkdir(parents=True, exist_ok=True)
@@ -70,6 +72,8 @@ class Database:
         with stopping.held(), self.translated():
             self._db.execute("BEGIN IMMEDIATE")
             try:
+                for guard in self.guards:
+                    guard(self._db.execute)
                 yield self._db.execute
                 self._checkpoint(f"before {what}")
                 self._db.execute("COMMIT")

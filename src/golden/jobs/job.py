@@ -79,7 +79,7 @@ class Job:
         except OSError as error:
             # A full disk or a missing right meets whoever writes next, be it only a log.
             told = StateUnusable(
-                f"a file on this computer could not be used: {error.filename or 'no name'}: {error.strerror or error}",
+                ": ".join(["a file on this computer could not be used", *_words(error)]),
                 hint="check the room on its disk and who may write it, then type the same again",
             )
             self._stopped(told, FAILED)
@@ -260,6 +260,9 @@ class Job:
             return True
         here = [entry for entry in self._journal.entries if entry.attempt == self.attempt]
         done = {entry.name for entry in here if entry.kind == "done"}
+        held = {entry.name for entry in here if entry.kind == "owned"}
+        if any(name in held and kind.find(name) is None for name, kind in self._still_owned()):
+            return True  # It went without a record: the disk was full, or somebody took it away.
         return any(e.kind == "start" and e.value == "delicate" and e.name not in done for e in here)
 
     def _call(self, name: str) -> None:
@@ -290,3 +293,7 @@ class Job:
 
     def _write(self, kind: str, name: str, value: Any = None) -> None:
         self._journal.append(Entry(self.attempt, kind, name, value))
+
+
+def _words(error: OSError) -> list[str]:
+    return [str(word) for word in (error.filename, error.strerror or error) if word]

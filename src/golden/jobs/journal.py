@@ -11,7 +11,6 @@ from golden import stopping
 from golden.codec import decode, encode
 from golden.database import Database, now
 from golden.errors import GoldenError, NotFound
-from golden.jobs.lease import Lease
 
 OPEN, DONE, FAILED, CANCELLED = "open", "done", "failed", "cancelled"
 
@@ -46,12 +45,11 @@ class JobRecord:
 
 
 class Journal:
-    """The records of one job: read once, appended to under the lease of its reference."""
+    """The records of one job: read once, appended to under the lease of its reference (LeaseLost where it is lost)."""
 
-    def __init__(self, database: Database, job: str, lease: Lease) -> None:
+    def __init__(self, database: Database, job: str) -> None:
         self._database = database
         self._job = job
-        self._lease = lease
         self.entries = entries(database, job)
 
     def append(self, entry: Entry) -> None:
@@ -59,7 +57,6 @@ class Journal:
         text = self._database.places.text(encode(entry.value))
         with stopping.held():  # A signal may come just after the commit.
             with self._database.writing(f"journal {entry.kind} {entry.name}") as execute:
-                self._lease.assert_held(execute)
                 row = (self._job, len(self.entries), entry.attempt, entry.kind, entry.name, text, now())
                 execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self.entries.append(entry)
@@ -67,14 +64,12 @@ class Journal:
     def end(self, state: str, problem: GoldenError | None = None) -> None:
         """The job is over; what it was asked and did stays readable."""
         with self._database.writing(f"job {state}") as execute:
-            self._lease.assert_held(execute)
             values = (state, now(), told(problem), self._job)
             execute("UPDATE job SET state = ?, ended = ?, problem = ? WHERE id = ?", values)
 
     def note_problem(self, problem: GoldenError) -> None:
         """Remember why an open job stopped."""
         with self._database.writing("job problem") as execute:
-            self._lease.assert_held(execute)
             execute("UPDATE job SET problem = ? WHERE id = ?", (told(problem), self._job))
 
 

@@ -2,7 +2,9 @@
 One writer a reference: a lease in the database, renewed while its process lives.
 
 A lease is 15 s long and renewed every 5 s. On the same host and boot the holder's process id and start time are
-evidence: a holder that is evidently dead loses the lease at once; otherwise others wait until it runs out.
+evidence: a holder that is evidently dead loses the lease at once; one that is evidently alive keeps it until it was
+seen not to renew it (after a computer slept, or its clock was set, the time alone tells nothing); otherwise others wait
+until it runs out.
 """
 
 from __future__ import annotations
@@ -53,14 +55,21 @@ class Owner:
 
     def is_evidently_dead(self) -> bool:
         """True only where this host can see that the process is gone; False where nobody can know."""
+        return self._is_there() is False
+
+    def is_evidently_alive(self) -> bool:
+        """True only where this host can see that very process; False where nobody can know."""
+        return self._is_there() is True
+
+    def _is_there(self) -> bool | None:
         if self.host != platform.node():
-            return False
+            return None
         if self.boot != _boot():
-            return True
+            return False
         if self.space != _space():
-            return False  # Its number means something else in here.
+            return None  # Its number means something else in here.
         started = _started(self.pid)
-        return started is not None and started != self.started
+        return None if started is None else started == self.started
 
     def told(self) -> str:
         """Who it is, for a message."""
@@ -96,10 +105,8 @@ def _started(pid: int) -> str | None:
     if Path("/proc/self/stat").exists():
         try:
             fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
-        except PermissionError:
-            return None
         except (OSError, IndexError):
-            return ""
+            return _hidden(pid)
         return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
     import psutil  # Slow to import.
 
@@ -111,6 +118,17 @@ def _started(pid: int) -> str | None:
         return None
 
 
+def _hidden(pid: int) -> str | None:
+    """Of a process that /proc does not show: dead, or another user's (hidepid= of proc(5)), and nobody may know."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except OSError:
+        return None
+    return None
+
+
 def _user(pid: int) -> str:
     import psutil
 
@@ -118,13 +136,18 @@ def _user(pid: int) -> str:
 
 
 class Lease:
-    """The right to write one reference, held by this process for the length of a ``with`` block."""
+    """
+    The right to write one reference, held by this process for the length of a ``with`` block.
+
+    Meanwhile nothing is written through this database, be it journal or catalog, once somebody else has taken over.
+    """
 
     def __init__(self, database: Database, reference: str, job: str) -> None:
         self._database = database
         self._reference = reference
         self._job = job
         self._token = secrets.token_hex(16)
+        self._seen: tuple[float, float] | None = None
         self._stop = threading.Event()
         self._beat = threading.Thread(target=self._renew_for_ever, daemon=True, name="golden-lease")
 
@@ -153,6 +176,7 @@ class Lease:
         return lease
 
     def __enter__(self) -> Lease:
+        self._database.guards.append(self.assert_held)
         self._beat.start()
         return self
 
@@ -161,6 +185,7 @@ class Lease:
     ) -> None:
         self._stop.set()
         self._beat.join()
+        self._database.guards.remove(self.assert_held)
         try:
             with self._database.writing("lease released") as execute:
                 execute("DELETE FROM lease WHERE reference = ? AND token = ?", (self._reference, self._token))
@@ -183,11 +208,23 @@ class Lease:
         sql = "SELECT owner, job, since, expires FROM lease WHERE reference = ?"
         with self._database.writing("lease taken") as execute:
             row = execute(sql, (self._reference,)).fetchone()
-            if row is not None and row[3] > time.time() and not Owner(**json.loads(row[0])).is_evidently_dead():
-                return {"owner": Owner(**json.loads(row[0])), "job": row[1], "since": row[2]}
+            if row is not None and not self._has_run_out(owner := Owner(**json.loads(row[0])), row[3]):
+                return {"owner": owner, "job": row[1], "since": row[2]}
             values = (self._reference, self._job, self._token, json.dumps(asdict(Owner.me())), now())
             execute("REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", (*values, time.time() + LENGTH))
         return None
+
+    def _has_run_out(self, owner: Owner, expires: float) -> bool:
+        if owner.is_evidently_dead():
+            return True
+        left = expires - time.time()
+        if 0 < left <= LENGTH:
+            return False
+        if left <= 0 and not owner.is_evidently_alive():
+            return True
+        if self._seen is None or self._seen[0] != expires:
+            self._seen = (expires, time.monotonic())
+        return time.monotonic() - self._seen[1] > (LENGTH if left > 0 else HEARTBEAT + 1)
 
     def _busy(self, holder: dict[str, Any]) -> JobBusy:
         return JobBusy(
@@ -219,6 +256,18 @@ def holder(database: Database, job: str) -> Owner | None:
     return Owner(**json.loads(rows[0][0])) if rows and holder_is_alive(*rows[0]) else None
 
 
+def beat(database: Database, job: str) -> float | None:
+    """
+    What changes whenever the holder of a job's lease is heard of; None where it evidently runs or evidently does not,
+    so that nobody needs to listen for it.
+    """
+    rows = database.rows("SELECT owner, expires FROM lease WHERE job = ?", job)
+    if not rows or not holder_is_alive(*rows[0]) or Owner(**json.loads(rows[0][0])).is_evidently_alive():
+        return None
+    return float(rows[0][1])
+
+
 def holder_is_alive(owner: str, expires: float) -> bool:
     """Whether the holder of a lease, as it is written in the database, may still be running."""
-    return expires > time.time() and not Owner(**json.loads(owner)).is_evidently_dead()
+    whose = Owner(**json.loads(owner))
+    return whose.is_evidently_alive() or (expires > time.time() and not whose.is_evidently_dead())

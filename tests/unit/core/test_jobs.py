@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 
 from golden import stopping
+from golden.catalog import Catalog
 from golden.database import Database
 from golden.errors import ChangeFailed, GoldenError, JobBusy, Leaked, LeaseLost, Refused, StateUnusable
-from golden.jobs import Job, Journal, Lease, Owner, create, record
-from golden.model import PruneOrder
+from golden.jobs import Job, Journal, Lease, Owner, create, holder, record
+from golden.model import PruneOrder, Reference
 from golden.waiting import Deadline, Silent
+from tests.unit.core.test_catalog import VERSION
 
 ORDER = PruneOrder("ref", (), ())
 
@@ -68,7 +70,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def opened(database: Database, things: Things, lease: Lease) -> Job:
-    return Job("j1", Journal(database, "j1", lease), [things])
+    return Job("j1", Journal(database, "j1"), [things])
 
 
 @pytest.fixture
@@ -175,7 +177,7 @@ def test_what_the_catalog_needs_is_never_swept(database: Database, things: Thing
 
 def test_kept_on_error_stays_until_cancel(database: Database, things: Things, lease: Lease) -> None:
     """Somebody wanted to look at the clone."""
-    job = Job("j1", Journal(database, "j1", lease), [things], keep_on_error=lambda _: True)
+    job = Job("j1", Journal(database, "j1"), [things], keep_on_error=lambda _: True)
 
     def procedure() -> None:
         with job.owning(things, "clone", things.make):
@@ -186,6 +188,25 @@ def test_kept_on_error_stays_until_cancel(database: Database, things: Things, le
     assert things.there() == ["golden-j1-a1-clone"]
     opened(database, things, lease).cancel()
     assert things.there() == []
+
+
+def test_what_has_gone_without_a_record_is_made_again(database: Database, things: Things, lease: Lease) -> None:
+    """The disk was full when it was taken away: what came of it is worth nothing, and the attempt is begun anew."""
+    name = opened(database, things, lease).name("clone")
+    with pytest.raises(KeyError), opened(database, things, lease).owning(things, "clone", things.make):
+        (things.folder / name).unlink()
+        database.rows("PRAGMA query_only = 1")
+        raise KeyError
+    database.rows("PRAGMA query_only = 0")
+    job = opened(database, things, lease)
+
+    def procedure() -> str:
+        with job.owning(things, "clone", things.make) as clone:
+            assert things.find(clone)
+            job.keep("clone")
+        return clone
+
+    assert job.run(procedure) == "golden-j1-a2-clone"
 
 
 def test_two_steps_of_one_name_are_refused(database: Database, things: Things, lease: Lease) -> None:
@@ -245,6 +266,63 @@ def test_setting_the_clock_kills_nobody(monkeypatch: pytest.MonkeyPatch) -> None
     if Path("/proc/self/stat").exists():  # Elsewhere the system keeps the time itself.
         monkeypatch.setattr(psutil.Process, "create_time", lambda _: created + 7200)
     assert not me.is_evidently_dead()
+
+
+def expired(database: Database, owner: Owner, left: float) -> None:
+    """A lease of ``ref`` that runs out so many seconds from now, as the clock has it."""
+    with database.writing("somebody's lease") as execute:
+        row = ("ref", "j0", "t", json.dumps(asdict(owner)), "then", time.time() + left)
+        execute("REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", row)
+
+
+def test_who_evidently_lives_keeps_a_lease_that_slept(database: Database) -> None:
+    """After a computer slept the clock says that it ran out; it is taken only from one who does not renew it."""
+    expired(database, Owner.me(), -3600)
+    assert holder(database, "j0") == Owner.me()
+    with pytest.raises(JobBusy):
+        Lease.taken(database, "ref", "j1", wait=None, watcher=Silent())
+    with pytest.raises(JobBusy):
+        Lease.taken(database, "ref", "j1", wait=Deadline(1), watcher=Silent())
+    begun = time.monotonic()
+    with Lease.taken(database, "ref", "j1", wait=Deadline(15), watcher=Silent()):
+        assert 5 < time.monotonic() - begun < 10
+
+
+def test_a_clock_set_back_blocks_nobody_for_hours(database: Database) -> None:
+    """A lease that seems to have hours left is that of a holder who was not heard of for the length of one."""
+    expired(database, replace(Owner.me(), host="elsewhere"), 7200)
+    begun = time.monotonic()
+    with Lease.taken(database, "ref", "j1", wait=Deadline(30), watcher=Silent()):
+        assert 14 < time.monotonic() - begun < 20
+
+
+def test_nothing_is_written_under_a_lost_lease(database: Database, lease: Lease) -> None:
+    """Neither journal nor catalog: a version without files would be the head."""
+    with database.writing("taken over") as execute:
+        execute("UPDATE lease SET token = 'other'")
+    catalog = Catalog(database)
+    with pytest.raises(LeaseLost):
+        catalog.add_version(VERSION, Reference("ref", "memory", "here", "then"))
+    assert catalog.references() == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can hide processes from others")
+def test_a_process_that_is_hidden_is_not_dead(tmp_path: Path) -> None:
+    """With hidepid= (proc(5)) other users' processes are not to be seen; about those nobody knows."""
+    asks = (
+        "import json, sys; from golden.jobs import Owner; owner = Owner(**json.loads(sys.argv[1]));"
+        "print(owner.is_evidently_dead(), owner.is_evidently_alive())"
+    )
+    other = "setpriv --reuid 65534 --regid 65534 --clear-groups"
+    script = f'mount -t proc -o hidepid=invisible proc /proc && exec {other} -- "$@"'
+    told = json.dumps(asdict(Owner.me()))
+    gone = json.dumps(asdict(replace(Owner.me(), pid=2**22 + 1)))
+    for owner, answer in ((told, "False False"), (gone, "True False")):
+        argv = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", asks, owner]
+        ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if "mount" in ran.stderr:
+            pytest.skip(ran.stderr)
+        assert ran.stdout.strip() == answer, ran.stderr
 
 
 def test_a_number_of_another_container_proves_nothing() -> None:

@@ -48,6 +48,15 @@ def test_a_processor_that_runs_is_heard(tmp_path: Path, device: Path, monkeypatc
     assert kvm.virt_type(tmp_path / "state", "qemu") == "qemu", "what is configured wins"
 
 
+def test_it_is_found_out_where_nothing_can_be_kept(
+    tmp_path: Path, device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """doctor looks at a project on a disk that cannot be written, too."""
+    program(tmp_path, monkeypatch, emulated("max"))
+    (tmp_path / "state").touch()
+    assert kvm.verdict(tmp_path / "state", device) == ""
+
+
 @pytest.mark.parametrize("processor", ["qemu64,-lm", "max,-cx16"], ids=["no 64 bits", "no swap under a lock"])
 def test_firmware_that_runs_is_not_enough(
     tmp_path: Path, device: Path, monkeypatch: pytest.MonkeyPatch, processor: str
