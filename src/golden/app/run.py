@@ -13,8 +13,8 @@ from golden import stopping
 from golden.app.project import Project
 from golden.errors import Conflict, GoldenError, TimedOut, UsageError
 from golden.jobs import (
-    DONE,
     LENGTH,
+    OPEN,
     Job,
     JobRecord,
     Journal,
@@ -91,8 +91,8 @@ def resume(project: Project, job: str, manner: Manner) -> Any:
 
 
 def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
-    """Take away what an unfinished job made, except what the catalog needs. UsageError where it came to its end."""
-    found = to_cancel(project, job)
+    """Take away what an unfinished job made, except what the catalog needs."""
+    found = record(project.database, job)
     if found.state == "open":
         with ExitStack() as stack:
             _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
@@ -101,12 +101,10 @@ def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
     return record(project.database, job)
 
 
-def to_cancel(project: Project, job: str) -> JobRecord:
-    """A job that may be given up, or was already. UsageError where it came to its end, NotFound where there is none."""
-    found = record(project.database, job)
-    if found.state == DONE:
-        raise UsageError(f"job {job} is over: it is {found.state}", hint="golden jobs --all")
-    return found
+def over(project: Project, job: str) -> str:
+    """How a job ended, "" where it did not. NotFound where there is none."""
+    state = record(project.database, job).state
+    return "" if state == OPEN else state
 
 
 def unfinished(project: Project) -> list[JobRecord]:

@@ -78,6 +78,9 @@ def _each(talk: Talk, job: str | None, act: str, *, every: bool) -> None:
             return
     with open_project.writing() as project:
         chosen = _chosen(talk, project, job, act, every=every)
+        if act == "cancel" and job is not None and (state := _over(project, job)):
+            _nothing(talk, act, f": job {job} is over, it is {state}")
+            return
         if not chosen:
             _nothing(talk, act)
             return
@@ -156,7 +159,7 @@ def _chosen(talk: Talk, project: Project, job: str | None, act: str, *, every: b
     if job is not None:
         if every:
             raise UsageError(f"{job} or --all, not both")
-        return [job if act == "resume" else run.to_cancel(project, job).id]
+        return [job]
     with shown(talk) as steps:
         waiting = [one.id for one in run.cut_off(project, steps)]
     if len(waiting) > 1 and not every:
@@ -166,8 +169,14 @@ def _chosen(talk: Talk, project: Project, job: str | None, act: str, *, every: b
     return waiting
 
 
-def _nothing(talk: Talk, act: str) -> None:
-    talk.say(f"Nothing to {act}.")
+def _over(project: Project, job: str) -> str:
+    from golden.app import run
+
+    return run.over(project, job)
+
+
+def _nothing(talk: Talk, act: str, because: str = "") -> None:
+    talk.say(f"Nothing to {act}{because}.")
     talk.tell("jobs", {"jobs": [], "failed": []}, [])
 
 

@@ -320,7 +320,7 @@ def test_a_process_that_is_hidden_is_not_dead(tmp_path: Path) -> None:
     for owner, answer in ((told, "False False"), (gone, "True False")):
         argv = ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", asks, owner]
         ran = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if "mount" in ran.stderr:
+        if ran.stderr.startswith(("unshare:", "mount:")):  # as in a container or a chroot
             pytest.skip(ran.stderr)
         assert ran.stdout.strip() == answer, ran.stderr
 
