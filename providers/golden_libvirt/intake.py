@@ -174,27 +174,31 @@ class Intake:
         with translated(f"reading {source}"), source.open("rb") as content:
             self.pool.upload(volume, content, source.stat().st_size, "qcow2", capacity)
 
-    def take_variables(self, volume: str, source: Path) -> None:
+    def take_variables(self, volume: str, source: Path, *, is_theirs: bool) -> None:
         """Firmware variables; a machine that was never started has none yet, and libvirt makes them at its first."""
         try:
-            self.take_extra(volume, source)
+            self.take_extra(volume, source, is_theirs=is_theirs)
         except NotFound:
             self.scope.watcher.doing(f"there are no firmware variables at {source}; they begin anew")
 
-    def take_extra(self, volume: str, source: Path) -> None:
-        """A small file beside the disks; one of the daemon's own is fetched from it first. NotFound."""
+    def take_extra(self, volume: str, source: Path, *, is_theirs: bool) -> None:
+        """
+        A small file beside the disks: one of the daemon's host, or of this computer. Another host's is never looked for
+        here, where a machine of the same name may have its own. NotFound.
+        """
         with translated(f"copying {source}"):
-            if source.is_file():
-                self.pool.put_text(volume, source.read_bytes())
-                return
-            native, pool = by_path(self.line, str(source))
-            try:
-                stream = self.line.native.newStream(0)
-                native.download(stream, 0, 0, 0)
-                data = b"".join(iter(lambda: stream.recv(1 << 18), b""))
-                stream.finish()
-            finally:
-                if pool is not None:
-                    with contextlib.suppress(self.line.libvirt.libvirtError):
-                        pool.destroy()
-            self.pool.put_text(volume, data)
+            asks = not source.is_file() if self.is_here else is_theirs
+            self.pool.put_text(volume, self._fetched(source) if asks else source.read_bytes())
+
+    def _fetched(self, source: Path) -> bytes:
+        native, pool = by_path(self.line, str(source))
+        try:
+            stream = self.line.native.newStream(0)
+            native.download(stream, 0, 0, 0)
+            data = b"".join(iter(lambda: stream.recv(1 << 18), b""))
+            stream.finish()
+            return data
+        finally:
+            if pool is not None:
+                with contextlib.suppress(self.line.libvirt.libvirtError):
+                    pool.destroy()

@@ -41,11 +41,12 @@ class VolumeMaking:
         order = Intake(self.line, self.pool, self.scope, self.virt_type, self.is_here)
         domain, extras = order.definition(entry, origin, found)
         entry = self._begin(entry, len(found.disks), domain, tuple(extras))
+        is_theirs = origin.kind == "machine"
         for disk, source, info in zip(entry.disks, found.disks, found.infos, strict=True):
-            order.take(disk.file, source, info, is_theirs=origin.kind == "machine")
+            order.take(disk.file, source, info, is_theirs=is_theirs)
         for extra, path in extras.items():
             take = order.take_variables if extra == definition.NVRAM else order.take_extra
-            take(f"{entry.name}.{extra}", path)
+            take(f"{entry.name}.{extra}", path, is_theirs=is_theirs)
         return self._finish(entry)
 
     def cloned(self, entry: Record, parent: Record) -> Record:
