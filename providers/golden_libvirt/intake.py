@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -41,8 +41,28 @@ def look(line: Line, origin: Origin, *, remote: bool) -> Found:
     if not remote:
         found = origins.look_at_definition(domain, Path("/"), power)
         if not any(problem.id == "disk-unreadable" for problem in found.problems):
-            return _without_tpm(found)
+            return _without_tpm(_without_variables(line, found, origin.where))
     return _without_tpm(_look_through_volumes(line, domain, power))
+
+
+def _without_variables(line: Line, found: Found, name: str) -> Found:
+    """Told where they are surely not there; what this user cannot see, the daemon is asked for."""
+    variables = None if found.domain is None else _variables_of(line, found.domain, name)
+    with contextlib.suppress(OSError):
+        if variables is not None and not Path(variables).exists():
+            return replace(found, problems=(*found.problems, origins.fresh_variables(variables)))
+    return found
+
+
+def _variables_of(line: Line, domain: ET.Element, name: str) -> str | None:
+    """Where a machine's firmware variables lie on its host, also where its definition names no file. None for BIOS."""
+    named = definition.nvram_of(domain)
+    if named != "":
+        return named
+    # Seen with libvirt 9.0.
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "libvirt"
+    state = config if "/session" in line.native.getURI() else origins.SYSTEM_STATE
+    return str(state / "qemu/nvram" / f"{name}_VARS.fd")
 
 
 def _without_tpm(found: Found) -> Found:
@@ -53,8 +73,7 @@ def _without_tpm(found: Found) -> Found:
         "as root on its host: virsh dumpxml --inactive --security-info MACHINE > m.xml, and adopt m.xml with"
         " qemu:///embed; or take the TPM away"
     )
-    problem = Finding("tpm-state", Severity.ERROR, sentence, fix=fix)
-    return Found(found.disks, found.infos, found.domain, (*found.problems, problem), found.power)
+    return replace(found, problems=(*found.problems, Finding("tpm-state", Severity.ERROR, sentence, fix=fix)))
 
 
 def _look_through_volumes(line: Line, domain: ET.Element, power: Power) -> Found:
@@ -131,23 +150,17 @@ class Intake:
             return definition.for_disk(entry.name, entry.uuid, "qcow2", hardware), extras
         domain = definition.clean(found.domain, entry.name, entry.uuid, self.virt_type)
         marking.take(domain)
-        variables = definition.nvram_of(found.domain)
-        if variables == "" and origin.kind == "machine":
-            variables = self._usual_variables(origin.where)
-        base = Path("/") if origin.kind == "machine" else Path(origin.where).parent
+        is_theirs = origin.kind == "machine"
+        base = Path("/") if is_theirs else Path(origin.where).parent
         files = {
-            definition.NVRAM: variables,
             definition.KERNEL: found.domain.findtext("os/kernel"),
             definition.INITRD: found.domain.findtext("os/initrd"),
         }
+        if is_theirs:
+            files[definition.NVRAM] = _variables_of(self.line, found.domain, origin.where)
+        elif (named := definition.nvram_of(found.domain)) and origins.is_readable(base / named):
+            files[definition.NVRAM] = named
         return domain, {extra: base / path.strip() for extra, path in files.items() if path}
-
-    def _usual_variables(self, name: str) -> str:
-        """Where libvirt keeps the firmware variables of a machine whose definition names no file (seen with 9.0)."""
-        session = "/session" in self.line.native.getURI()
-        config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "libvirt"
-        state = config if session else origins.SYSTEM_STATE
-        return str(state / "qemu/nvram" / f"{name}_VARS.fd")
 
     def take(self, volume: str, source: Path, info: DiskInfo, *, is_theirs: bool) -> None:
         """One disk into the pool, as qcow2."""
@@ -183,11 +196,11 @@ class Intake:
 
     def take_extra(self, volume: str, source: Path, *, is_theirs: bool) -> None:
         """
-        A small file beside the disks: one of the daemon's host, or of this computer. Another host's is never looked for
-        here, where a machine of the same name may have its own. NotFound.
+        A small file beside the disks. One of the daemon's that cannot be read here is asked of it; another host's is
+        never looked for here, where a machine of the same name may have its own. NotFound.
         """
         with translated(f"copying {source}"):
-            asks = not source.is_file() if self.is_here else is_theirs
+            asks = is_theirs and not (self.is_here and origins.is_readable(source))
             self.pool.put_text(volume, self._fetched(source) if asks else source.read_bytes())
 
     def _fetched(self, source: Path) -> bytes:

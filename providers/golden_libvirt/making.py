@@ -97,7 +97,7 @@ def _take_firmware(original: ET.Element, domain: ET.Element, folder: Path, base:
     variables = definition.nvram_of(original)
     if variables is not None:
         code, template = origins.uefi()
-        source = base / variables if variables and (base / variables).exists() else Path(template)
+        source = base / variables if variables and origins.is_readable(base / variables) else Path(template)
         shutil.copyfile(source, folder / definition.NVRAM)
         definition.fix_firmware(domain, code)
     for tag, name in (("kernel", definition.KERNEL), ("initrd", definition.INITRD)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -12,7 +12,7 @@ from golden.errors import BadConfig, Conflict, GoldenError, NotFound, Refused
 from golden.model import Candidate, Finding, Origin, Power, Severity
 from golden_libvirt import definition
 from golden_libvirt.definition import Hardware
-from golden_libvirt.faults import of_system
+from golden_libvirt.faults import of_system, translated
 from golden_libvirt.oddities import oddities
 from golden_libvirt.serving import served
 from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info
@@ -57,7 +57,9 @@ class Found:
 def look(origin: Origin) -> Found:
     """Look at a disk or definition of the user's. NotFound, or BadConfig for XML that is no definition."""
     where = Path(origin.where)
-    if not where.is_file():
+    with translated(f"looking at {where}"):
+        is_there = where.is_file()
+    if not is_there:
         raise NotFound(f"there is no file {origin.where}", hint="golden adopt NAME --from FILE")
     if origin.kind == "disk":
         return look_at_disks((where.absolute(),), None)
@@ -66,14 +68,20 @@ def look(origin: Origin) -> Found:
     except OSError as error:
         raise of_system(f"reading {where}", error) from error
     domain = definition.parse(text, str(where))
-    return look_at_definition(domain, where.parent)
+    found = look_at_definition(domain, where.parent)
+    return replace(found, problems=(*found.problems, *_left_behind(domain, where.parent)))
+
+
+def is_readable(path: Path) -> bool:
+    """Whether a file is there that this user may read: what lies in a folder that he may not enter is not there."""
+    return os.access(path, os.R_OK) and path.is_file()
 
 
 def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF) -> Found:
     """Look at the disks a definition names; relative ones count from ``base``."""
     sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
     found = look_at_disks(tuple(base / source for source in sources if source), domain)
-    problems = (*oddities(domain), *found.problems, *_left_behind(domain, base))
+    problems = (*oddities(domain), *found.problems)
     if power is Power.ON:
         sentence = "the machine is running, so its disks cannot be copied in one piece"
         problems = (Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"), *problems)
@@ -95,12 +103,16 @@ def tpm_state(domain: ET.Element) -> Path | None:
 
 
 def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
-    """What of a machine's state lies neither on its disks nor anywhere golden can see."""
+    """What of a machine lies neither on its disks nor anywhere golden can see."""
     found = []
+    for tag in ("kernel", "initrd"):
+        path = domain.findtext(f"os/{tag}")
+        if path and not is_readable(base / path.strip()):
+            sentence = f"the {tag} that it boots from is not here or may not be read"
+            found.append(Finding(f"{tag}-unreadable", Severity.ERROR, sentence, path.strip(), f"copy it beside {base}"))
     variables = definition.nvram_of(domain)
-    if variables is not None and not (variables and (base / variables).is_file()):
-        sentence = "the file of its firmware variables is not here: boot entries and Secure Boot keys begin anew"
-        found.append(Finding("nvram-fresh", Severity.WARNING, sentence, variables, "name it in <nvram>, if it has one"))
+    if variables is not None and not (variables and is_readable(base / variables)):
+        found.append(fresh_variables(variables))
     if definition.has_tpm(domain) and tpm_state(domain) is None:
         sentence = "the state of its TPM is not here or may not be read: the TPM begins empty"
         fix = (
@@ -108,6 +120,12 @@ def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
         )
         found.append(Finding("tpm-fresh", Severity.WARNING, sentence, fix=fix))
     return found
+
+
+def fresh_variables(path: str) -> Finding:
+    """What a user is told where the firmware variables of a machine do not come along."""
+    sentence = "its firmware variables are not here or may not be read: boot entries and Secure Boot keys begin anew"
+    return Finding("nvram-fresh", Severity.WARNING, sentence, path, "name their file in <nvram>, if it has one")
 
 
 def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
@@ -128,8 +146,9 @@ def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
 
 
 def _info(disk: Path) -> DiskInfo:
-    if not disk.is_file():
-        raise NotFound(f"{disk} is no file")
+    with translated(f"looking at {disk}"):
+        if not disk.is_file():
+            raise NotFound(f"{disk} is no file")
     if not os.access(disk, os.R_OK):
         raise Refused(f"{disk} cannot be read by this user")
     return disk_info(disk)

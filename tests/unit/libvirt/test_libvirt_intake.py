@@ -1,4 +1,4 @@
-"""Which files an adoption into a daemon takes from this computer and which from its host, with libvirt's test driver."""
+"""Which files an adoption into a daemon takes from this computer, and which from its host: libvirt's test driver."""
 
 from __future__ import annotations
 
