@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -177,11 +177,17 @@ class Intake:
         if info.format == "qcow2":
             self._upload(volume, source, info.virtual_size)
             return
-        self.scope.state.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.scope.state, prefix="upload-") as folder:
-            flat = Path(folder) / "flat.qcow2"
+        scratch = self.scope.scratch
+        try:
+            with translated(f"making the folder {scratch}"):
+                scratch.mkdir(parents=True, mode=0o700, exist_ok=True)
+            flat = scratch / "flat.qcow2"
             convert(source, info.format, flat)
             self._upload(volume, flat, info.virtual_size)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):  # Another job's folder lies in it.
+                scratch.parent.rmdir()
 
     def _upload(self, volume: str, source: Path, capacity: int) -> None:
         with translated(f"reading {source}"), source.open("rb") as content:

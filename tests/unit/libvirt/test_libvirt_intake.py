@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from golden.app.project import Project
+from golden.app.run import sweep_scratch
 from golden.errors import EndpointError, NotFound
 from golden.provider import Scope
+from golden.settings import Settings
 from golden.waiting import Silent
 from golden_libvirt import connection
 from golden_libvirt.intake import Intake
 from golden_libvirt.pool import Pool
+from golden_libvirt.tools import disk_info
 
 
 class Heard(Silent):
@@ -25,6 +32,25 @@ class Heard(Silent):
     def doing(self, what: str) -> None:
         """One line."""
         self.words.append(what)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from golden.provider import Scope
+from golden_libvirt import connection, tools
+from golden_libvirt.intake import Intake
+from golden_libvirt.pool import Pool
+disk, state = map(Path, sys.argv[1:])
+def killed(event, given):
+    if event == "open" and str(given[0]).endswith("flat.qcow2"):
+        os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(killed)
+line = connection.open_line("test:///default")
+intake = Intake(line, Pool(line, "default-pool"), Scope("job", state), None, True)
+intake.take("v1.disk0.qcow2", disk, tools.disk_info(disk), is_theirs=False)
+"""
+"""golden, killed when the copy that it made of a disk begins to go to the daemon."""
 
 
 @pytest.fixture
@@ -53,3 +79,26 @@ def test_a_file_of_another_host_is_never_looked_for_here(line: connection.Line, 
     with pytest.raises(EndpointError) as refused:
         far.take_extra("v1.kernel", mine, is_theirs=False)
     assert "virStorageVolUpload" in refused.value.details, "a file of this computer's is sent there"
+
+
+def test_the_copy_of_a_disk_that_a_killed_adoption_leaves_is_cleared_up(tmp_path: Path) -> None:
+    """It lies where golden looks for what killed jobs left, and no adoption that fails leaves one."""
+    disk, state = tmp_path / "theirs.raw", tmp_path / "state"
+    disk.write_bytes(bytes(1 << 20))
+    argv = [sys.executable, "-c", KILLED, str(disk), str(state)]
+    assert subprocess.run(argv, check=False).returncode == -signal.SIGKILL
+    (left,) = [path for path in state.rglob("*") if path.is_file()]
+    assert Scope("job", state).scratch in left.parents
+    project = Project(Settings(None, tmp_path, state, {}, {}), write=True)
+    sweep_scratch(project)
+    project.close()
+    assert not left.exists()
+
+
+def test_an_adoption_that_fails_leaves_no_copy_of_a_disk(line: connection.Line, tmp_path: Path) -> None:
+    """The test driver takes no upload."""
+    disk, state = tmp_path / "theirs.raw", tmp_path / "state"
+    disk.write_bytes(bytes(1 << 20))
+    with pytest.raises(EndpointError):
+        intake(line, state, Heard(), is_here=True).take("v1", disk, disk_info(disk), is_theirs=False)
+    assert not list(state.iterdir())
