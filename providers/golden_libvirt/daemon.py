@@ -12,7 +12,7 @@ from golden.errors import BadName, Conflict, NotAble, NotFound
 from golden.guest.communicator import Communicator
 from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
 from golden.provider import Abilities, Endpoint, Marked, Scope
-from golden_libvirt import connection, intake, network, origins, picture
+from golden_libvirt import connection, intake, network, picture
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.domains import Domains
@@ -23,6 +23,7 @@ from golden_libvirt.qcow2 import Source
 from golden_libvirt.reading import hashes, stamps
 from golden_libvirt.record import Record
 from golden_libvirt.serving import served
+from golden_libvirt.tools import is_readable
 from golden_libvirt.volume_disk import open_volume
 from golden_libvirt.volume_images import VolumeImages
 from golden_libvirt.volume_making import VolumeMaking
@@ -271,7 +272,7 @@ class Daemon:
     def _is_ours_to_read(self, path: Path) -> bool:
         """A system daemon's volumes belong to root, mode 0600; a session's daemon is this user."""
         mine = not self._address.remote and (self._address.session or os.geteuid() == 0)
-        return mine and origins.is_readable(path)
+        return mine and is_readable(path)
 
     def close(self) -> None:
         """The machines go on."""

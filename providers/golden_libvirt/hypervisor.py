@@ -76,7 +76,7 @@ class Embedded:
                 f"qemu:///embed has no machines of its own, so none named {origin.where}",
                 hint="--from FILE: its disk, or its definition (virsh dumpxml NAME > FILE.xml)",
             )
-        return origins.look(origin)
+        return origins.look_to_run(origin)
 
     def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
         """Copies, or links to the user's own files; writes a definition where there is only a disk."""

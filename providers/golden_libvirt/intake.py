@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 from golden.errors import NotFound
 from golden.model import Finding, Origin, Power, Severity
 from golden.provider import Scope
-from golden_libvirt import definition, kvm, marking, origins
+from golden_libvirt import definition, firmware, kvm, marking, origins
 from golden_libvirt.connection import Line
 from golden_libvirt.faults import NO_DOMAIN, code_of, translated
 from golden_libvirt.oddities import oddities
@@ -21,7 +21,7 @@ from golden_libvirt.origins import Found
 from golden_libvirt.pool import Pool, by_path
 from golden_libvirt.reading import definition_bytes
 from golden_libvirt.record import Record
-from golden_libvirt.tools import DiskInfo, convert
+from golden_libvirt.tools import DiskInfo, convert, is_readable
 
 
 def look(line: Line, origin: Origin, *, remote: bool) -> Found:
@@ -56,7 +56,7 @@ def _without_variables(line: Line, found: Found, name: str) -> Found:
 
 def _variables_of(line: Line, domain: ET.Element, name: str) -> str | None:
     """Where a machine's firmware variables lie on its host, also where its definition names no file. None for BIOS."""
-    named = definition.nvram_of(domain)
+    named = firmware.nvram_of(domain)
     if named != "":
         return named
     # Seen with libvirt 9.0.
@@ -143,7 +143,7 @@ class Intake:
             hardware = origins.hardware(origin, self._virt_type(), found.disks[0], found.infos[0].format)
             extras: dict[str, Path] = {}
             if hardware.loader is not None:
-                extras[definition.NVRAM] = Path(origins.uefi()[1])
+                extras[definition.NVRAM] = firmware.plain().template.path
             for path, extra in ((origin.kernel, definition.KERNEL), (origin.initrd, definition.INITRD)):
                 if path is not None:
                     extras[extra] = Path(path)
@@ -158,7 +158,7 @@ class Intake:
         }
         if is_theirs:
             files[definition.NVRAM] = _variables_of(self.line, found.domain, origin.where)
-        elif (named := definition.nvram_of(found.domain)) and origins.is_readable(base / named):
+        elif (named := firmware.nvram_of(found.domain)) and is_readable(base / named):
             files[definition.NVRAM] = named
         return domain, {extra: base / path.strip() for extra, path in files.items() if path}
 
@@ -206,7 +206,7 @@ class Intake:
         never looked for here, where a machine of the same name may have its own. NotFound.
         """
         with translated(f"copying {source}"):
-            asks = is_theirs and not (self.is_here and origins.is_readable(source))
+            asks = is_theirs and not (self.is_here and is_readable(source))
             self.pool.put_text(volume, self._fetched(source) if asks else source.read_bytes())
 
     def _fetched(self, source: Path) -> bytes:

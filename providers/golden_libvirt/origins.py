@@ -10,25 +10,18 @@ from xml.etree import ElementTree as ET
 
 from golden.errors import BadConfig, Conflict, GoldenError, NotFound, Refused
 from golden.model import Candidate, Finding, Origin, Power, Severity
-from golden_libvirt import definition
+from golden_libvirt import definition, firmware
 from golden_libvirt.definition import Hardware
 from golden_libvirt.faults import of_system, translated
 from golden_libvirt.oddities import oddities
 from golden_libvirt.serving import served
-from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info
+from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info, is_readable
 
 FORMATS = ("qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi")
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 """Partition type C12A7328-F81F-11D2-BA4B-00A0C93EC93B, the EFI system partition, as GPT stores it."""
 SYSTEM_STATE = Path("/var/lib/libvirt")
 """Where the system's daemon keeps what belongs to a machine: swtpm/UUID, and qemu/nvram/NAME_VARS.fd for UEFI."""
-_FIRMWARE = (
-    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
-    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
-    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
-    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +65,6 @@ def look(origin: Origin) -> Found:
     return replace(found, problems=(*found.problems, *_left_behind(domain, where.parent)))
 
 
-def is_readable(path: Path) -> bool:
-    """Whether a file is there that this user may read: what lies in a folder that he may not enter is not there."""
-    return os.access(path, os.R_OK) and path.is_file()
-
-
 def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF) -> Found:
     """Look at the disks a definition names; relative ones count from ``base``."""
     sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
@@ -110,7 +98,7 @@ def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
         if path and not is_readable(base / path.strip()):
             sentence = f"the {tag} that it boots from is not here or may not be read"
             found.append(Finding(f"{tag}-unreadable", Severity.ERROR, sentence, path.strip(), f"copy it beside {base}"))
-    variables = definition.nvram_of(domain)
+    variables = firmware.nvram_of(domain)
     if variables is not None and not (variables and is_readable(base / variables)):
         found.append(fresh_variables(variables))
     if definition.has_tpm(domain) and tpm_state(domain) is None:
@@ -119,6 +107,18 @@ def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
             "as root on the machine's own host, with its <uuid> in the definition; a guest that trusts its TPM needs it"
         )
         found.append(Finding("tpm-fresh", Severity.WARNING, sentence, fix=fix))
+    return found
+
+
+def look_to_run(origin: Origin) -> Found:
+    """The same for a machine that is to run by this computer's own programs: they need a firmware that fits it."""
+    found = look(origin)
+    try:
+        if found.domain is not None:
+            firmware.chosen(found.domain, Path(origin.where).parent)
+    except GoldenError as error:
+        problem = _error("firmware-missing", error.brief, error, error.hint or "")
+        return replace(found, problems=(*found.problems, problem))
     return found
 
 
@@ -192,30 +192,19 @@ def take_copy(source: Path, source_format: str, folder: Path, stem: str) -> tupl
 
 def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str) -> Hardware:
     """The machine that a lone disk gets."""
-    firmware = origin.firmware or ("bios" if origin.kernel else firmware_of(disk, disk_format))
-    if firmware not in ("bios", "uefi"):
-        raise BadConfig(f"the firmware {firmware!r} is neither bios nor uefi")
-    loader = None
-    if firmware == "uefi":
-        loader = Path(uefi()[0])
+    kind = origin.firmware or ("bios" if origin.kernel else firmware_of(disk, disk_format))
+    if kind not in ("bios", "uefi"):
+        raise BadConfig(f"the firmware {kind!r} is neither bios nor uefi")
     return Hardware(
         virt_type=virt_type,
         memory_mib=origin.memory_mib,
         cpus=origin.cpus,
         windows=origin.os != "linux",
         virtio=origin.os == "linux" or origin.kernel is not None,
-        loader=loader,
+        loader=firmware.plain().code.path if kind == "uefi" else None,
         cmdline=(origin.cmdline or "") if origin.kernel else None,
         initrd=origin.initrd is not None,
     )
-
-
-def uefi() -> tuple[str, str]:
-    """Firmware code and the template of its variables. NotFound with what to install."""
-    for code, variables in _FIRMWARE:
-        if Path(code).exists() and Path(variables).exists():
-            return code, variables
-    raise NotFound("this disk boots by UEFI and no UEFI firmware for QEMU is installed", hint="apt install ovmf")
 
 
 def firmware_of(disk: Path, disk_format: str) -> str:

@@ -61,9 +61,16 @@ class DiskInfo:
     corrupt: bool
 
 
-def disk_info(path: Path) -> DiskInfo:
+def is_readable(path: Path) -> bool:
+    """Whether a file is there that this user may read: what lies in a folder that he may not enter is not there."""
+    return os.access(path, os.R_OK) and path.is_file()
+
+
+def disk_info(path: Path, disk_format: str | None = None) -> DiskInfo:
     """Look at a disk file; takes QEMU's lock for the moment, so a disk in use is a Conflict."""
-    data: dict[str, Any] = json.loads(run(f"looking at {path}", "qemu-img", "info", "--output=json", str(path)))
+    known = ("-f", disk_format) if disk_format else ()
+    argv = ("qemu-img", "info", "--output=json", *known, str(path))
+    data: dict[str, Any] = json.loads(run(f"looking at {path}", *argv))
     special = data.get("format-specific", {}).get("data", {})
     return DiskInfo(
         format=data["format"],
@@ -83,9 +90,9 @@ def make_overlay(path: Path, backing: str, backing_format: str) -> None:
     )
 
 
-def convert(source: Path, source_format: str, target: Path) -> None:
-    """A standalone qcow2 with the content of ``source`` and its whole chain."""
-    argv = ("qemu-img", "convert", "-q", "-f", source_format, "-O", "qcow2", "-W", "-m", "8", str(source), str(target))
+def convert(source: Path, source_format: str, target: Path, kind: str = "qcow2") -> None:
+    """A standalone file with the content of ``source`` and its whole chain."""
+    argv = ("qemu-img", "convert", "-q", "-f", source_format, "-O", kind, "-W", "-m", "8", str(source), str(target))
     run(f"copying {source.name}", *argv)
 
 

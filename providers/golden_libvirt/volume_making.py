@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from golden.model import Origin
 from golden.provider import Scope
-from golden_libvirt import definition, network
+from golden_libvirt import definition, firmware, network
 from golden_libvirt.connection import Line
 from golden_libvirt.domains import Domains
 from golden_libvirt.faults import translated
@@ -88,7 +88,7 @@ class VolumeMaking:
         entry = entry.but(disks=tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(disks)))
         for element, disk in zip(definition.disks_of(domain), entry.disks, strict=True):
             definition.point(element, f"{folder}/{disk.file}", disk.format)
-        definition.keep_variables(domain, f"{folder}/{name}.{definition.NVRAM}")
+        firmware.keep_variables(domain, f"{folder}/{name}.{definition.NVRAM}")
         for tag, extra in BESIDE:
             boot = domain.find(f"os/{tag}")
             if boot is not None and extra in extras:

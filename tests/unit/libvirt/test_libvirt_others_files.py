@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_libvirt import origins
+from golden_libvirt import tools
 
 LOOKS = """
 import json, sys
@@ -91,5 +91,5 @@ def test_files_of_others_are_findings(tmp_path: Path, closed: Path, mine: Path, 
 def test_what_is_readable_is_a_file(tmp_path: Path, mine: Path) -> None:
     """A folder, an absent path and a loop of links are none."""
     (tmp_path / "loop").symlink_to("loop")
-    assert origins.is_readable(mine)
-    assert not any(map(origins.is_readable, (tmp_path, tmp_path / "absent", tmp_path / "loop", mine / "below")))
+    assert tools.is_readable(mine)
+    assert not any(map(tools.is_readable, (tmp_path, tmp_path / "absent", tmp_path / "loop", mine / "below")))
