@@ -19,6 +19,8 @@ ET.register_namespace("qemu", "http://libvirt.org/schemas/domain/qemu/1.0")
 
 _TUNING = ("title", "genid", "seclabel", "cputune", "numatune", "blkiotune", "memtune", "resource", "memoryBacking")
 _HOST_DEVICES = ("hostdev", "redirdev", "redirfilter", "filesystem", "shmem", "vsock", "smartcard", "interface")
+_HOST_FILES = ("pstore", "lease", "memory[@model='nvdimm']", "memory[@model='virtio-pmem']", "memory[@model='sgx-epc']")
+_HOST_INPUTS = ("input[@type='evdev']", "input[@type='passthrough']")
 _SCREENS = ("graphics", "sound", "audio", "emulator")
 
 
@@ -127,10 +129,8 @@ def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> 
     if devices is None:
         devices = ET.SubElement(domain, "devices")
     network.remember_first_card(domain)
-    for tag in (*_HOST_DEVICES, *_SCREENS):
-        drop(devices, tag)
-    for alias in [(parent, child) for parent in devices.iter() for child in parent if child.tag == "alias"]:
-        alias[0].remove(alias[1])
+    _clean_identity(domain)
+    _clean_of_host(devices)
     _clean_media(devices)
     _clean_lines(devices)
     _clean_screen_and_tpm(devices)
@@ -157,6 +157,23 @@ def _leave_kvm(domain: ET.Element) -> None:
     for clock in domain.findall("clock"):
         for name in ("kvmclock", "hypervclock"):
             drop(clock, f"timer[@name='{name}']")
+
+
+def _clean_identity(domain: ET.Element) -> None:
+    """What its firmware tells of the original alone; libvirt refuses a UUID there that is not the machine's."""
+    for group in [group for about in domain.findall("sysinfo") for group in about.iter()]:
+        for entry in group.findall("entry"):
+            if entry.get("name") in ("uuid", "serial") or entry.get("file"):
+                group.remove(entry)
+
+
+def _clean_of_host(devices: ET.Element) -> None:
+    for tag in (*_HOST_DEVICES, *_HOST_FILES, *_HOST_INPUTS, *_SCREENS):
+        drop(devices, tag)
+    for memory in devices.findall("memory"):
+        drop(memory, "source")
+    for alias in [(parent, child) for parent in devices.iter() for child in parent if child.tag == "alias"]:
+        alias[0].remove(alias[1])
 
 
 def _clean_media(devices: ET.Element) -> None:
