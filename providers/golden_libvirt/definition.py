@@ -245,6 +245,12 @@ def source_of(disk: ET.Element) -> str | None:
     return source.get("file")
 
 
+def format_of(disk: ET.Element) -> str | None:
+    """The format that a definition says its disk has; None where it says nothing."""
+    driver = disk.find("driver")
+    return None if driver is None else driver.get("type")
+
+
 def point(disk: ET.Element, file: str, disk_format: str) -> None:
     """Let a disk lie in a file."""
     disk.set("type", "file")

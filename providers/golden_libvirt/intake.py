@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden.errors import NotFound
+from golden.errors import Conflict, NotFound
 from golden.model import Finding, Origin, Power, Severity
 from golden.provider import Scope
 from golden_libvirt import definition, firmware, kvm, marking, origins
@@ -83,7 +83,10 @@ def _look_through_volumes(line: Line, domain: ET.Element, power: Power) -> Found
         sentence = "the machine is running, so its disks cannot be copied in one piece"
         problems.insert(0, Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"))
     paths, infos = [], []
-    for source in filter(None, map(definition.source_of, definition.disks_of(domain))):
+    for disk in definition.disks_of(domain):
+        source = definition.source_of(disk)
+        if source is None:
+            continue
         native, pool = by_path(line, source)
         try:
             with translated(f"looking at {source}"):
@@ -97,9 +100,17 @@ def _look_through_volumes(line: Line, domain: ET.Element, power: Power) -> Found
             problems.append(
                 Finding("backing-chain", Severity.ERROR, f"{source} lies on another file", info.backing, fix)
             )
+        if (kind := definition.format_of(disk) or info.format) != info.format:
+            fix = f"qemu-img convert -f {kind} -O qcow2 DISK other.qcow2"
+            problems.append(Finding("disk-format", Severity.ERROR, _differs(source, kind, info.format), fix=fix))
         paths.append(Path(source))
         infos.append(info)
     return Found(tuple(paths), tuple(infos), domain, tuple(problems), power)
+
+
+def _differs(source: str, kind: str, told: str) -> str:
+    """libvirt guesses a volume's format by its first bytes, which are the guest's to write, and copies by its guess."""
+    return f"{source} is {kind} by the machine's definition, and libvirt's storage takes it for {told}"
 
 
 def _told(native: Any) -> DiskInfo:
@@ -111,7 +122,7 @@ def _told(native: Any) -> DiskInfo:
         allocated=int(about.findtext("allocation") or 0),
         backing=about.findtext("backingStore/path"),
         encrypted=about.find("target/encryption") is not None,
-        external_data=False,
+        elsewhere=None,
         corrupt=False,
     )
 
@@ -168,6 +179,10 @@ class Intake:
         if is_theirs:
             native, pool = by_path(self.line, str(source))
             try:
+                with translated(f"looking at {source}"):
+                    told = _told(native).format
+                if told != info.format:
+                    raise Conflict(_differs(str(source), info.format, told))
                 self.pool.make_copy(volume, native)
             finally:
                 if pool is not None:

@@ -55,7 +55,7 @@ def look(origin: Origin) -> Found:
     if not is_there:
         raise NotFound(f"there is no file {origin.where}", hint="golden adopt NAME --from FILE")
     if origin.kind == "disk":
-        return look_at_disks((where.absolute(),), None)
+        return look_at_disks(((where.absolute(), None),), None)
     try:
         text = where.read_bytes()
     except OSError as error:
@@ -67,8 +67,8 @@ def look(origin: Origin) -> Found:
 
 def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF) -> Found:
     """Look at the disks a definition names; relative ones count from ``base``."""
-    sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
-    found = look_at_disks(tuple(base / source for source in sources if source), domain)
+    told = [(definition.source_of(disk), definition.format_of(disk)) for disk in definition.disks_of(domain)]
+    found = look_at_disks(tuple((base / source, kind) for source, kind in told if source), domain)
     problems = (*oddities(domain), *found.problems)
     if power is Power.ON:
         sentence = "the machine is running, so its disks cannot be copied in one piece"
@@ -128,13 +128,13 @@ def fresh_variables(path: str) -> Finding:
     return Finding("nvram-fresh", Severity.WARNING, sentence, path, "name their file in <nvram>, if it has one")
 
 
-def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
-    """Ask qemu-img about each."""
+def look_at_disks(disks: tuple[tuple[Path, str | None], ...], domain: ET.Element | None) -> Found:
+    """Ask qemu-img about each; what a definition says of its format is not guessed."""
     infos: list[DiskInfo] = []
     problems: list[Finding] = []
-    for disk in disks:
+    for disk, kind in disks:
         try:
-            info = _info(disk)
+            info = _info(disk, kind)
         except Conflict as error:
             problems.append(_error("disk-in-use", f"{disk} is in use by another program", error, "switch it off"))
         except GoldenError as error:
@@ -142,16 +142,16 @@ def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
         else:
             infos.append(info)
             problems.extend(_faults(disk, info))
-    return Found(disks, tuple(infos), domain, tuple(problems))
+    return Found(tuple(disk for disk, _ in disks), tuple(infos), domain, tuple(problems))
 
 
-def _info(disk: Path) -> DiskInfo:
+def _info(disk: Path, kind: str | None) -> DiskInfo:
     with translated(f"looking at {disk}"):
         if not disk.is_file():
             raise NotFound(f"{disk} is no file")
     if not os.access(disk, os.R_OK):
         raise Refused(f"{disk} cannot be read by this user")
-    return disk_info(disk)
+    return disk_info(disk, kind)
 
 
 def _faults(disk: Path, info: DiskInfo) -> list[Finding]:
@@ -161,8 +161,10 @@ def _faults(disk: Path, info: DiskInfo) -> list[Finding]:
         found.append(Finding("backing-chain", Severity.ERROR, f"{disk} lies on another file", info.backing, fix))
     if info.encrypted:
         found.append(Finding("encrypted-disk", Severity.ERROR, f"{disk} is encrypted by QEMU", info.format))
-    if info.external_data:
-        found.append(Finding("external-data", Severity.ERROR, f"the content of {disk} lies in another file"))
+    if info.elsewhere is not None:
+        sentence = f"{disk} is {info.format} that takes its content from another file"
+        fix = "if it belongs there: qemu-img convert -O qcow2; if this is a raw disk: adopt a definition that says so"
+        found.append(Finding("external-data", Severity.ERROR, sentence, info.elsewhere, fix))
     if info.corrupt:
         fix = f"qemu-img check {disk.name}"
         found.append(Finding("corrupt-disk", Severity.ERROR, f"{disk} is marked as corrupt", fix=fix))

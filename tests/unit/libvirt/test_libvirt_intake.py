@@ -6,18 +6,20 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from golden.app.project import Project
 from golden.app.run import sweep_scratch
-from golden.errors import EndpointError, NotFound
+from golden.errors import Conflict, EndpointError, NotFound
+from golden.model import Origin
 from golden.provider import Scope
 from golden.settings import Settings
 from golden.waiting import Silent
 from golden_libvirt import connection
-from golden_libvirt.intake import Intake
+from golden_libvirt.intake import Intake, look
 from golden_libvirt.pool import Pool
 from golden_libvirt.tools import disk_info
 
@@ -102,3 +104,23 @@ def test_an_adoption_that_fails_leaves_no_copy_of_a_disk(line: connection.Line, 
     with pytest.raises(EndpointError):
         intake(line, state, Heard(), is_here=True).take("v1", disk, disk_info(disk), is_theirs=False)
     assert not list(state.iterdir())
+
+
+def test_a_daemon_copies_no_disk_by_another_format_than_its_definition_says(
+    line: connection.Line, tmp_path: Path
+) -> None:
+    """libvirt's storage guesses, and a guest that writes a VMDK's descriptor onto its raw disk says what it guesses."""
+    pool = Pool(line, "default-pool")
+    volume = "<volume><name>theirs.img</name><capacity>1</capacity><target><format type='vmdk'/></target></volume>"
+    native = pool.native.createXML(volume, 0)
+    disk = (
+        f"<disk type='file'><driver name='qemu' type='raw'/><source file='{native.path()}'/><target dev='vda'/></disk>"
+    )
+    machine = f"<name>theirs</name><memory>1</memory><os><type>hvm</type></os><devices>{disk}</devices>"
+    line.native.defineXML(f"<domain type='test'>{machine}</domain>")
+    found = look(line, Origin("machine", "theirs"), remote=True)
+    assert "disk-format" in {problem.id for problem in found.problems if problem.severity == "error"}
+    near = replace(found.infos[0], format="raw")
+    with pytest.raises(Conflict) as refused:
+        intake(line, tmp_path, Heard(), is_here=True).take("v1.disk0.qcow2", found.disks[0], near, is_theirs=True)
+    assert "vmdk" in refused.value.brief
