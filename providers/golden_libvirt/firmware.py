@@ -150,8 +150,7 @@ def chosen(domain: ET.Element, base: Path) -> tuple[Code | None, Variables] | No
         template = Path(nvram.get("template") or "/nowhere")
         if own is None and tools.is_readable(template):
             own = Variables(template, nvram.get("templateFormat") or loader.get("format") or "raw")
-        same = (build.template for build in builds() if build.code.path.resolve() == code.resolve())
-        if own is None and (own := next(same, None)) is None:
+        if own is None and (own := _template_of(code)) is None:
             raise NotFound(f"no template of firmware variables here belongs to {code}", hint="name one in <nvram>")
         return None, own
     size = None if own is None else own.size()
@@ -160,6 +159,14 @@ def chosen(domain: ET.Element, base: Path) -> tuple[Code | None, Variables] | No
             return build.code, own or build.template
     about = "" if size is None else f" with variables of {size} bytes"
     raise NotFound(f"no UEFI firmware for QEMU here fits this machine{about}", hint="apt install ovmf")
+
+
+def _template_of(code: Path) -> Variables | None:
+    """By its name, and where none has that by the file: one code has several names, one for each of its templates."""
+    known = builds()
+    named = [build for build in known if build.code.path == code]
+    same = [build for build in known if build.code.path.resolve() == code.resolve()]
+    return next((build.template for build in (*named, *same)), None)
 
 
 def _fits(build: Build, domain: ET.Element) -> bool:

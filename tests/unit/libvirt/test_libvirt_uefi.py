@@ -104,6 +104,13 @@ def test_secure_boot_is_not_made_up(place: Place, inside: str, attributes: str) 
     assert variables == (OVMF / "OVMF_VARS_4M.fd").read_bytes()
 
 
+@pytest.mark.parametrize(("code", "template"), [("secboot", "VARS_4M.fd"), ("ms", "VARS_4M.ms.fd")])
+def test_fresh_variables_are_those_of_the_code_by_its_name(place: Place, code: str, template: str) -> None:
+    """Debian's code with Microsoft's keys and that without are one file; the keys lie in the template."""
+    _, variables = place.adopted(NAMED.format(OVMF / f"OVMF_CODE_4M.{code}.fd"))
+    assert variables == (OVMF / f"OVMF_{template}").read_bytes()
+
+
 @pytest.mark.parametrize("ending", ["", "_4M"], ids=["2 MiB", "4 MiB"])
 def test_code_and_variables_belong_together(place: Place, ending: str) -> None:
     """Code of one size reads no variables of the other: fresh ones fit the code, and code fits the variables."""
