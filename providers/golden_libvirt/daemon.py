@@ -12,7 +12,7 @@ from golden.errors import BadName, Conflict, NotAble, NotFound
 from golden.guest.communicator import Communicator
 from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
 from golden.provider import Abilities, Endpoint, Marked, Scope
-from golden_libvirt import connection, intake, network, picture
+from golden_libvirt import connection, intake, network, origins, picture
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.domains import Domains
@@ -88,9 +88,7 @@ class Daemon:
                 f"{self._address.uri} cannot adopt in place", hint="leave --in-place out, or use qemu:///embed"
             )
         found = intake.look(self.line, origin, remote=self._address.remote)
-        errors = [problem.sentence for problem in found.problems if problem.severity == "error"]
-        if errors:
-            raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
+        origins.refuse(origin, found)
         self.domains.must_be_free(checked(name))
         return self._shown(self._making.adopted(Record(name, mark, str(uuid.uuid4())), origin, found))
 

@@ -81,8 +81,7 @@ class Embedded:
     def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
         """Copies, or links to the user's own files; writes a definition where there is only a disk."""
         found = self._look(origin)
-        if found.problems and any(problem.severity == "error" for problem in found.problems):
-            raise Conflict(f"{origin.where} cannot be adopted", details=found.problems[0].sentence)
+        origins.refuse(origin, found)
         if in_place and any(info.format not in ("qcow2", "raw") for info in found.infos):
             raise NotAble("only qcow2 and raw disks can be adopted in place", hint="leave --in-place out")
         if not in_place:

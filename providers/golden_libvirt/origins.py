@@ -47,6 +47,13 @@ class Found:
         )
 
 
+def refuse(origin: Origin, found: Found) -> None:
+    """Conflict with every reason that forbids adopting it."""
+    errors = [problem.sentence for problem in found.problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
+
+
 def look(origin: Origin) -> Found:
     """Look at a disk or definition of the user's. NotFound, or BadConfig for XML that is no definition."""
     where = Path(origin.where)
@@ -85,9 +92,10 @@ def tpm_state(domain: ET.Element) -> Path | None:
     named = source.get("path") if source is not None and source.get("type") == "dir" else None
     folder = Path(named) if named else SYSTEM_STATE / "swtpm" / (uuid or "none")
     try:
-        return folder if any(path.is_file() for path in folder.rglob("*")) else None
+        files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
     except OSError:
         return None
+    return folder if files and all(map(is_readable, files)) else None
 
 
 def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:

@@ -111,6 +111,17 @@ def test_a_guest_that_writes_a_descriptor_is_given_no_file_of_the_hosts(hypervis
             hypervisor.adopt("no", origin, MARK, in_place=False)
 
 
+def test_what_forbids_adopting_is_told_and_not_what_only_warns(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A machine with a device of the host's, which is left out, and with a disk that is gone, which forbids it."""
+    (tmp_path / "theirs.xml").write_text(
+        "<domain type='qemu'><name>t</name><memory>1</memory><os><type>hvm</type></os><devices><hostdev/>"
+        "<disk type='file' device='disk'><source file='gone.qcow2'/><target dev='vda'/></disk></devices></domain>"
+    )
+    with pytest.raises(Conflict) as refused:
+        hypervisor.adopt("no", Origin("definition", str(tmp_path / "theirs.xml")), MARK, in_place=False)
+    assert "gone.qcow2" in refused.value.details
+
+
 def test_a_disk_of_several_files_is_one_disk(hypervisor: Hypervisor, tmp_path: Path) -> None:
     """A VMDK's extents beside its descriptor are its own; a qcow2 that keeps its data in another file is refused."""
     for kind in ("monolithicFlat", "twoGbMaxExtentSparse", "streamOptimized"):

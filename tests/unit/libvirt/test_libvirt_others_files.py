@@ -50,7 +50,7 @@ def closed(tmp_path: Path) -> Path:
     """A folder that may not be entered, with a disk, a kernel and firmware variables in it."""
     folder = tmp_path / "closed"
     folder.mkdir()
-    for name in ("disk.qcow2", "kernel", "vars.fd"):
+    for name in ("disk.qcow2", "kernel", "vars.fd", "tpm2-00.permall"):
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(folder / name), "16M"], check=True)
     return folder
 
@@ -84,6 +84,22 @@ def test_files_of_others_are_findings(tmp_path: Path, closed: Path, mine: Path, 
         told = looked("disk", closed / "disk.qcow2", tmp_path / "state")
         assert told.keys() <= {"Refused", "disk-unreadable"}
         assert told
+    finally:
+        closed.chmod(0o755)
+
+
+@pytest.mark.parametrize("mode", [0, 0o755], ids=["in a closed folder", "closed itself"])
+def test_the_state_of_a_tpm_that_may_not_be_read_begins_anew(
+    tmp_path: Path, closed: Path, mine: Path, mode: int
+) -> None:
+    """With a warning, and the machine is adopted."""
+    tpm = f"<tpm><backend type='emulator'><source type='dir' path='{closed}'/></backend></tpm></devices>"
+    text = DEFINITION.replace("OS", "").replace("DISK", str(mine)).replace("</devices>", tpm)
+    (tmp_path / "theirs.xml").write_text(text)
+    (closed / "tpm2-00.permall").chmod(0)
+    closed.chmod(mode)
+    try:
+        assert looked("definition", tmp_path / "theirs.xml", tmp_path / "state") == {"tpm-fresh": "warning"}
     finally:
         closed.chmod(0o755)
 
