@@ -35,8 +35,10 @@ class Hardware:
     windows: bool
     virtio: bool
     """virtio disk; otherwise SATA, which every Windows knows."""
+    uefi: bool = False
+    """Else BIOS."""
     loader: Path | None = None
-    """UEFI firmware code; None = BIOS."""
+    """UEFI firmware code; None where libvirt is to choose it, on its own host."""
     cmdline: str | None = None
     """Set where the guest is booted from a kernel beside its disk."""
     initrd: bool = False
@@ -100,6 +102,10 @@ def _boot(domain: ET.Element, hardware: Hardware) -> None:
     if hardware.loader is not None:
         secure = "no"
         _text(system, "loader", str(hardware.loader), readonly="yes", type="pflash", secure=secure)
+    elif hardware.uefi:
+        system.set("firmware", "efi")
+        ET.SubElement(ET.SubElement(system, "firmware"), "feature", enabled="no", name="secure-boot")
+    if hardware.uefi:
         _text(system, "nvram", NVRAM)
     if hardware.cmdline is not None:
         _text(system, "kernel", KERNEL)

@@ -151,7 +151,8 @@ class Intake:
     def definition(self, entry: Record, origin: Origin, found: Found) -> tuple[ET.Element, dict[str, Path]]:
         """The machine's definition, and which further files of this computer (by name) belong to it."""
         if found.domain is None:
-            hardware = origins.hardware(origin, self._virt_type(), found.disks[0], found.infos[0].format)
+            kind, disk = found.infos[0].format, found.disks[0]
+            hardware = origins.hardware(origin, self._virt_type(), disk, kind, is_here=self.is_here)
             extras: dict[str, Path] = {}
             if hardware.loader is not None:
                 extras[definition.NVRAM] = firmware.plain().template.path

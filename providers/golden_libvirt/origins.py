@@ -200,8 +200,8 @@ def take_copy(source: Path, source_format: str, folder: Path, stem: str) -> tupl
     return f"{stem}.qcow2", "qcow2"
 
 
-def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str) -> Hardware:
-    """The machine that a lone disk gets."""
+def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str, *, is_here: bool = True) -> Hardware:
+    """The machine that a lone disk gets, on this computer or on another host, which has its own firmware."""
     kind = origin.firmware or ("bios" if origin.kernel else firmware_of(disk, disk_format))
     if kind not in ("bios", "uefi"):
         raise BadConfig(f"the firmware {kind!r} is neither bios nor uefi")
@@ -211,7 +211,8 @@ def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str) -> Ha
         cpus=origin.cpus,
         windows=origin.os != "linux",
         virtio=origin.os == "linux" or origin.kernel is not None,
-        loader=firmware.plain().code.path if kind == "uefi" else None,
+        uefi=kind == "uefi",
+        loader=firmware.plain().code.path if kind == "uefi" and is_here else None,
         cmdline=(origin.cmdline or "") if origin.kernel else None,
         initrd=origin.initrd is not None,
     )

@@ -14,13 +14,14 @@ import pytest
 from golden.app.project import Project
 from golden.app.run import sweep_scratch
 from golden.errors import Conflict, EndpointError, NotFound
-from golden.model import Origin
+from golden.model import Mark, Origin, Role
 from golden.provider import Scope
 from golden.settings import Settings
 from golden.waiting import Silent
 from golden_libvirt import connection
 from golden_libvirt.intake import Intake, look
 from golden_libvirt.pool import Pool
+from golden_libvirt.record import Record
 from golden_libvirt.tools import disk_info
 
 
@@ -124,3 +125,20 @@ def test_a_daemon_copies_no_disk_by_another_format_than_its_definition_says(
     with pytest.raises(Conflict) as refused:
         intake(line, tmp_path, Heard(), is_here=True).take("v1.disk0.qcow2", found.disks[0], near, is_theirs=True)
     assert "vmdk" in refused.value.brief
+
+
+def test_a_disk_that_boots_by_uefi_on_another_host_has_that_hosts_firmware(
+    line: connection.Line, tmp_path: Path
+) -> None:
+    """Its distribution may keep it elsewhere than this computer's, which may have none at all."""
+    disk = tmp_path / "theirs.raw"
+    disk.write_bytes(bytes(1 << 20))
+    origin = Origin("disk", str(disk), firmware="uefi", os="linux")
+    entry = Record("v1", Mark(Role.VERSION, "job", "reference", "installation"), "uuid")
+    far = intake(line, tmp_path, Heard(), is_here=False)
+    domain, extras = far.definition(entry, origin, look(line, origin, remote=True))
+    system = domain.find("os[@firmware='efi']")
+    assert system is not None
+    assert system.find("loader") is None
+    assert system.find("firmware/feature[@name='secure-boot'][@enabled='no']") is not None
+    assert extras == {}
