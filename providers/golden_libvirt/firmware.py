@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden.errors import NotFound
+from golden.errors import Conflict, NotFound
 from golden_libvirt import tools
 from golden_libvirt.definition import NVRAM, drop
 
@@ -54,10 +54,14 @@ class Variables:
     format: str
 
     def size(self) -> int:
-        """Bytes of the flash that it fills; it must be as large as the code was built for."""
+        """Bytes of the flash that it fills, as many as the code was built for. Conflict where they lie elsewhere."""
         if self.format == "raw":
             return self.path.stat().st_size
-        return tools.disk_info(self.path, self.format).virtual_size
+        info = tools.disk_info(self.path, self.format)
+        if info.backing or info.elsewhere:
+            brief = f"the firmware variables {self.path} lie on another file"
+            raise Conflict(brief, details=info.backing or info.elsewhere or "")
+        return info.virtual_size
 
     def copy(self, target: Path) -> None:
         """As raw bytes, which every libvirt reads: those before 9.2 know no other format of a flash."""
@@ -145,6 +149,7 @@ def chosen(domain: ET.Element, base: Path) -> tuple[Code | None, Variables] | No
     loader, nvram = _of(domain, "os/loader"), _of(domain, "os/nvram")
     kind = nvram.get("format") or loader.get("format") or "raw"
     own = Variables(base / named, kind) if named and tools.is_readable(base / named) else None
+    size = None if own is None else own.size()
     code = Path((loader.text or "").strip() or "/nowhere")
     if tools.is_readable(code):
         template = Path(nvram.get("template") or "/nowhere")
@@ -153,9 +158,8 @@ def chosen(domain: ET.Element, base: Path) -> tuple[Code | None, Variables] | No
         if own is None and (own := _template_of(code)) is None:
             raise NotFound(f"no template of firmware variables here belongs to {code}", hint="name one in <nvram>")
         return None, own
-    size = None if own is None else own.size()
     for build in builds():
-        if _fits(build, domain) and size in (None, build.template.size()):
+        if _fits(build, domain, is_fresh=own is None) and size in (None, build.template.size()):
             return build.code, own or build.template
     about = "" if size is None else f" with variables of {size} bytes"
     raise NotFound(f"no UEFI firmware for QEMU here fits this machine{about}", hint="apt install ovmf")
@@ -169,10 +173,10 @@ def _template_of(code: Path) -> Variables | None:
     return next((build.template for build in (*named, *same)), None)
 
 
-def _fits(build: Build, domain: ET.Element) -> bool:
+def _fits(build: Build, domain: ET.Element, *, is_fresh: bool) -> bool:
     """
     As libvirt judges it (qemuFirmwareMatchDomain). A definition that names code which is not here says by that name
-    whether it has Secure Boot; libvirt would refuse it.
+    whether it has Secure Boot; libvirt would refuse it. Which keys a template has matters for fresh variables only.
     """
     loader, smm = _of(domain, "os/loader"), _of(domain, "features/smm")
     if not any(_runs_on(target, domain) for target in build.targets):
@@ -181,9 +185,10 @@ def _fits(build: Build, domain: ET.Element) -> bool:
     name = Path((loader.text or "").strip()).name.lower()
     if name and "secure-boot" not in wanted and loader.get("secure") != "yes":
         wanted["secure-boot"] = "yes" if any(word in name for word in _SECURE_NAMES) else "no"
-    for feature, is_there in (("secure-boot", build.secure), ("enrolled-keys", build.enrolled)):
-        if wanted.get(feature) == ("no" if is_there else "yes"):
-            return False
+    if wanted.get("secure-boot") == ("no" if build.secure else "yes"):
+        return False
+    if is_fresh and wanted.get("enrolled-keys") == ("no" if build.enrolled else "yes"):
+        return False
     if build.code.needs_smm:
         return smm.get("state") != "off" and (loader.get("secure") != "no" or bool(name))
     return loader.get("secure") != "yes"

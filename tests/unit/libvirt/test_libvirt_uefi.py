@@ -133,6 +133,17 @@ def test_variables_in_qcow2_become_raw(place: Place) -> None:
     assert domain.find("os/nvram").attrib == {}  # type: ignore[union-attr]
 
 
+def test_variables_that_lie_on_another_file_are_refused(place: Place) -> None:
+    """As a disk is: what lies below it would be copied into the version."""
+    (place.folder / "secret").write_bytes(bytes(540672))
+    argv = ["qemu-img", "create", "-q", "-f", "qcow2", "-b", "secret", "-F", "raw", str(place.folder / "v.qcow2")]
+    subprocess.run(argv, check=True)
+    origin = place.origin("<nvram format='qcow2'>v.qcow2</nvram>", "firmware='efi'")
+    (problem,) = place.hypervisor.examine(origin).problems
+    assert problem.severity == "error"
+    assert "secret" in problem.evidence
+
+
 def test_a_machine_that_no_firmware_fits_is_refused_before_anything_is_copied(place: Place) -> None:
     """Variables of a size that no code here is built for."""
     (place.folder / "odd.fd").write_bytes(bytes(4096))
