@@ -12,7 +12,7 @@ from golden.errors import BadName, Conflict, NotAble, NotFound
 from golden.guest.communicator import Communicator
 from golden.model import Artifact, Candidate, CloneOptions, DiskFile, FileStamp, Machine, Mark, Origin, Power, Snapshot
 from golden.provider import Abilities, Endpoint, Marked, Scope
-from golden_libvirt import connection, intake, network, picture
+from golden_libvirt import connection, intake, network, origins, picture
 from golden_libvirt.address import Address
 from golden_libvirt.agent import AgentLine
 from golden_libvirt.domains import Domains
@@ -23,6 +23,7 @@ from golden_libvirt.qcow2 import Source
 from golden_libvirt.reading import hashes, stamps
 from golden_libvirt.record import Record
 from golden_libvirt.serving import served
+from golden_libvirt.tools import is_readable
 from golden_libvirt.volume_disk import open_volume
 from golden_libvirt.volume_images import VolumeImages
 from golden_libvirt.volume_making import VolumeMaking
@@ -87,9 +88,7 @@ class Daemon:
                 f"{self._address.uri} cannot adopt in place", hint="leave --in-place out, or use qemu:///embed"
             )
         found = intake.look(self.line, origin, remote=self._address.remote)
-        errors = [problem.sentence for problem in found.problems if problem.severity == "error"]
-        if errors:
-            raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
+        origins.refuse(origin, found)
         self.domains.must_be_free(checked(name))
         return self._shown(self._making.adopted(Record(name, mark, str(uuid.uuid4())), origin, found))
 
@@ -270,7 +269,8 @@ class Daemon:
 
     def _is_ours_to_read(self, path: Path) -> bool:
         """A system daemon's volumes belong to root, mode 0600; a session's daemon is this user."""
-        return not self._address.remote and (self._address.session or os.geteuid() == 0) and path.exists()
+        mine = not self._address.remote and (self._address.session or os.geteuid() == 0)
+        return mine and is_readable(path)
 
     def close(self) -> None:
         """The machines go on."""

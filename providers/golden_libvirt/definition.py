@@ -19,6 +19,8 @@ ET.register_namespace("qemu", "http://libvirt.org/schemas/domain/qemu/1.0")
 
 _TUNING = ("title", "genid", "seclabel", "cputune", "numatune", "blkiotune", "memtune", "resource", "memoryBacking")
 _HOST_DEVICES = ("hostdev", "redirdev", "redirfilter", "filesystem", "shmem", "vsock", "smartcard", "interface")
+_HOST_FILES = ("pstore", "lease", "memory[@model='nvdimm']", "memory[@model='virtio-pmem']", "memory[@model='sgx-epc']")
+_HOST_INPUTS = ("input[@type='evdev']", "input[@type='passthrough']")
 _SCREENS = ("graphics", "sound", "audio", "emulator")
 
 
@@ -33,8 +35,10 @@ class Hardware:
     windows: bool
     virtio: bool
     """virtio disk; otherwise SATA, which every Windows knows."""
+    uefi: bool = False
+    """Else BIOS."""
     loader: Path | None = None
-    """UEFI firmware code; None = BIOS."""
+    """UEFI firmware code; None where libvirt is to choose it, on its own host."""
     cmdline: str | None = None
     """Set where the guest is booted from a kernel beside its disk."""
     initrd: bool = False
@@ -98,6 +102,10 @@ def _boot(domain: ET.Element, hardware: Hardware) -> None:
     if hardware.loader is not None:
         secure = "no"
         _text(system, "loader", str(hardware.loader), readonly="yes", type="pflash", secure=secure)
+    elif hardware.uefi:
+        system.set("firmware", "efi")
+        ET.SubElement(ET.SubElement(system, "firmware"), "feature", enabled="no", name="secure-boot")
+    if hardware.uefi:
         _text(system, "nvram", NVRAM)
     if hardware.cmdline is not None:
         _text(system, "kernel", KERNEL)
@@ -114,7 +122,7 @@ def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> 
         domain.set("type", virt_type)
     _leave_kvm(domain)
     for tag in ("name", "uuid", *_TUNING):
-        _drop(domain, tag)
+        drop(domain, tag)
     for child in list(domain):
         if child.tag.startswith("{http://libvirt.org/schemas/domain/qemu/"):
             domain.remove(child)
@@ -127,16 +135,14 @@ def clean(original: ET.Element, name: str, uuid: str, virt_type: str | None) -> 
     if devices is None:
         devices = ET.SubElement(domain, "devices")
     network.remember_first_card(domain)
-    for tag in (*_HOST_DEVICES, *_SCREENS):
-        _drop(devices, tag)
-    for alias in [(parent, child) for parent in devices.iter() for child in parent if child.tag == "alias"]:
-        alias[0].remove(alias[1])
+    _clean_identity(domain)
+    _clean_of_host(devices)
     _clean_media(devices)
     _clean_lines(devices)
     _clean_screen_and_tpm(devices)
     ensure_agent(devices)
     for tag, value in (("on_poweroff", "destroy"), ("on_reboot", "restart"), ("on_crash", "destroy")):
-        _drop(domain, tag)
+        drop(domain, tag)
         _text(domain, tag, value)
     return domain
 
@@ -153,10 +159,27 @@ def _leave_kvm(domain: ET.Element) -> None:
             processor.extend(topology)
     for features in domain.findall("features"):
         for tag in ("hyperv", "kvm"):
-            _drop(features, tag)
+            drop(features, tag)
     for clock in domain.findall("clock"):
         for name in ("kvmclock", "hypervclock"):
-            _drop(clock, f"timer[@name='{name}']")
+            drop(clock, f"timer[@name='{name}']")
+
+
+def _clean_identity(domain: ET.Element) -> None:
+    """What its firmware tells of the original alone; libvirt refuses a UUID there that is not the machine's."""
+    for group in [group for about in domain.findall("sysinfo") for group in about.iter()]:
+        for entry in group.findall("entry"):
+            if entry.get("name") in ("uuid", "serial") or entry.get("file"):
+                group.remove(entry)
+
+
+def _clean_of_host(devices: ET.Element) -> None:
+    for tag in (*_HOST_DEVICES, *_HOST_FILES, *_HOST_INPUTS, *_SCREENS):
+        drop(devices, tag)
+    for memory in devices.findall("memory"):
+        drop(memory, "source")
+    for alias in [(parent, child) for parent in devices.iter() for child in parent if child.tag == "alias"]:
+        alias[0].remove(alias[1])
 
 
 def _clean_media(devices: ET.Element) -> None:
@@ -165,12 +188,12 @@ def _clean_media(devices: ET.Element) -> None:
         if kind in ("floppy", "lun"):
             devices.remove(disk)
         for source in disk.findall("source"):
-            _drop(source, "seclabel")
+            drop(source, "seclabel")
         for tag in ("backingStore", "auth", "encryption", "mirror", "transient"):
-            _drop(disk, tag)
+            drop(disk, tag)
         if kind == "cdrom":
             disk.set("type", "file")
-            _drop(disk, "source")
+            drop(disk, "source")
 
 
 def _clean_lines(devices: ET.Element) -> None:
@@ -180,8 +203,8 @@ def _clean_lines(devices: ET.Element) -> None:
             line.set("type", "pty")
             line.attrib.pop("tty", None)
             for inner in ("source", "protocol", "log"):
-                _drop(line, inner)
-    _drop(devices, "channel")
+                drop(line, inner)
+    drop(devices, "channel")
     for source in devices.findall("rng"):
         backend = source.find("backend")
         if backend is not None and backend.get("model") != "random":
@@ -193,13 +216,13 @@ def _clean_screen_and_tpm(devices: ET.Element) -> None:
         if model.get("type") in ("qxl", "none"):
             model.attrib.clear()
             model.set("type", "vga")
-        _drop(model, "acceleration")
+        drop(model, "acceleration")
     for tpm in devices.findall("tpm"):
         backend = tpm.find("backend")
         if backend is None or backend.get("type") != "emulator":
             devices.remove(tpm)
             continue
-        _drop(backend, "source")
+        drop(backend, "source")
         backend.set("persistent_state", "yes")
 
 
@@ -228,17 +251,23 @@ def source_of(disk: ET.Element) -> str | None:
     return source.get("file")
 
 
+def format_of(disk: ET.Element) -> str | None:
+    """The format that a definition says its disk has; None where it says nothing."""
+    driver = disk.find("driver")
+    return None if driver is None else driver.get("type")
+
+
 def point(disk: ET.Element, file: str, disk_format: str) -> None:
     """Let a disk lie in a file."""
     disk.set("type", "file")
-    _drop(disk, "source")
+    drop(disk, "source")
     driver = disk.find("driver")
     if driver is None:
         driver = ET.SubElement(disk, "driver", name="qemu")
     driver.set("type", disk_format)
     ET.SubElement(disk, "source", file=file)
     if disk.find("readonly") is not None:
-        _drop(disk, "readonly")
+        drop(disk, "readonly")
 
 
 def complete(stored: ET.Element, folder: str, socket: str) -> str:
@@ -253,40 +282,9 @@ def complete(stored: ET.Element, folder: str, socket: str) -> str:
     for channel in domain.findall("devices/channel"):
         target = channel.find("target")
         if target is not None and target.get("name") == AGENT:
-            _drop(channel, "source")
+            drop(channel, "source")
             ET.SubElement(channel, "source", mode="bind", path=socket)
     return ET.tostring(domain, encoding="unicode")
-
-
-def nvram_of(domain: ET.Element) -> str | None:
-    """Where a definition keeps its firmware variables; "" where libvirt is to choose; None for BIOS."""
-    element = domain.find("os/nvram")
-    system = domain.find("os")
-    loader = domain.find("os/loader")
-    if element is not None:
-        source = element.find("source")
-        return (element.text or "").strip() or (source.get("file", "") if source is not None else "")
-    has_uefi = (system is not None and system.get("firmware") == "efi") or (
-        loader is not None and loader.get("type") == "pflash"
-    )
-    return "" if has_uefi else None
-
-
-def keep_variables(domain: ET.Element, path: str) -> None:
-    """
-    Let a machine that boots by UEFI keep its firmware variables in that file and in no other; libvirt makes it from the
-    firmware's template where it is not there. A BIOS has none.
-    """
-    system = domain.find("os")
-    if system is None or nvram_of(domain) is None:
-        return
-    nvram = system.find("nvram")
-    if nvram is None:
-        nvram = ET.SubElement(system, "nvram")
-    for child in list(nvram):
-        nvram.remove(child)
-    nvram.attrib.pop("type", None)
-    nvram.text = path
 
 
 def has_tpm(domain: ET.Element) -> bool:
@@ -298,21 +296,7 @@ def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
     ET.SubElement(parent, tag, attributes).text = text
 
 
-def _drop(parent: ET.Element, tag: str) -> None:
+def drop(parent: ET.Element, tag: str) -> None:
+    """Take every child of that name away."""
     for child in parent.findall(tag):
         parent.remove(child)
-
-
-def fix_firmware(domain: ET.Element, code: str) -> None:
-    """Let the machine keep its firmware variables beside its disks; the code stays as named where it exists."""
-    system = domain.find("os")
-    if system is None:
-        return
-    loader = system.find("loader")
-    if loader is None or not Path((loader.text or "").strip() or "/nowhere").exists():
-        _drop(system, "loader")
-        _text(system, "loader", code, readonly="yes", type="pflash")
-    system.attrib.pop("firmware", None)
-    _drop(system, "firmware")
-    _drop(system, "nvram")
-    _text(system, "nvram", NVRAM)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from golden.errors import GoldenError
 from golden.model import Finding, Severity
 from golden.provider import Endpoint, Scope
-from golden_libvirt import connection, embedded, kvm, origins, orphans, processes
+from golden_libvirt import connection, embedded, firmware, kvm, processes
 from golden_libvirt.address import Address, parse
 from golden_libvirt.pool import choose
 from golden_libvirt.store import Store
@@ -57,7 +57,7 @@ def _programs(address: Address) -> Iterator[Finding]:
         fix = "apt install swtpm swtpm-tools"
         yield Finding("swtpm-missing", Severity.INFO, "machines with a TPM cannot be started: no swtpm", fix=fix)
     try:
-        origins.uefi()
+        firmware.plain()
     except GoldenError as error:
         yield Finding(
             "ovmf-missing", Severity.INFO, "machines with UEFI cannot be started: no firmware", fix=error.hint or ""
@@ -78,7 +78,7 @@ def _processor(endpoint: Endpoint, scope: Scope) -> Iterator[Finding]:
 
 def _folders(address: Address, scope: Scope) -> Iterator[Finding]:
     state = scope.state / "libvirt"
-    orphans.sweep(embedded.parent())
+    embedded.sweep()
     try:
         base = embedded.Base.recorded(state, address.base)
     except GoldenError as error:

@@ -45,28 +45,31 @@ class Base:
     def recorded(cls, state: Path, wanted: Path | None) -> Base | None:
         """The one there is; makes nothing."""
         try:
-            path = wanted or Path((state / "base").read_text("utf-8").strip())
+            path = wanted or _noted(state)
         except OSError:
             return None
-        return cls(path)._checked() if path.is_dir() else None
+        return cls(path)._checked() if path is not None and _is_there(path) else None
 
     @classmethod
     def of(cls, state: Path, wanted: Path | None) -> Base:
-        """The recorded one, else a new one that is recorded first. StateUnusable where it belongs to another user."""
+        """
+        The recorded one, else a new one that is recorded first. StateUnusable where a wanted one belongs to another
+        user. A recorded one that lies elsewhere than new ones do is kept for as long as it is there.
+        """
         if wanted is not None:
             return cls(wanted)._made()
-        note = state / "base"
         with translated("choosing a folder for libvirt's sockets"):
-            try:
-                return cls(Path(note.read_text("utf-8").strip()))._made()
-            except (FileNotFoundError, StateUnusable):
-                path = parent() / f"golden-{os.getuid()}-{secrets.token_hex(3)}"
-                state.mkdir(parents=True, exist_ok=True)
-                fresh = note.with_name(f".base.{os.getpid()}")
-                fresh.write_text(f"{path}\n", "utf-8")
-                fresh.replace(note)
-                sync_folder(state)
-                return cls(path)._made()
+            known = _noted(state)
+            if known is not None and (_is_there(known) or known.parent == parent()):
+                with contextlib.suppress(StateUnusable):
+                    return cls(known)._made()
+            path = parent() / f"golden-{os.getuid()}-{secrets.token_hex(3)}"
+            state.mkdir(parents=True, exist_ok=True)
+            fresh = state / f".base.{os.getpid()}"
+            fresh.write_text(f"{path}\n", "utf-8")
+            fresh.replace(state / "base")
+            sync_folder(state)
+            return cls(path)._made()
 
     def _made(self) -> Base:
         with translated(f"making the folder {self._fitting().path}"):
@@ -102,12 +105,32 @@ class Base:
         return tuple(sorted(found))
 
 
+def _noted(state: Path) -> Path | None:
+    with contextlib.suppress(FileNotFoundError):
+        return Path((state / "base").read_text("utf-8").strip())
+    return None
+
+
+def _is_there(path: Path) -> bool:
+    """Whether this is a folder that may be entered."""
+    return os.access(path, os.X_OK) and path.is_dir()
+
+
 def parent() -> Path:
-    """Where the bases of all this user's projects lie, unless a URL names another place."""
-    given = os.environ.get("XDG_RUNTIME_DIR", "")
-    if given.startswith("/") and len(given) < 20 and Path(given).is_dir():
-        return Path(given)
+    """
+    Where the bases of all this user's projects lie, unless a URL names another place.
+
+    Never XDG_RUNTIME_DIR: it goes at the user's last logout, under machines that run, and jobs of cron's have none
+    (docs/facts: libvirt, Connections).
+    """
     return Path("/tmp") if Path("/tmp").is_dir() else Path(tempfile.gettempdir())  # noqa: S108
+
+
+def sweep() -> None:
+    """Take away what removed projects left where bases lie, and where they lay before: in the session's own folder."""
+    session = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    for place in {parent(), Path(f"/run/user/{os.getuid()}"), *((session,) if session.is_absolute() else ())}:
+        orphans.sweep(place)
 
 
 class Root:
@@ -260,4 +283,4 @@ def clear_left(base: Base, job: str) -> None:
                 shutil.rmtree(root, ignore_errors=True)
     with contextlib.suppress(OSError):
         base.path.rmdir()
-    orphans.sweep(parent())
+    sweep()

@@ -76,13 +76,12 @@ class Embedded:
                 f"qemu:///embed has no machines of its own, so none named {origin.where}",
                 hint="--from FILE: its disk, or its definition (virsh dumpxml NAME > FILE.xml)",
             )
-        return origins.look(origin)
+        return origins.look_to_run(origin)
 
     def adopt(self, name: str, origin: Origin, mark: Mark, *, in_place: bool) -> Machine:
         """Copies, or links to the user's own files; writes a definition where there is only a disk."""
         found = self._look(origin)
-        if found.problems and any(problem.severity == "error" for problem in found.problems):
-            raise Conflict(f"{origin.where} cannot be adopted", details=found.problems[0].sentence)
+        origins.refuse(origin, found)
         if in_place and any(info.format not in ("qcow2", "raw") for info in found.infos):
             raise NotAble("only qcow2 and raw disks can be adopted in place", hint="leave --in-place out")
         if not in_place:

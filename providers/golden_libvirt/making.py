@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from golden.model import Origin
 from golden.waiting import Watcher
-from golden_libvirt import definition, kvm, network, origins, tools
+from golden_libvirt import definition, firmware, kvm, network, origins, tools
 from golden_libvirt.faults import translated
 from golden_libvirt.record import Disk, Record
 from golden_libvirt.store import Store
@@ -80,7 +80,7 @@ class Making:
         virt_type = kvm.virt_type(self.state, self.virt_type)
         hardware = origins.hardware(origin, virt_type, folder / entry.disks[0].file, entry.disks[0].format)
         if hardware.loader is not None:
-            shutil.copyfile(origins.uefi()[1], folder / definition.NVRAM)
+            firmware.plain().template.copy(folder / definition.NVRAM)
         for source, name in ((origin.kernel, definition.KERNEL), (origin.initrd, definition.INITRD)):
             if source is not None:
                 tools.copy(Path(source), folder / name)
@@ -94,12 +94,10 @@ class Making:
 
 def _take_firmware(original: ET.Element, domain: ET.Element, folder: Path, base: Path) -> None:
     """NVRAM and kernels come along; where a definition names no NVRAM file, a fresh one is made."""
-    variables = definition.nvram_of(original)
-    if variables is not None:
-        code, template = origins.uefi()
-        source = base / variables if variables and (base / variables).exists() else Path(template)
-        shutil.copyfile(source, folder / definition.NVRAM)
-        definition.fix_firmware(domain, code)
+    if (found := firmware.chosen(original, base)) is not None:
+        code, variables = found
+        variables.copy(folder / definition.NVRAM)
+        firmware.fix_firmware(domain, code)
     for tag, name in (("kernel", definition.KERNEL), ("initrd", definition.INITRD)):
         path = original.findtext(f"os/{tag}")
         if path:

@@ -8,6 +8,16 @@ from xml.etree import ElementTree as ET
 from golden.model import Finding, Severity
 from golden_libvirt.definition import disks_of, source_of
 
+_TYPES = ("kvm", "qemu", "hvf")
+_LEFT_OUT = (
+    ("hostdev", "hostdev", "a device of the host's"),
+    ("filesystem", "filesystem", "a shared folder of the host's"),
+    ("nvdimm", "memory[@model='nvdimm']", "memory that keeps its content in a file of the host's"),
+    ("pmem", "memory[@model='virtio-pmem']", "memory that keeps its content in a file of the host's"),
+    ("pstore", "pstore", "a file of the host's for its kernel's last words"),
+)
+"""How each is called, where it is, and what it is."""
+
 
 def oddities(domain: ET.Element) -> tuple[Finding, ...]:
     """What forbids adopting this definition, and what a machine of golden's will not have."""
@@ -21,8 +31,11 @@ def oddities(domain: ET.Element) -> tuple[Finding, ...]:
             )
     if domain.find("devices/tpm/backend/encryption") is not None:
         found.append(_error("tpm-encrypted", "its TPM's state is encrypted by a secret of libvirt's", "take it away"))
-    for tag, what in (("hostdev", "a device of the host's"), ("filesystem", "a shared folder of the host's")):
-        if domain.find(f"devices/{tag}") is not None:
+    if domain.get("type") not in _TYPES:
+        sentence = f"the machine is one of another hypervisor's than QEMU ({domain.get('type')})"
+        found.append(_error("domain-type", sentence, "adopt a copy of its disk alone"))
+    for tag, path, what in _LEFT_OUT:
+        if domain.find(f"devices/{path}") is not None:
             sentence = f"the machine uses {what}; machines of golden's go without"
             found.append(Finding(f"{tag}-left-out", Severity.WARNING, sentence))
     return tuple(found)

@@ -4,31 +4,24 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from golden.errors import BadConfig, Conflict, GoldenError, NotFound, Refused
 from golden.model import Candidate, Finding, Origin, Power, Severity
-from golden_libvirt import definition
+from golden_libvirt import definition, firmware
 from golden_libvirt.definition import Hardware
-from golden_libvirt.faults import of_system
+from golden_libvirt.faults import of_system, translated
 from golden_libvirt.oddities import oddities
 from golden_libvirt.serving import served
-from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info
+from golden_libvirt.tools import DiskInfo, can_share, convert, copy, disk_info, is_readable
 
 FORMATS = ("qcow2", "raw", "vmdk", "vhdx", "vpc", "vdi")
 _ESP = bytes.fromhex("28732ac11ff8d211ba4b00a0c93ec93b")
 """Partition type C12A7328-F81F-11D2-BA4B-00A0C93EC93B, the EFI system partition, as GPT stores it."""
 SYSTEM_STATE = Path("/var/lib/libvirt")
 """Where the system's daemon keeps what belongs to a machine: swtpm/UUID, and qemu/nvram/NAME_VARS.fd for UEFI."""
-_FIRMWARE = (
-    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
-    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
-    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
-    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
-    ("/usr/share/qemu/ovmf-x86_64-code.bin", "/usr/share/qemu/ovmf-x86_64-vars.bin"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +47,36 @@ class Found:
         )
 
 
+def refuse(origin: Origin, found: Found) -> None:
+    """Conflict with every reason that forbids adopting it."""
+    errors = [problem.sentence for problem in found.problems if problem.severity is Severity.ERROR]
+    if errors:
+        raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
+
+
 def look(origin: Origin) -> Found:
     """Look at a disk or definition of the user's. NotFound, or BadConfig for XML that is no definition."""
     where = Path(origin.where)
-    if not where.is_file():
+    with translated(f"looking at {where}"):
+        is_there = where.is_file()
+    if not is_there:
         raise NotFound(f"there is no file {origin.where}", hint="golden adopt NAME --from FILE")
     if origin.kind == "disk":
-        return look_at_disks((where.absolute(),), None)
+        return look_at_disks(((where.absolute(), None),), None)
     try:
         text = where.read_bytes()
     except OSError as error:
         raise of_system(f"reading {where}", error) from error
     domain = definition.parse(text, str(where))
-    return look_at_definition(domain, where.parent)
+    found = look_at_definition(domain, where.parent)
+    return replace(found, problems=(*found.problems, *_left_behind(domain, where.parent)))
 
 
 def look_at_definition(domain: ET.Element, base: Path, power: Power = Power.OFF) -> Found:
     """Look at the disks a definition names; relative ones count from ``base``."""
-    sources = [definition.source_of(disk) for disk in definition.disks_of(domain)]
-    found = look_at_disks(tuple(base / source for source in sources if source), domain)
-    problems = (*oddities(domain), *found.problems, *_left_behind(domain, base))
+    told = [(definition.source_of(disk), definition.format_of(disk)) for disk in definition.disks_of(domain)]
+    found = look_at_disks(tuple((base / source, kind) for source, kind in told if source), domain)
+    problems = (*oddities(domain), *found.problems)
     if power is Power.ON:
         sentence = "the machine is running, so its disks cannot be copied in one piece"
         problems = (Finding("machine-running", Severity.ERROR, sentence, fix="shut it down first"), *problems)
@@ -89,18 +92,23 @@ def tpm_state(domain: ET.Element) -> Path | None:
     named = source.get("path") if source is not None and source.get("type") == "dir" else None
     folder = Path(named) if named else SYSTEM_STATE / "swtpm" / (uuid or "none")
     try:
-        return folder if any(path.is_file() for path in folder.rglob("*")) else None
+        files = [path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(".lock")]
     except OSError:
         return None
+    return folder if files and all(map(is_readable, files)) else None
 
 
 def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
-    """What of a machine's state lies neither on its disks nor anywhere golden can see."""
+    """What of a machine lies neither on its disks nor anywhere golden can see."""
     found = []
-    variables = definition.nvram_of(domain)
-    if variables is not None and not (variables and (base / variables).is_file()):
-        sentence = "the file of its firmware variables is not here: boot entries and Secure Boot keys begin anew"
-        found.append(Finding("nvram-fresh", Severity.WARNING, sentence, variables, "name it in <nvram>, if it has one"))
+    for tag in ("kernel", "initrd"):
+        path = domain.findtext(f"os/{tag}")
+        if path and not is_readable(base / path.strip()):
+            sentence = f"the {tag} that it boots from is not here or may not be read"
+            found.append(Finding(f"{tag}-unreadable", Severity.ERROR, sentence, path.strip(), f"copy it beside {base}"))
+    variables = firmware.nvram_of(domain)
+    if variables is not None and not (variables and is_readable(base / variables)):
+        found.append(fresh_variables(variables))
     if definition.has_tpm(domain) and tpm_state(domain) is None:
         sentence = "the state of its TPM is not here or may not be read: the TPM begins empty"
         fix = (
@@ -110,13 +118,31 @@ def _left_behind(domain: ET.Element, base: Path) -> list[Finding]:
     return found
 
 
-def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
-    """Ask qemu-img about each."""
+def look_to_run(origin: Origin) -> Found:
+    """The same for a machine that is to run by this computer's own programs: they need a firmware that fits it."""
+    found = look(origin)
+    try:
+        if found.domain is not None:
+            firmware.chosen(found.domain, Path(origin.where).parent)
+    except GoldenError as error:
+        problem = _error("firmware-missing", error.brief, error, error.hint or "")
+        return replace(found, problems=(*found.problems, problem))
+    return found
+
+
+def fresh_variables(path: str) -> Finding:
+    """What a user is told where the firmware variables of a machine do not come along."""
+    sentence = "its firmware variables are not here or may not be read: boot entries and Secure Boot keys begin anew"
+    return Finding("nvram-fresh", Severity.WARNING, sentence, path, "name their file in <nvram>, if it has one")
+
+
+def look_at_disks(disks: tuple[tuple[Path, str | None], ...], domain: ET.Element | None) -> Found:
+    """Ask qemu-img about each; what a definition says of its format is not guessed."""
     infos: list[DiskInfo] = []
     problems: list[Finding] = []
-    for disk in disks:
+    for disk, kind in disks:
         try:
-            info = _info(disk)
+            info = _info(disk, kind)
         except Conflict as error:
             problems.append(_error("disk-in-use", f"{disk} is in use by another program", error, "switch it off"))
         except GoldenError as error:
@@ -124,15 +150,16 @@ def look_at_disks(disks: tuple[Path, ...], domain: ET.Element | None) -> Found:
         else:
             infos.append(info)
             problems.extend(_faults(disk, info))
-    return Found(disks, tuple(infos), domain, tuple(problems))
+    return Found(tuple(disk for disk, _ in disks), tuple(infos), domain, tuple(problems))
 
 
-def _info(disk: Path) -> DiskInfo:
-    if not disk.is_file():
-        raise NotFound(f"{disk} is no file")
+def _info(disk: Path, kind: str | None) -> DiskInfo:
+    with translated(f"looking at {disk}"):
+        if not disk.is_file():
+            raise NotFound(f"{disk} is no file")
     if not os.access(disk, os.R_OK):
         raise Refused(f"{disk} cannot be read by this user")
-    return disk_info(disk)
+    return disk_info(disk, kind)
 
 
 def _faults(disk: Path, info: DiskInfo) -> list[Finding]:
@@ -142,8 +169,10 @@ def _faults(disk: Path, info: DiskInfo) -> list[Finding]:
         found.append(Finding("backing-chain", Severity.ERROR, f"{disk} lies on another file", info.backing, fix))
     if info.encrypted:
         found.append(Finding("encrypted-disk", Severity.ERROR, f"{disk} is encrypted by QEMU", info.format))
-    if info.external_data:
-        found.append(Finding("external-data", Severity.ERROR, f"the content of {disk} lies in another file"))
+    if info.elsewhere is not None:
+        sentence = f"{disk} is {info.format} that takes its content from another file"
+        fix = "if it belongs there: qemu-img convert -O qcow2; if this is a raw disk: adopt a definition that says so"
+        found.append(Finding("external-data", Severity.ERROR, sentence, info.elsewhere, fix))
     if info.corrupt:
         fix = f"qemu-img check {disk.name}"
         found.append(Finding("corrupt-disk", Severity.ERROR, f"{disk} is marked as corrupt", fix=fix))
@@ -171,32 +200,22 @@ def take_copy(source: Path, source_format: str, folder: Path, stem: str) -> tupl
     return f"{stem}.qcow2", "qcow2"
 
 
-def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str) -> Hardware:
-    """The machine that a lone disk gets."""
-    firmware = origin.firmware or ("bios" if origin.kernel else firmware_of(disk, disk_format))
-    if firmware not in ("bios", "uefi"):
-        raise BadConfig(f"the firmware {firmware!r} is neither bios nor uefi")
-    loader = None
-    if firmware == "uefi":
-        loader = Path(uefi()[0])
+def hardware(origin: Origin, virt_type: str, disk: Path, disk_format: str, *, is_here: bool = True) -> Hardware:
+    """The machine that a lone disk gets, on this computer or on another host, which has its own firmware."""
+    kind = origin.firmware or ("bios" if origin.kernel else firmware_of(disk, disk_format))
+    if kind not in ("bios", "uefi"):
+        raise BadConfig(f"the firmware {kind!r} is neither bios nor uefi")
     return Hardware(
         virt_type=virt_type,
         memory_mib=origin.memory_mib,
         cpus=origin.cpus,
         windows=origin.os != "linux",
         virtio=origin.os == "linux" or origin.kernel is not None,
-        loader=loader,
+        uefi=kind == "uefi",
+        loader=firmware.plain().code.path if kind == "uefi" and is_here else None,
         cmdline=(origin.cmdline or "") if origin.kernel else None,
         initrd=origin.initrd is not None,
     )
-
-
-def uefi() -> tuple[str, str]:
-    """Firmware code and the template of its variables. NotFound with what to install."""
-    for code, variables in _FIRMWARE:
-        if Path(code).exists() and Path(variables).exists():
-            return code, variables
-    raise NotFound("this disk boots by UEFI and no UEFI firmware for QEMU is installed", hint="apt install ovmf")
 
 
 def firmware_of(disk: Path, disk_format: str) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from golden.errors import EndpointError
 from golden_libvirt.faults import of_system, of_tool
 
 _ENGLISH = {"LC_ALL": "C"}
+
+
+MOST_DESCRIPTOR = 1 << 20
+"""Bytes; a descriptor has some lines of text."""
 
 
 def bound(argv: tuple[str, ...]) -> list[str]:
@@ -56,14 +61,25 @@ class DiskInfo:
     """Bytes it takes on this computer's disk."""
     backing: str | None
     encrypted: bool
-    external_data: bool
-    """The content lies in another file (qcow2 data-file, vmdk extents, multi-file vhdx)."""
+    elsewhere: str | None
+    """A file that this one has no business to take its content from: a qcow2 data file, an extent of a vmdk."""
     corrupt: bool
 
 
-def disk_info(path: Path) -> DiskInfo:
-    """Look at a disk file; takes QEMU's lock for the moment, so a disk in use is a Conflict."""
-    data: dict[str, Any] = json.loads(run(f"looking at {path}", "qemu-img", "info", "--output=json", str(path)))
+def is_readable(path: Path) -> bool:
+    """Whether a file is there that this user may read: what lies in a folder that he may not enter is not there."""
+    return os.access(path, os.R_OK) and path.is_file()
+
+
+def disk_info(path: Path, disk_format: str | None = None) -> DiskInfo:
+    """
+    Look at a disk file; takes QEMU's lock for the moment, so a disk in use is a Conflict.
+
+    Without a format QEMU guesses it by the first bytes, and those of a raw disk are its guest's to write.
+    """
+    known = ("-f", disk_format) if disk_format else ()
+    argv = ("qemu-img", "info", "--output=json", *known, str(path))
+    data: dict[str, Any] = json.loads(run(f"looking at {path}", *argv))
     special = data.get("format-specific", {}).get("data", {})
     return DiskInfo(
         format=data["format"],
@@ -71,9 +87,20 @@ def disk_info(path: Path) -> DiskInfo:
         allocated=int(data.get("actual-size", 0)),
         backing=data.get("backing-filename"),
         encrypted=bool(data.get("encrypted")) or data["format"] == "luks",
-        external_data="data-file" in special,
+        elsewhere=special.get("data-file") or _strange_extent(path, special.get("extents", ())),
         corrupt=bool(special.get("corrupt")),
     )
+
+
+def _strange_extent(path: Path, extents: Iterable[dict[str, Any]]) -> str | None:
+    """
+    An extent of a vmdk that no program put there: in another folder, or of a "descriptor" as long as a disk. A guest
+    that writes a descriptor onto its raw disk would be given any file that golden can read.
+    """
+    others = [name for extent in extents if (name := str(extent["filename"])) != str(path)]
+    if others and path.stat().st_size > MOST_DESCRIPTOR:
+        return others[0]
+    return next((name for name in others if Path(name).resolve().parent != path.parent.resolve()), None)
 
 
 def make_overlay(path: Path, backing: str, backing_format: str) -> None:
@@ -83,9 +110,9 @@ def make_overlay(path: Path, backing: str, backing_format: str) -> None:
     )
 
 
-def convert(source: Path, source_format: str, target: Path) -> None:
-    """A standalone qcow2 with the content of ``source`` and its whole chain."""
-    argv = ("qemu-img", "convert", "-q", "-f", source_format, "-O", "qcow2", "-W", "-m", "8", str(source), str(target))
+def convert(source: Path, source_format: str, target: Path, kind: str = "qcow2") -> None:
+    """A standalone file with the content of ``source`` and its whole chain."""
+    argv = ("qemu-img", "convert", "-q", "-f", source_format, "-O", kind, "-W", "-m", "8", str(source), str(target))
     run(f"copying {source.name}", *argv)
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 from golden.model import Origin
 from golden.provider import Scope
-from golden_libvirt import definition, network
+from golden_libvirt import definition, firmware, network
 from golden_libvirt.connection import Line
 from golden_libvirt.domains import Domains
 from golden_libvirt.faults import translated
@@ -41,11 +41,12 @@ class VolumeMaking:
         order = Intake(self.line, self.pool, self.scope, self.virt_type, self.is_here)
         domain, extras = order.definition(entry, origin, found)
         entry = self._begin(entry, len(found.disks), domain, tuple(extras))
+        is_theirs = origin.kind == "machine"
         for disk, source, info in zip(entry.disks, found.disks, found.infos, strict=True):
-            order.take(disk.file, source, info, is_theirs=origin.kind == "machine")
+            order.take(disk.file, source, info, is_theirs=is_theirs)
         for extra, path in extras.items():
             take = order.take_variables if extra == definition.NVRAM else order.take_extra
-            take(f"{entry.name}.{extra}", path)
+            take(f"{entry.name}.{extra}", path, is_theirs=is_theirs)
         return self._finish(entry)
 
     def cloned(self, entry: Record, parent: Record) -> Record:
@@ -87,7 +88,7 @@ class VolumeMaking:
         entry = entry.but(disks=tuple(Disk(f"{name}.disk{number}.qcow2", "qcow2") for number in range(disks)))
         for element, disk in zip(definition.disks_of(domain), entry.disks, strict=True):
             definition.point(element, f"{folder}/{disk.file}", disk.format)
-        definition.keep_variables(domain, f"{folder}/{name}.{definition.NVRAM}")
+        firmware.keep_variables(domain, f"{folder}/{name}.{definition.NVRAM}")
         for tag, extra in BESIDE:
             boot = domain.find(f"os/{tag}")
             if boot is not None and extra in extras:

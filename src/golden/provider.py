@@ -218,6 +218,11 @@ class Scope:
     endpoint: Callable[[str], Endpoint] | None = None
     """An endpoint of the project's by its name, for libraries that lie on one; NotFound says which there are."""
 
+    @property
+    def scratch(self) -> Path:
+        """A folder for what this job alone needs meanwhile, made when needed; golden clears up after a killed job."""
+        return self.state / "scratch" / self.job
+
 
 class Provider(Protocol):
     """What a provider package offers under the entry-point group ``golden.providers``."""

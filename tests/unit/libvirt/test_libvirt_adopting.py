@@ -70,6 +70,69 @@ def test_a_backing_chain_an_encrypted_and_a_broken_disk_are_named(hypervisor: Hy
         assert hypervisor.find("no") is None
 
 
+SECRET = b"what only golden's user may read"
+DESCRIPTOR = """# Disk DescriptorFile
+version=1
+CID=c06c334b
+parentCID=ffffffff
+createType="monolithicFlat"
+RW 8192 FLAT "{}" 0
+ddb.adapterType = "ide"
+"""
+
+
+def hostile(path: Path, names: Path, length: int) -> Path:
+    """A raw disk whose guest wrote a VMDK's descriptor into its first sectors, which names a file of the host's."""
+    path.write_bytes(DESCRIPTOR.format(names).encode().ljust(length, b"\0"))
+    return path
+
+
+def test_a_guest_that_writes_a_descriptor_is_given_no_file_of_the_hosts(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """Its definition says raw, so nothing is guessed; of a lone disk, what lies elsewhere forbids adopting."""
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(SECRET.ljust(4 << 20, b"\0"))
+    disk = hostile(tmp_path / "theirs.img", secret, 8 << 20)
+    (tmp_path / "theirs.xml").write_text(
+        "<domain type='qemu'><name>t</name><memory>1</memory><os><type>hvm</type></os><devices><disk type='file'>"
+        "<driver name='qemu' type='raw'/><source file='theirs.img'/><target dev='vda'/></disk></devices></domain>"
+    )
+    origin = Origin("definition", str(tmp_path / "theirs.xml"))
+    assert errors(hypervisor, origin) == []
+    machine = hypervisor.adopt("v1", origin, MARK, in_place=False)
+    with hypervisor.open_disk(machine) as copied:
+        assert copied.read_at(0, 8 << 20) == disk.read_bytes()
+    (tmp_path / "sub").mkdir()
+    for guessed in (disk, hostile(tmp_path / "sub/small.vmdk", Path("../secret.bin"), 512)):
+        origin = Origin("disk", str(guessed), firmware="bios")
+        (problem,) = hypervisor.examine(origin).problems
+        assert (problem.id, problem.severity.value) == ("external-data", "error")
+        assert "secret.bin" in problem.evidence
+        with pytest.raises(Conflict):
+            hypervisor.adopt("no", origin, MARK, in_place=False)
+
+
+def test_what_forbids_adopting_is_told_and_not_what_only_warns(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A machine with a device of the host's, which is left out, and with a disk that is gone, which forbids it."""
+    (tmp_path / "theirs.xml").write_text(
+        "<domain type='qemu'><name>t</name><memory>1</memory><os><type>hvm</type></os><devices><hostdev/>"
+        "<disk type='file' device='disk'><source file='gone.qcow2'/><target dev='vda'/></disk></devices></domain>"
+    )
+    with pytest.raises(Conflict) as refused:
+        hypervisor.adopt("no", Origin("definition", str(tmp_path / "theirs.xml")), MARK, in_place=False)
+    assert "gone.qcow2" in refused.value.details
+
+
+def test_a_disk_of_several_files_is_one_disk(hypervisor: Hypervisor, tmp_path: Path) -> None:
+    """A VMDK's extents beside its descriptor are its own; a qcow2 that keeps its data in another file is refused."""
+    for kind in ("monolithicFlat", "twoGbMaxExtentSparse", "streamOptimized"):
+        disk = make(tmp_path / f"{kind}.vmdk", "vmdk", "-o", f"subformat={kind}")
+        origin = Origin("disk", str(disk), firmware="bios")
+        assert errors(hypervisor, origin) == [], kind
+        hypervisor.adopt(kind.lower(), origin, MARK, in_place=False)
+    outside = make(tmp_path / "outside.qcow2", "qcow2", "-o", f"data_file={tmp_path}/data.raw")
+    assert errors(hypervisor, Origin("disk", str(outside), firmware="bios")) == ["external-data"]
+
+
 def test_a_disk_that_another_program_has_open_is_named(hypervisor: Hypervisor, tmp_path: Path) -> None:
     """A disk that something may be writing is not copied."""
     disk = make(tmp_path / "busy.qcow2")

@@ -31,7 +31,18 @@ THEIRS = b"""<domain type='kvm' id='7' xmlns:qemu='http://libvirt.org/schemas/do
 <graphics type='vnc' port='5900' listen='0.0.0.0' passwd='geheim'/><sound model='ich9'/>
 <video><model type='qxl' ram='65536'/></video><rng model='virtio'><backend model='egd'><source/></backend></rng>
 <tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm>
-</devices><qemu:commandline><qemu:arg value='-fsdev'/></qemu:commandline></domain>"""
+<input type='evdev'><source dev='/dev/input/event1'/></input><input type='tablet' bus='usb'/>
+<input type='passthrough' bus='virtio'><source evdev='/dev/input/event2'/></input>
+<memory model='nvdimm'><source><path>/pmem/dax</path></source><target><size>1</size></target></memory>
+<memory model='virtio-pmem'><source><path>/pmem/virtio</path></source><target><size>1</size></target></memory>
+<memory model='dimm'><source><nodemask>1-3</nodemask></source><target><size>1</size></target></memory>
+<pstore backend='acpi-erst'><path>/var/erst.img</path></pstore>
+<lease><lockspace>shared</lockspace><key>k</key><target path='/lease'/></lease>
+</devices><sysinfo type='smbios'><system><entry name='manufacturer'>OpenStack Foundation</entry>
+<entry name='serial'>4711-serial</entry><entry name='uuid'>8b1c2d3e-0000-4000-8000-000000000001</entry></system>
+<baseBoard><entry name='serial'>4712-serial</entry></baseBoard></sysinfo>
+<sysinfo type='fwcfg'><entry name='opt/theirs' file='/host/fwcfg'/></sysinfo>
+<qemu:commandline><qemu:arg value='-fsdev'/></qemu:commandline></domain>"""
 
 
 def cleaned() -> ET.Element:
@@ -45,10 +56,14 @@ def test_a_clone_has_nothing_of_the_hosts_and_no_identity_of_the_originals() -> 
     gone = (
         "theirs 8b1c2d3e 52:54:00:11:22:33 br0 secret.iso floppy hostdev /srv redirdev shmem vsock serial.log 0.0.0.0"
     )
+    gone += " /dev/input /pmem nodemask erst /lease 4711 4712 /host/fwcfg"
     for words in f"{gone} theirs.sock spice 5900 geheim qxl egd qemu-kvm commandline cpuset hugepages seclabel".split():
         assert words not in text.replace(definition.NVRAM, "").replace("/var/nvram/theirs.fd", ""), words
     assert "<name>ours</name>" in text
     assert "the-new-uuid" in text
+    assert "OpenStack Foundation" in text
+    assert '<input type="tablet"' in text
+    assert '<memory model="dimm"' in text
 
 
 def test_the_boot_disk_comes_first_and_only_disks_with_data_count() -> None:
@@ -140,4 +155,15 @@ def test_what_cannot_be_copied_is_an_error_and_what_is_left_out_a_warning() -> N
     found = {finding.id: finding.severity.value for finding in oddities(definition.parse(text, "x"))}
     assert found["shared-disk"] == "error"
     assert found["raw-host-disk"] == "error"
-    assert found["hostdev-left-out"] == "warning"
+    assert {kind for kind, severity in found.items() if severity == "warning"} == {
+        f"{tag}-left-out" for tag in ("hostdev", "filesystem", "nvdimm", "pmem", "pstore")
+    }
+
+
+@pytest.mark.parametrize("kind", ["xen", "lxc", "bhyve", "vz"])
+def test_a_machine_of_another_hypervisor_is_no_machine_for_qemu(kind: str) -> None:
+    """Its devices are others, and libvirt's QEMU driver would refuse it at its first start."""
+    text = THEIRS.replace(b"<domain type='kvm'", f"<domain type='{kind}'".encode())
+    found = {finding.id: finding.severity.value for finding in oddities(definition.parse(text, "x"))}
+    assert found["domain-type"] == "error"
+    assert "domain-type" not in {finding.id for finding in oddities(definition.parse(THEIRS, "x"))}
