@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from golden.errors import BadConfig, NotAble
+from golden.homes import expanded
 from golden.library import Library
 from golden.model import Finding
 from golden.options import cannot_open, endpoint_of, must_be_known, split
@@ -74,7 +75,7 @@ def understand(endpoint: Endpoint, scope: Scope, base: Path, *, whole: bool = Tr
         raise _bad(endpoint, "it names no library share", hint)
     _check(endpoint.name, options)
     if path := options.get("password_file"):
-        options["password_file"] = str(base / Path(path).expanduser())
+        options["password_file"] = str(base / expanded(path, f"library {endpoint.name}: password_file"))
     host = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), SCVMM))
     return Place(endpoint.name, parts.hostname, port or PORT, below[0], "\\".join(below[1:]), host, options)
 

@@ -10,10 +10,10 @@ import os
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
-from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from golden.errors import BadConfig, NotAble
+from golden.homes import expanded
 from golden.provider import Endpoint, Scope
 
 _THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
@@ -27,7 +27,9 @@ def split(endpoint: Endpoint, example: str) -> tuple[SplitResult, int | None, di
         port = parts.port
     except ValueError as error:
         raise cannot_open(endpoint.url, str(error), f"like {example}") from error
-    return parts, port, {**query, **endpoint.options}
+    options = {**query, **endpoint.options}
+    files = {key: value for key, value in options.items() if key.endswith("_file") and value}
+    return parts, port, options | {key: str(expanded(path, f"{endpoint.name}: {key}")) for key, path in files.items()}
 
 
 def endpoint_of(library: Endpoint, scope: Scope, name: str, example: str) -> Endpoint:
@@ -81,7 +83,7 @@ def secret(options: dict[str, str], key: str, what: str) -> str:
     """What ``<key>_file`` or ``<key>_env`` holds; one of them has to be there. BadConfig where it is empty."""
     if path := options.get(f"{key}_file"):
         try:
-            text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+            text = expanded(path, f"{key}_file").read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             words = getattr(error, "strerror", None) or "it is no UTF-8 text"
             raise BadConfig(f"{what} cannot be read from {path}: {words}") from error

@@ -61,6 +61,12 @@ WRONG = [
     (("adopt", "two"), 2, "usage", "--from"),
     (("update", "ref"), 2, "usage", "nothing to change"),
     (("update", "--add", "missing.inf"), 13, "not-found", "missing.inf"),
+    (("update", "--dry-run", "--add", "~no-such-user/x.inf"), 13, "not-found", "no user no-such-user"),
+    (("update", "--dry-run", "--run", "~no-such-user/x.ps1"), 13, "not-found", "no user no-such-user"),
+    (("update", "--dry-run", "--copy", "~no-such-user/x:/x"), 13, "not-found", "no user no-such-user"),
+    (("update", "--dry-run", "--playbook", "~no-such-user/x.toml"), 13, "not-found", "no user no-such-user"),
+    (("check", "~no-such-user/x.raw", "--offline"), 13, "not-found", "no user no-such-user"),
+    (("adopt", "two", "--from", "~no-such-user/x.qcow2"), 13, "not-found", "no user no-such-user"),
     (("update", "--add", "empty.inf"), 2, "usage", "empty"),
     (("update", "--add", "a.txt"), 2, "usage", "--add takes files that end in .inf"),
     (("update", "--add", "a.ps1"), 2, "usage", "is a script"),
@@ -298,6 +304,34 @@ def test_a_project_named_by_the_environment_must_be_there(lab: Lab) -> None:
     ran = lab.process("status", env={"GOLDEN_PROJECT": str(lab.path.parent / "nowhere"), "GOLDEN_OUTPUT": "json"})
     assert ran.code == 13
     assert json.loads(ran.out)["error"]["id"] == "not-found"
+
+
+def test_a_home_folder_that_is_not_known_is_told_where_it_is_wanted(lab: Lab, golden: Golden) -> None:
+    """A ``~`` of nobody's: in what is not used it hinders nobody, in the state folder it is told by line and column."""
+    lab.write(
+        "golden.toml",
+        '[endpoints.hv]\nurl = "hyperv://host"\nca_file = "~no-such-user/ca"\n'
+        '[libraries.l]\nurl = "dir:~no-such-user/x"\n'
+        '[references.ref.guest]\ncommunicator = "ssh"\nkey_file = "~no-such-user/key"\n',
+    )
+    assert golden("status").code == 0
+    assert "hv: ca_file: ~no-such-user/ca begins with no home folder" in golden("endpoint", "check").out
+    assert "library l: ~no-such-user/x begins with no home folder" in golden("list", "--library", "l").err
+    lab.write("golden.toml", '[golden]\n  state = "~no-such-user/x"\n')
+    told = golden("status", "-o", "json")
+    assert (told.code, told.error["id"]) == (2, "bad-config")
+    assert "golden.toml:2:3: golden.state: ~no-such-user/x" in told.error["brief"]
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="makes an account without a home")
+def test_an_account_without_a_home_may_read(ref: Lab) -> None:
+    """No HOME, no entry among the users, and a key file below ``~``: what does not need the key goes on."""
+    ref.write("golden.toml", (ref.path / "golden.toml").read_text() + '\n[endpoints.b]\nurl = "x:"\nk_file = "~/k"\n')
+    argv = ["unshare", "-U", "--map-user=4242", "env", "-u", "HOME", *GOLDEN, "status"]
+    ran = subprocess.run(argv, cwd=ref.path, capture_output=True, text=True, timeout=60, check=False)
+    if "unshare" in ran.stderr:
+        pytest.skip(ran.stderr)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_an_option_without_its_value_is_told(ref: Lab, golden: Golden) -> None:

@@ -9,6 +9,7 @@ from golden.app.names import Target, version_of
 from golden.app.project import Project, family
 from golden.errors import NotFound, Refused, UsageError
 from golden.guest.family import Prepared, Wanted
+from golden.homes import expanded
 from golden.model import (
     AdoptOrder,
     Change,
@@ -84,7 +85,7 @@ def origin_of(where: str, **options: object) -> Origin:
     """
     if where.startswith("machine:"):
         return Origin("machine", where.removeprefix("machine:"), **options)  # type: ignore[arg-type]
-    path = Path(where).expanduser()
+    path = expanded(where)
     if path.suffix.lower() == ".xml" and path.is_file():
         return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
     if path.is_file():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +14,7 @@ from golden.cli.ordered import OrderedCommand, in_order
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
 from golden.errors import UsageError
+from golden.homes import expanded
 
 if TYPE_CHECKING:
     from golden.guest.family import Wanted
@@ -105,7 +105,7 @@ def wished(typed: list[tuple[str, str]]) -> tuple[Wanted, ...]:
             continue
         if not found or last == "playbook":
             raise UsageError(f"--{option} follows the change that it belongs to", hint=f"--add FILE --{option} …")
-        path = str(Path(value).expanduser().absolute()) if option in ("dependency", "license") else value
+        path = str(expanded(value).absolute()) if option in ("dependency", "license") else value
         found[-1] = with_option(found[-1], option, path)
     return tuple(found)
 
@@ -115,18 +115,18 @@ def _changes(option: str, value: str) -> Iterator[Wanted]:
     from golden.guest.family import Wanted
 
     if option == "add":
-        yield Wanted(kind_by_ending(value), Path(value).expanduser())
+        yield Wanted(kind_by_ending(value), expanded(value))
     elif option == "run":
-        yield Wanted("script", Path(value).expanduser())
+        yield Wanted("script", expanded(value))
     elif option == "copy":
         from golden.guest.changes import split_copy
 
         source, destination = split_copy(value)
-        yield Wanted("file", source.expanduser(), destination)
+        yield Wanted("file", expanded(source), destination)
     elif option == "playbook":
         from golden.guest.playbook import load
 
-        yield from load(Path(value).expanduser())
+        yield from load(expanded(value))
     else:
         yield Wanted(option, name=categories(value) if option == "windows-update" else value)
 

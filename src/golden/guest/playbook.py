@@ -32,6 +32,7 @@ from pathlib import Path
 from golden.errors import BadConfig, NotFound, UsageError
 from golden.guest.asking import KINDS, OPTIONS, PATHS, SEVERAL, categories
 from golden.guest.family import Wanted
+from golden.homes import expanded
 
 _OWN = {"script": ("arguments",), "file": ("destination",), "windows-update": ("categories",)}
 """Keys of one kind alone, beside kind, source or name, and its options."""
@@ -117,7 +118,7 @@ def _options(where: str, path: Path, entry: Mapping[str, object]) -> Iterable[tu
 
 
 def _there(where: str, path: Path, text: str) -> Path:
-    source = path.parent / Path(text).expanduser()
+    source = path.parent / expanded(text, where)
     if not source.exists():
         raise NotFound(f"{where}: there is no {source}", hint="sources are relative to the playbook")
     return source

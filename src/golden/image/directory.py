@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from golden.codec import plain
 from golden.errors import BadConfig, BadName, Conflict, NotFound, PolicyRefused, ProofFailed, Refused, Unreachable
+from golden.homes import expanded
 from golden.image.shelf import Record, Shelf
 from golden.image.writing import translated
 from golden.library import Library, LibraryAbilities, LibraryFactory
@@ -268,7 +269,7 @@ def _folder(endpoint: Endpoint, base: Path) -> Path:
             raise BadConfig(f"library {endpoint.name}: {endpoint.url!r} names the host {host!r}; mount it instead")
         # file:///C:/images is C:/images, file:///srv/images is /srv/images.
         rest = path if re.match(r"[A-Za-z]:", path) else f"/{path}"
-    return Path(os.path.abspath(base / Path(rest).expanduser()))  # noqa: PTH100  resolve() would follow links
+    return Path(os.path.abspath(base / expanded(rest, f"library {endpoint.name}")))  # noqa: PTH100  resolve() would follow links
 
 
 def _record(image: Image, form: Form, key: str, file: str) -> Record:

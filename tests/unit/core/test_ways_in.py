@@ -85,6 +85,15 @@ def test_ssh_as_before(tmp_path: Path) -> None:
             ways_in.direct("lin", {**SSH, **change}, tmp_path)
 
 
+@pytest.mark.parametrize("key", ["known_hosts", "key_file", "password_file"])
+def test_a_home_folder_that_is_not_known_is_named_with_its_key(tmp_path: Path, key: str) -> None:
+    """Of nobody's ``~`` no path is made."""
+    with pytest.raises(BadConfig, match=f"{key}: ~no-such-user/x begins with no home folder"):
+        ways_in.direct("lin", {**SSH, key: "~no-such-user/x"}, tmp_path)
+    with pytest.raises(BadConfig, match="ca_file: ~no-such-user/x begins with no home folder"):
+        winrm(tmp_path, ca_file="~no-such-user/x")
+
+
 def test_golden_toml_knows_its_keys_and_no_others(tmp_path: Path) -> None:
     """A slip is named with line and column; where the account's password lies is told to providers too."""
     keys = "".join(f'{key} = "{value}"\n' for key, value in WINRM.items() if key != "password_file")

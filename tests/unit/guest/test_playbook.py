@@ -118,6 +118,7 @@ def test_the_shipped_playbooks_are_right(shipped: Path) -> None:
         ("[[change]]\nkind = 'setup'\nsource = 'x.inf'\nok-codes = 0\n", ["ok-codes is a list of numbers"]),
         ("[[change]]\nkind = 'setup'\nsource = 'x.inf'\nok-codes = [true]\n", ["ok-codes is a list of numbers"]),
         ("[[change]]\nkind = 'appx'\nsource = 'x.inf'\ndependency = ['none']\n", ["there is no", "none"]),
+        ("[[change]]\nkind = 'driver'\nsource = '~no-such-user/x.inf'\n", ["change 1", "no user no-such-user"]),
         ("[[change]]\nkind = 'windows-update'\ncategories = ['securty']\n", ["'securty'", "did you mean 'security'?"]),
         (
             "[[change]]\nkind = 'driver'\nsource = 'x.inf'\n[[change]]\nkind = 'driver'\nsource = 'y.inf'\n",
