@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from golden.errors import BadConfig
-from golden.homes import expanded
 from golden.options import password as read_password
 from golden.options import secret
+from golden.written import expanded
 from golden_hyperv.address import SIDE, SSH, Address
 from golden_hyperv.remoting import Credential, Login, Secret, SshLogin, WsmanLogin
 

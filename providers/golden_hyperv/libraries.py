@@ -14,12 +14,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from golden.errors import BadConfig, NotAble
-from golden.homes import expanded
 from golden.library import Library
 from golden.model import Finding
 from golden.options import cannot_open, endpoint_of, must_be_known, split
 from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
+from golden.written import expanded
 from golden_hyperv.address import SSH, Address, parse
 
 YES = {"yes": True, "no": False}

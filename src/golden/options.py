@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from golden.errors import BadConfig, NotAble
-from golden.homes import expanded
 from golden.provider import Endpoint, Scope
+from golden.written import expanded
 
 _THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 
@@ -83,7 +83,7 @@ def secret(options: dict[str, str], key: str, what: str) -> str:
     """What ``<key>_file`` or ``<key>_env`` holds; one of them has to be there. BadConfig where it is empty."""
     if path := options.get(f"{key}_file"):
         try:
-            text = expanded(path, f"{key}_file").read_text(encoding="utf-8").rstrip("\r\n")
+            text = expanded(path, f"{key}_file").read_text(encoding="utf-8-sig").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             words = getattr(error, "strerror", None) or "it is no UTF-8 text"
             raise BadConfig(f"{what} cannot be read from {path}: {words}") from error

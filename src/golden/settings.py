@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from golden.errors import BadConfig, BadName, NotFound
-from golden.homes import expanded
 from golden.provider import Endpoint
+from golden.written import expanded, utf8
 
 FILE = "golden.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -115,10 +115,8 @@ def load(start: Path | None = None) -> Settings:
 def read(file: Path) -> Settings:
     """One golden.toml. BadConfig with line and column."""
     try:
-        text = file.read_bytes().decode("utf-8")
+        text = utf8(file.read_bytes(), file)
         data = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise BadConfig(f"{file} is not UTF-8 text: byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise _syntax(file, str(error)) from error
     except OSError as error:

@@ -193,6 +193,34 @@ def test_a_broken_project_file_is_told_by_line_and_column(lab: Lab, golden: Gold
         assert f"golden.toml{place}" in told.error["brief"]
 
 
+def test_files_that_notepad_saved_are_read(ref: Lab, golden: Golden) -> None:
+    """golden.toml and playbooks may begin with Windows' mark of UTF-8, and lines are counted as ever."""
+    toml, mark = ref.path / "golden.toml", "\ufeff"
+    ref.write("golden.toml", mark + toml.read_text())
+    assert golden("library", "add", "second", "dir:two").code == 0
+    ref.write("golden.toml", mark + toml.read_text())
+    assert golden("endpoint", "add", "there", "memory:x").code == 0
+    assert golden("library", "remove", "second").code == 0
+    assert "# where images go" in toml.read_text()
+    ref.write("p.toml", mark + '[[change]]\nkind = "driver"\nsource = "a.inf"\n')
+    assert golden("update", "--dry-run", "--playbook", "p.toml").code == 0
+    ref.write("p.toml", mark + '[[change]]\nkind = "driver"\nsuorce = "a.inf"\n')
+    assert "change 1 (line 1)" in golden("update", "--playbook", "p.toml").err
+    ref.write("golden.toml", mark + "[endpoints.here\n")
+    assert "golden.toml:1:16" in golden("status").err
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_named_as_such(ref: Lab, golden: Golden, codec: str) -> None:
+    """As older PowerShell writes them by ``>``."""
+    (ref.path / "p.toml").write_bytes("\ufeff[[change]]".encode(codec))
+    told = golden("update", "--playbook", "p.toml")
+    assert (told.code, "p.toml is UTF-16 text" in told.err) == (2, True)
+    (ref.path / "golden.toml").write_bytes("\ufeff[golden]".encode(codec))
+    told = golden("status")
+    assert (told.code, "golden.toml is UTF-16 text" in told.err, "UTF-8" in told.err) == (2, True, True)
+
+
 def test_a_file_in_the_place_of_the_state_folder(lab: Lab, golden: Golden) -> None:
     """A state folder that cannot be one is told, by commands that read and by commands that write."""
     lab.write(".golden", "a file")

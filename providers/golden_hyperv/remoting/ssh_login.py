@@ -9,7 +9,7 @@ import paramiko
 
 from golden.errors import BadConfig, Refused, Unreachable
 from golden.guest.ssh_line import fingerprint
-from golden.homes import expanded
+from golden.written import expanded
 from golden_hyperv.remoting import refusals
 from golden_hyperv.remoting.login import SshLogin
 from golden_hyperv.remoting.transport import socket_options

@@ -16,12 +16,12 @@ from golden.disk.raw import RawFile
 from golden.disk.source import BlockSource
 from golden.errors import NotAble, NotFound, UsageError
 from golden.guest.family import Family, SealOrder
-from golden.homes import expanded
 from golden.model import CheckOrder, CheckReport, Finding, GuestFacts, Origin, PayloadFile
 from golden.procedures.checking import Preflight, look, with_findings
 from golden.procedures.frozen import check_frozen
 from golden.provider import Endpoint, Scope
 from golden.waiting import Watcher
+from golden.written import expanded
 
 _CONTAINERS = (b"QFI\xfb", b"KDMV", b"vhdxfile", b"conectix", b"# Disk DescriptorFile", b"<<< ")
 """How files begin that hold a disk in another form than byte by byte: qcow2, VMDK, VHDX, VHD, VDI."""

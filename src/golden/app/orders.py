@@ -9,7 +9,6 @@ from golden.app.names import Target, version_of
 from golden.app.project import Project, family
 from golden.errors import NotFound, Refused, UsageError
 from golden.guest.family import Prepared, Wanted
-from golden.homes import expanded
 from golden.model import (
     AdoptOrder,
     Change,
@@ -24,6 +23,7 @@ from golden.model import (
 from golden.provider import Abilities, Hypervisor
 from golden.settings import check_name
 from golden.waiting import Watcher
+from golden.written import expanded
 
 RESERVE = 64 << 20
 """Bytes left free on the endpoint beyond what a plan expects to need."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from golden.app.ways_in import PASSWORDS, direct, password
 from golden.database import Checkpoint, Database
 from golden.errors import UsageError
-from golden.homes import expanded
 from golden.settings import Settings, load
+from golden.written import expanded
 
 if TYPE_CHECKING:
     from golden.catalog import Catalog

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from golden.errors import BadConfig
-from golden.homes import expanded
+from golden.written import expanded
 
 if TYPE_CHECKING:
     from golden.guest.communicator import Communicator
@@ -102,7 +102,7 @@ def password(table: dict[str, str], user: str, base: Path) -> str:
         return read(table, "", user)
     if path := table.get("password_file"):
         try:
-            return (base / expanded(path, "password_file")).read_text(encoding="utf-8").rstrip("\r\n")
+            return (base / expanded(path, "password_file")).read_text(encoding="utf-8-sig").rstrip("\r\n")
         except OSError as error:
             raise BadConfig(f"the password file {path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:

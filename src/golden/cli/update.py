@@ -14,7 +14,7 @@ from golden.cli.ordered import OrderedCommand, in_order
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
 from golden.errors import UsageError
-from golden.homes import expanded
+from golden.written import expanded
 
 if TYPE_CHECKING:
     from golden.guest.family import Wanted

@@ -32,7 +32,7 @@ from pathlib import Path
 from golden.errors import BadConfig, NotFound, UsageError
 from golden.guest.asking import KINDS, OPTIONS, PATHS, SEVERAL, categories
 from golden.guest.family import Wanted
-from golden.homes import expanded
+from golden.written import expanded, utf8
 
 _OWN = {"script": ("arguments",), "file": ("destination",), "windows-update": ("categories",)}
 """Keys of one kind alone, beside kind, source or name, and its options."""
@@ -57,14 +57,11 @@ def load(path: Path) -> tuple[Wanted, ...]:
 
 def _parsed(path: Path) -> dict[str, object]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(utf8(path.read_bytes(), path))
     except FileNotFoundError:
         raise NotFound(f"there is no playbook {path}") from None
     except OSError as error:
         raise BadConfig(f"the playbook {path} cannot be read", details=str(error)) from error
-    except UnicodeDecodeError as error:
-        raise BadConfig(f"{path} is not UTF-8 text", details=str(error)) from error
     except tomllib.TOMLDecodeError as error:
         # The parser's own words end with "(at line 3, column 7)".
         raise BadConfig(f"{path} is not TOML: {error}") from error
@@ -126,7 +123,7 @@ def _there(where: str, path: Path, text: str) -> Path:
 
 def _line(path: Path, number: int) -> str:
     """Where the change begins, for whoever has to look it up; nothing where its tables are written otherwise."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = utf8(path.read_bytes(), path).splitlines()
     begins = [at for at, line in enumerate(lines, 1) if re.match(r"\s*\[\[\s*[\"']?change[\"']?\s*\]\]", line)]
     return f" (line {begins[number - 1]})" if number <= len(begins) else ""
 

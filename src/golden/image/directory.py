@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from golden.codec import plain
 from golden.errors import BadConfig, BadName, Conflict, NotFound, PolicyRefused, ProofFailed, Refused, Unreachable
-from golden.homes import expanded
 from golden.image.shelf import Record, Shelf
 from golden.image.writing import translated
 from golden.library import Library, LibraryAbilities, LibraryFactory
 from golden.model import Form, Image, Publication
 from golden.provider import Endpoint, Scope
 from golden.waiting import Silent, Watcher
+from golden.written import expanded
 
 ABILITIES = LibraryAbilities(
     forms=("qcow2", "vmdk", "ova", "vhdx", "vhd", "wim"), seals=("sysprep", "linux", "none"), versioned=True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from golden import options
 from golden.app import ways_in
 from golden.app.project import Project
 from golden.errors import BadConfig
@@ -73,6 +74,13 @@ def test_a_table_that_cannot_be(tmp_path: Path, change: dict[str, str | None], s
     with pytest.raises(BadConfig, match=said) as met:
         ways_in.direct("win", table, tmp_path)
     assert "s3cret" not in str(met.value)
+
+
+def test_a_password_that_notepad_saved_is_the_password_alone(tmp_path: Path) -> None:
+    """Windows' mark of UTF-8 is none of it, in the table of a guest and of an endpoint."""
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfs3cret-w0rd\r\n")
+    assert winrm(tmp_path).address.password == "s3cret-w0rd"
+    assert options.secret({"password_file": str(tmp_path / "secret")}, "password", "it") == "s3cret-w0rd"
 
 
 def test_ssh_as_before(tmp_path: Path) -> None:
