@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden.model import Finding
 from golden.provider import Endpoint, Hypervisor, Scope
-from golden_libvirt.address import parse
+from golden_libvirt.address import understand
 
 
 class LibvirtProvider:
@@ -15,7 +15,7 @@ class LibvirtProvider:
 
     def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
         """BadConfig for a URL that cannot be; the embedded driver itself is opened when a machine must run."""
-        address = parse(endpoint.url)
+        address = understand(endpoint)
         if address.embedded:
             from golden_libvirt.hypervisor import Embedded
 

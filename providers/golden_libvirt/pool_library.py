@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from golden.errors import BadConfig, NotFound, PolicyRefused, ProofFailed
 from golden.library import LibraryAbilities
 from golden.model import Form, Image, Publication
+from golden.options import must_be_known
 from golden.provider import Endpoint, Scope
 from golden_libvirt import connection
 from golden_libvirt.address import parse
@@ -155,6 +156,7 @@ class PoolLibraryFactory:
 
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> PoolLibrary:  # noqa: ARG002 - the contract's
         """NotFound where the pool is not there; BadConfig for a URL that cannot be."""
+        must_be_known(f"library {endpoint.name}", endpoint.options, ())
         parts = urlsplit(endpoint.url)
         query = dict(parse_qsl(parts.query))
         uri = query.pop("connect", "qemu:///system")

@@ -16,6 +16,8 @@ from golden.errors import BadConfig, NotAble
 from golden.provider import Endpoint, Scope
 from golden.written import expanded
 
+GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
+"""Told to the endpoint of a reference whose table in golden.toml has an account; none of them holds a secret."""
 _THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 
 
@@ -57,7 +59,8 @@ def must_be_known(whose: str, options: Collection[str], known: Collection[str]) 
     for key in options:
         if key not in known:
             close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            those = f"known are {', '.join(known)}" if known else "it takes none"
+            hint = f"did you mean {close[0]}?" if close else those
             raise BadConfig(f"{whose} has an option golden does not know: {key}", hint=hint)
 
 

@@ -30,6 +30,14 @@ def direct(reference: str, guest: dict[str, str], base: Path) -> Communicator:
     return ways[way](f"references.{reference}.guest", guest, base)
 
 
+def assert_usable(reference: str, guest: dict[str, str], base: Path) -> None:
+    """The table can be used, as far as is seen without connecting. BadConfig otherwise."""
+    if guest.get("communicator", "agent") != "agent":
+        direct(reference, guest, base)
+    elif "account" in guest:
+        password(guest, guest["account"], base)
+
+
 def _ssh(table: str, guest: dict[str, str], base: Path) -> Communicator:
     from golden.guest.ssh import SshAddress
     from golden.linux.ssh import linux_over_ssh

@@ -27,6 +27,7 @@ from golden.image.shelf import Record, Shelf
 from golden.image.writing import translated
 from golden.library import Library, LibraryAbilities, LibraryFactory
 from golden.model import Form, Image, Publication
+from golden.options import must_be_known
 from golden.provider import Endpoint, Scope
 from golden.waiting import Silent, Watcher
 from golden.written import expanded
@@ -253,6 +254,7 @@ FACTORY = DirectoryFactory()
 
 
 def _forms(endpoint: Endpoint) -> tuple[str, ...]:
+    must_be_known(f"library {endpoint.name}", endpoint.options, ("form",))
     wanted = endpoint.options.get("form")
     if wanted is not None and wanted not in ABILITIES.forms:
         raise BadConfig(f"library {endpoint.name}: form is one of {', '.join(ABILITIES.forms)}, not {wanted!r}")
