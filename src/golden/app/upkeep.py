@@ -166,7 +166,7 @@ def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) ->
             watcher.doing(f"verifying {name}")
             artifact = shop.hypervisor.find_image(image.artifact.name)
             if artifact is None:
-                raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint="golden doctor")
+                raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint=anew)
             if artifact.forms != image.artifact.forms:
                 raise Tampered(f"{name} was changed after it was captured", hint=anew)
             read_back = []
