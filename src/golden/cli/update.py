@@ -13,10 +13,13 @@ from golden.cli.options import DryRun, Message, OnError, Timeout
 from golden.cli.ordered import OrderedCommand, in_order
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
-from golden.errors import UsageError
+from golden.errors import NotFound, UsageError
+from golden.settings import nearest
 from golden.written import expanded
 
 if TYPE_CHECKING:
+    from golden.app.names import Target
+    from golden.app.project import Project
     from golden.guest.family import Wanted
 
 
@@ -76,7 +79,7 @@ def update(
     with open_project.writing() as project:
         from golden.app import moves, orders
 
-        target = open_project.target(project, reference)
+        target = _target(project, reference, windows_update)
         wish = orders.UpdateWish(wanted, message, full, network, limit, apply_fixes)
         with shown(talk) as steps:
             order, plan = orders.update_order(project, target, wish, steps)
@@ -89,6 +92,20 @@ def update(
         told |= {"notes": moves.notes(project, job), "findings": moves.told_plainly(plan.findings)}
     talk.tell("version", told, _lines(talk, version, plan, told))
     talk.say("", f"next: golden capture {version.reference} makes a deployable image of it")
+
+
+def _target(project: Project, reference: str | None, windows_update: list[str] | None) -> Target:
+    """The version to begin with. UsageError for a category of updates that was misspelled and so taken for its name."""
+    from golden.guest.asking import UPDATE_CATEGORIES, categories
+
+    try:
+        target = open_project.target(project, reference)
+        project.catalog.reference(target.reference)
+    except (NotFound, UsageError):
+        if windows_update and nearest((reference or "").partition(",")[0].lower(), UPDATE_CATEGORIES):
+            categories(reference or "")
+        raise
+    return target
 
 
 def wished(typed: list[tuple[str, str]]) -> tuple[Wanted, ...]:
