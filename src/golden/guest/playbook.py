@@ -79,15 +79,15 @@ def _wanted(path: Path, number: int, entry: Mapping[str, object]) -> Wanted:
     _known(where, entry, keys_of(kind), f"a change of the kind {kind}")
     if kind == "windows-update":
         try:
-            return Wanted(kind, name=categories(",".join(_texts(where, entry, "categories"))))
+            return Wanted(kind, name=categories(",".join(_texts(where, entry, "categories"))), where=where)
         except UsageError as error:
             raise BadConfig(f"{where}: {error.brief}", hint=error.hint) from error
     if not KINDS[kind].source:
-        return Wanted(kind, name=_text(where, entry, "name"))
-    source = _there(where, path, _text(where, entry, "source"))
+        return Wanted(kind, name=_text(where, entry, "name"), where=where)
+    source = _there(f"{where}: source", path, _text(where, entry, "source"))
     destination = _text(where, entry, "destination") if kind == "file" else ""
     options = tuple(_options(where, path, entry)) if kind != "script" else ()
-    return Wanted(kind, source, destination, _texts(where, entry, "arguments"), options=options)
+    return Wanted(kind, source, destination, _texts(where, entry, "arguments"), options=options, where=where)
 
 
 def keys_of(kind: str) -> tuple[str, ...]:
@@ -108,10 +108,10 @@ def _options(where: str, path: Path, entry: Mapping[str, object]) -> Iterable[tu
                 raise BadConfig(f"{where}: {name} is a list of numbers, such as [0, 3010], not {codes!r}")
             yield name, ",".join(str(code) for code in codes)
         elif name in SEVERAL:
-            yield from ((name, str(_there(where, path, text))) for text in _texts(where, entry, name))
+            yield from ((name, str(_there(f"{where}: {name}", path, text))) for text in _texts(where, entry, name))
         else:
             value = _text(where, entry, name)
-            yield name, str(_there(where, path, value)) if name in PATHS else value
+            yield name, str(_there(f"{where}: {name}", path, value)) if name in PATHS else value
 
 
 def _there(where: str, path: Path, text: str) -> Path:
