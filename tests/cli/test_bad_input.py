@@ -22,6 +22,9 @@ WRONG = [
     # what was typed, exit code, id, a word of the sentence
     (("show", "nosuch"), 13, "not-found", "no reference 'nosuch'"),
     (("log", "nosuch"), 13, "not-found", "no reference"),
+    (("log", "ref@v99"), 13, "not-found", "no version v99"),
+    (("log", "ref@i9"), 13, "not-found", "no image i9"),
+    (("log", "ref@nope"), 13, "not-found", "no channel 'nope'"),
     (("update", "nosuch", "--add", "a.inf"), 13, "not-found", "no reference"),
     (("capture", "nosuch"), 13, "not-found", "no reference"),
     (("verify", "nosuch"), 13, "not-found", "no reference"),

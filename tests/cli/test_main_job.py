@@ -115,6 +115,19 @@ def test_channels_and_heads_step_back(imaged: Lab, golden: Golden) -> None:
     assert [v["number"] for v in golden("log", "-o", "json").data["versions"]] == [1, 2, 3]
 
 
+def test_the_log_of_one_version_is_its_descent(imaged: Lab, golden: Golden) -> None:
+    """By number, image or channel; what came beside or after is left out, with its images and channels."""
+    assert golden("update", "ref@v1", "--add", "b.inf").code == 0
+    for address, versions, images in (("v3", [1, 3], []), ("v2", [1, 2], [1]), ("i1", [1, 2], [1]), ("v1", [1], [])):
+        told = golden("log", f"ref@{address}", "-o", "json").data
+        assert [one["number"] for one in told["versions"]] == versions
+        assert [one["number"] for one in told["images"]] == images
+        assert [one["image"] for one in told["channels"]] == images
+    assert golden("log", "ref@stable").out == golden("log", "ref@v2").out
+    assert [one["number"] for one in golden("log", "-o", "json").data["versions"]] == [1, 2, 3]
+    assert golden("log", "ref@v1").code == 0
+
+
 def test_verify_doctor_and_gc_find_nothing_wrong(imaged: Lab, golden: Golden) -> None:
     """After good work verify --deep, doctor and gc have nothing to say."""
     assert golden("verify", "--deep").code == 0
