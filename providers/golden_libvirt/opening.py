@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden.model import Finding
 from golden.provider import Endpoint, Hypervisor, Scope
-from golden_libvirt.address import understand
+from golden_libvirt.address import parse, understand
 
 
 class LibvirtProvider:
@@ -12,6 +12,10 @@ class LibvirtProvider:
 
     name = "libvirt"
     schemes: tuple[str, ...] = ("qemu", "qemu+ssh")
+
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        parse(endpoint.url)
 
     def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
         """BadConfig for a URL that cannot be; the embedded driver itself is opened when a machine must run."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -239,6 +242,24 @@ def test_init_writes_a_project_once(lab: Lab, golden: Golden) -> None:
     assert (lab.path / "new/golden.toml").read_text() == text
     listed = lab.process("endpoint", "list", "-o", "json", env={"GOLDEN_PROJECT": str(lab.path / "new")})
     assert listed.data["endpoints"][0]["url"] == "qemu:///system"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of the size of files")
+def test_init_leaves_no_half_of_a_file(lab: Lab, golden: Golden) -> None:
+    """Where it cannot be written whole, it is not there, and the next try begins anew."""
+    small = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); sys.argv[0] = 'golden';"
+    argv = [sys.executable, "-B", "-c", f"{small} from golden.cli.main import main; main()", "init", "new"]
+    ran = subprocess.run(argv, cwd=lab.path, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode != 0
+    assert list((lab.path / "new").iterdir()) == []
+    assert golden("init", "new").code == 0
+
+
+def test_a_url_of_what_is_not_there_yet_is_taken(lab: Lab, golden: Golden) -> None:
+    """What its table still lacks, or an endpoint that comes later, hinders no ``add``."""
+    for url in ("configmgr:P01?endpoint=hv", "scvmm://vmm?endpoint=hv", "vcenter-template:x", "dir:not/there/yet"):
+        assert golden("library", "add", url.partition(":")[0], url).code == 0
+    assert golden("endpoint", "add", "vc", "vsphere://vc.example.com/DC1").code == 0
 
 
 def test_places_are_written_with_comments_kept(imaged: Lab, golden: Golden) -> None:

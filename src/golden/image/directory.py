@@ -236,6 +236,10 @@ class DirectoryFactory:
     name: str = "directory"
     schemes: tuple[str, ...] = ("dir", "file")
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _folder(endpoint, Path.cwd())
+
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
         """BadConfig where the URL is none of these, Unreachable where not even the parent folder is there."""
         folder, forms = _folder(endpoint, base), _forms(endpoint)
