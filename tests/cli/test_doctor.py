@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from golden.testing.memory import Fault
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Golden
     from tests.cli.lab import Lab
@@ -108,3 +110,14 @@ def test_an_endpoint_that_cannot_be_is_told_once(ref: Lab, golden: Golden) -> No
     ref.write("golden.toml", (ref.path / "golden.toml").read_text().replace("memory:", "qemu:"))
     (finding,) = golden("doctor", "-o", "json").data["findings"]
     assert "cannot be opened" in finding["sentence"]
+
+
+def test_what_an_endpoint_calls_damaged_is_told_with_what_helps_too(grown: Lab, golden: Golden) -> None:
+    """As a broken chain of disks on a Hyper-V host: its own words are details, and no hint leads back to doctor."""
+    machine = machine_of(golden, "ref@v3")
+    grown.world.add_faults(Fault("identity", machine, 0, error="Tampered", message="the chain of disks is broken"))
+    (finding,) = golden("doctor", "-o", "json").data["findings"]
+    assert finding["sentence"] == "ref@v3 is damaged."
+    assert "the chain of disks is broken" in finding["evidence"]
+    assert "golden rollback ref --to v5" in finding["fix"]
+    assert golden("verify", "--deep", "-o", "json").error["hint"] == finding["fix"]

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 from golden.codec import plain
-from golden.errors import NotFound, Tampered
+from golden.errors import GoldenError, NotFound, Tampered
 from golden.model import Change, DiskFile, FileStamp, GuestFacts, Version
 from golden.procedures.shop import Shop
 
@@ -37,8 +37,8 @@ def check_own(shop: Shop, version: Version) -> None:
     name = f"{version.reference}@v{version.number}"
     try:
         stamps = shop.hypervisor.identity(version.snapshot)
-    except NotFound as error:
-        raise _gone(shop, version, error) from error
+    except (NotFound, Tampered) as error:
+        raise _lost(shop, version, error) from error
     if stamps != version.stamps:
         again = f"golden verify {version.reference} --deep takes up again what was only copied or restored"
         raise Tampered(
@@ -58,10 +58,11 @@ def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool
     """
     try:
         stamps = shop.hypervisor.identity(version.snapshot)
-        files = _same_bytes(shop, version)
+        files = shop.hypervisor.digest(version.snapshot)
         is_calm = stamps == shop.hypervisor.identity(version.snapshot)
-    except NotFound as error:
-        raise _gone(shop, version, error) from error
+    except (NotFound, Tampered) as error:
+        raise _lost(shop, version, error) from error
+    _assert_same_bytes(shop, version, files)
     all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files if file.local}
     if stamps == version.stamps or not (is_calm and all_hashed):
         return files, False
@@ -69,8 +70,7 @@ def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool
     return files, True
 
 
-def _same_bytes(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
-    found = shop.hypervisor.digest(version.snapshot)
+def _assert_same_bytes(shop: Shop, version: Version, found: tuple[DiskFile, ...]) -> None:
     was = {file.path: file.sha256 for file in version.disks}
     bad = [file.path for file in found if was.get(file.path) != file.sha256]
     bad += [path for path in was if path not in {file.path for file in found}]
@@ -78,13 +78,14 @@ def _same_bytes(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
         name = f"{version.reference}@v{version.number}"
         hint = "; or ".join((_from_backup(version), *_aside(shop, version)))
         raise Tampered(f"{name} has other bytes than when it was frozen", details="\n".join(bad), hint=hint)
-    return found
 
 
-def _gone(shop: Shop, version: Version, error: NotFound) -> Tampered:
+def _lost(shop: Shop, version: Version, error: GoldenError) -> Tampered:
+    """For what the endpoint does not have any more, or knows to be broken."""
+    said = "is not there any more" if isinstance(error, NotFound) else "is damaged"
     words = "\n".join(filter(None, (error.brief, error.details)))
     hint = "; or ".join((_from_backup(version), *_aside(shop, version)))
-    return Tampered(f"{version.reference}@v{version.number} is not there any more", details=words, hint=hint)
+    return Tampered(f"{version.reference}@v{version.number} {said}", details=words, hint=hint)
 
 
 def _from_backup(version: Version) -> str:
@@ -108,7 +109,7 @@ def _aside(shop: Shop, bad: Version) -> tuple[str, ...]:
 def _is_whole(shop: Shop, version: Version) -> bool:
     try:
         return shop.hypervisor.identity(version.snapshot) == version.stamps
-    except NotFound:
+    except GoldenError:
         return False
 
 
