@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from golden.errors import BadConfig
-from golden.options import cannot_open, must_be_known, number, public, split, thumbprint
+from golden.options import GUEST, cannot_open, must_be_known, number, public, split, thumbprint
 from golden.provider import Endpoint
 
 EXAMPLE = "hyperv://host.example.com or hyperv+ssh://golden@host.example.com"
@@ -19,7 +19,6 @@ LOGIN = ("user", "auth", "password_env", "password_file", "keyring", "key_file",
          "certificate_file", "certificate_key_file")  # fmt: skip
 TRUST = ("ca_file", "thumbprint", "known_hosts_file", "host_key")
 PLACE = ("folder", "networks", "snapshot_depth", "node", "nodes")
-GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
 SIDE = ("ssh_host_key", "ssh_known_hosts_file", "ssh_port", "ssh_user", "ssh_key_file", "ssh_key_passphrase_file")
 """Of a WSMan endpoint: its host's OpenSSH, where large files go by SFTP, many times faster than through WSMan."""
 OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST, *SIDE)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from golden.errors import BadConfig
 from golden.options import password as read_password
 from golden.options import secret
+from golden.written import expanded
 from golden_hyperv.address import SIDE, SSH, Address
 from golden_hyperv.remoting import Credential, Login, Secret, SshLogin, WsmanLogin
 
@@ -137,5 +136,5 @@ def _password(options: dict[str, str], prefix: str, user: str, what: str) -> Sec
 
 
 def _must_be_file(path: str, what: str) -> None:
-    if not Path(path).expanduser().is_file():
+    if not expanded(path, what).is_file():
         raise BadConfig(f"{what} is not there: {path}")

@@ -59,6 +59,13 @@ class Place:
 
 def understand(endpoint: Endpoint, scope: Scope) -> Place:
     """BadConfig for a URL or option that cannot be; NotAble where the endpoint is one of SSH."""
+    kind, name, options = _taken_apart(endpoint)
+    _check(endpoint.name, kind, options)
+    address = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), EXAMPLES[kind]))
+    return Place(endpoint.name, kind, name, address, options)
+
+
+def _taken_apart(endpoint: Endpoint) -> tuple[str, str, dict[str, str]]:
     kind = scheme(endpoint.url)
     parts, _, options = split(endpoint, EXAMPLES[kind])
     name = unquote(parts.path)
@@ -70,9 +77,7 @@ def understand(endpoint: Endpoint, scope: Scope) -> Place:
     if fits is None or name != name.strip(" ."):
         what = {"wds": "an image group", "mdt": "a folder of the host", "configmgr": "a site code of three signs"}[kind]
         raise _bad(endpoint, kind, f"{name!r} is not {what}")
-    _check(endpoint.name, kind, options)
-    address = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), EXAMPLES[kind]))
-    return Place(endpoint.name, kind, name, address, options)
+    return kind, name, options
 
 
 def _check(library: str, kind: str, options: dict[str, str]) -> None:
@@ -97,6 +102,10 @@ class DeploymentFactory:
 
     name: str
     schemes: tuple[str, ...]
+
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _taken_apart(endpoint)
 
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:  # noqa: ARG002 - no paths of this computer
         """BadConfig, NotFound, NotAble without WSMan or the module; Unreachable or Refused with the host's words."""

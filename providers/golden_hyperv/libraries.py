@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import SplitResult, unquote
 
 from golden.errors import BadConfig, NotAble
 from golden.library import Library
@@ -19,6 +19,7 @@ from golden.model import Finding
 from golden.options import cannot_open, endpoint_of, must_be_known, split
 from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
+from golden.written import expanded
 from golden_hyperv.address import SSH, Address, parse
 
 YES = {"yes": True, "no": False}
@@ -62,6 +63,15 @@ def understand(endpoint: Endpoint, scope: Scope, base: Path, *, whole: bool = Tr
     BadConfig for a URL or option that cannot be, NotFound for an unknown endpoint, NotAble for one of SSH. Not
     ``whole``: a URL may name the server alone, for who asks which shares it has.
     """
+    parts, port, options, below = _taken_apart(endpoint, whole=whole)
+    _check(endpoint.name, options)
+    if path := options.get("password_file"):
+        options["password_file"] = str(base / expanded(path, f"library {endpoint.name}: password_file"))
+    host = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), SCVMM))
+    return Place(endpoint.name, parts.hostname or "", port or PORT, below[0], "\\".join(below[1:]), host, options)
+
+
+def _taken_apart(endpoint: Endpoint, *, whole: bool) -> tuple[SplitResult, int | None, dict[str, str], list[str]]:
     parts, port, options = split(endpoint, SCVMM)
     below = [unquote(part) for part in parts.path.strip("/").split("/")]
     if parts.username is not None or parts.password is not None:
@@ -72,11 +82,7 @@ def understand(endpoint: Endpoint, scope: Scope, base: Path, *, whole: bool = Tr
     if not bare and any(_BAD.search(part) or part != part.strip(" .") or not part for part in below):
         hint = f"like {SCVMM}; golden endpoint check NAME tells the shares there are"
         raise _bad(endpoint, "it names no library share", hint)
-    _check(endpoint.name, options)
-    if path := options.get("password_file"):
-        options["password_file"] = str(base / Path(path).expanduser())
-    host = host_of(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), SCVMM))
-    return Place(endpoint.name, parts.hostname, port or PORT, below[0], "\\".join(below[1:]), host, options)
+    return parts, port, options, below
 
 
 def host_of(library: Endpoint, found: Endpoint) -> Address:
@@ -115,6 +121,10 @@ class ScvmmFactory:
 
     name = "scvmm"
     schemes: tuple[str, ...] = ("scvmm",)
+
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _taken_apart(endpoint, whole=False)
 
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
         """BadConfig, NotFound, NotAble without WSMan or the VMM console; Unreachable or Refused with VMM's words."""

@@ -16,6 +16,10 @@ class HyperVProvider:
     name = "hyperv"
     schemes: tuple[str, ...] = ("hyperv", "hyperv+ssh")
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        parse(endpoint)
+
     def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
         """BadConfig for a URL or an option that cannot be; Unreachable or Refused with the host's words."""
         address = parse(endpoint)

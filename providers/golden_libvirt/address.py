@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from golden.errors import BadConfig
+from golden.options import GUEST, must_be_known
+from golden.provider import Endpoint
 
 SSH_OPTIONS = {"keyfile", "known_hosts", "known_hosts_verify", "no_tty", "no_verify", "socket", "mode", "proxy"}
 """Of libvirt's URI options those that choose keys and sockets; ``command`` and ``netcat`` would run programs."""
@@ -53,6 +55,15 @@ def parse(url: str) -> Address:
             raise _bad(url, f"golden does not pass on the option {unknown[0]!r}")
         return Address(url, embedded=False, remote=True)
     raise _bad(url, "it names no libvirt that golden knows")
+
+
+def understand(endpoint: Endpoint) -> Address:
+    """The same of an endpoint, with its table in golden.toml. BadConfig for an option that says nothing to it, too."""
+    address = parse(endpoint.url)
+    own = ("virt_type",) if address.embedded else ("pool", "virt_type")
+    told = [key for key in endpoint.options if key not in GUEST]
+    must_be_known(f"endpoint {endpoint.name}", told, own)
+    return address
 
 
 def _embedded(url: str, query: dict[str, str]) -> Address:

@@ -10,14 +10,14 @@ from golden.errors import GoldenError
 from golden.model import Finding, Severity
 from golden.provider import Endpoint, Scope
 from golden_libvirt import connection, embedded, firmware, kvm, processes
-from golden_libvirt.address import Address, parse
+from golden_libvirt.address import Address, understand
 from golden_libvirt.pool import choose
 from golden_libvirt.store import Store
 
 
 def diagnose(endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
-    """Findings for one endpoint; BadConfig for a URL that cannot be."""
-    address = parse(endpoint.url)
+    """Findings for one endpoint; BadConfig for a URL or an option that cannot be."""
+    address = understand(endpoint)
     found = list(_programs(address))
     if not address.remote:
         found.extend(_processor(endpoint, scope))

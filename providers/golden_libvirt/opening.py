@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from golden.model import Finding
 from golden.provider import Endpoint, Hypervisor, Scope
-from golden_libvirt.address import parse
+from golden_libvirt.address import parse, understand
 
 
 class LibvirtProvider:
@@ -13,9 +13,13 @@ class LibvirtProvider:
     name = "libvirt"
     schemes: tuple[str, ...] = ("qemu", "qemu+ssh")
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        parse(endpoint.url)
+
     def open(self, endpoint: Endpoint, scope: Scope) -> Hypervisor:
         """BadConfig for a URL that cannot be; the embedded driver itself is opened when a machine must run."""
-        address = parse(endpoint.url)
+        address = understand(endpoint)
         if address.embedded:
             from golden_libvirt.hypervisor import Embedded
 

@@ -14,11 +14,13 @@ from urllib.parse import parse_qsl, urlsplit
 from golden.errors import BadConfig, NotFound, PolicyRefused, ProofFailed
 from golden.library import LibraryAbilities
 from golden.model import Form, Image, Publication
+from golden.options import must_be_known
 from golden.provider import Endpoint, Scope
 from golden_libvirt import connection
-from golden_libvirt.address import parse
+from golden_libvirt.address import Address, parse
 from golden_libvirt.pool import Pool
 
+_EXAMPLE = "libvirt-pool:NAME?connect=qemu:///system"
 _NOTE = ".golden-publication.json"
 _VIRTUAL_SIZE = slice(24, 32)
 """Where a qcow2 header holds the size the guest sees, big-endian (QEMU's docs/interop/qcow2.txt)."""
@@ -153,24 +155,35 @@ class PoolLibraryFactory:
     name = "libvirt-pool"
     schemes: tuple[str, ...] = ("libvirt-pool",)
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _understood(endpoint.url)
+
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> PoolLibrary:  # noqa: ARG002 - the contract's
         """NotFound where the pool is not there; BadConfig for a URL that cannot be."""
-        parts = urlsplit(endpoint.url)
-        query = dict(parse_qsl(parts.query))
-        uri = query.pop("connect", "qemu:///system")
-        address = parse(uri)
-        if not parts.path or "/" in parts.path or query or parts.netloc:
-            raise BadConfig(
-                f"the URL {endpoint.url!r} names no storage pool", hint="libvirt-pool:NAME?connect=qemu:///system"
-            )
-        if address.embedded:
-            raise BadConfig("the embedded libvirt has no storage pools", hint="publish to a folder: dir:PATH")
+        must_be_known(f"library {endpoint.name}", endpoint.options, ())
+        pool, address = _understood(endpoint.url)
         line = connection.open_first(address.uri)
         try:
-            return PoolLibrary(line, Pool(line, parts.path), endpoint.name)
+            return PoolLibrary(line, Pool(line, pool), endpoint.name)
         except BaseException:
             line.close()
             raise
+
+
+def _understood(url: str) -> tuple[str, Address]:
+    """The pool and the libvirt that has it. BadConfig for a URL that names neither."""
+    try:
+        parts = urlsplit(url)
+        query = dict(parse_qsl(parts.query))
+    except ValueError as error:
+        raise BadConfig(f"the URL {url!r} names no storage pool: {error}", hint=_EXAMPLE) from error
+    address = parse(query.pop("connect", "qemu:///system"))
+    if not parts.path or "/" in parts.path or query or parts.netloc:
+        raise BadConfig(f"the URL {url!r} names no storage pool", hint=_EXAMPLE)
+    if address.embedded:
+        raise BadConfig("the embedded libvirt has no storage pools", hint="publish to a folder: dir:PATH")
+    return parts.path, address
 
 
 POOL_LIBRARY = PoolLibraryFactory()

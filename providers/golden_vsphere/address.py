@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from golden.errors import BadConfig
-from golden.options import cannot_open, must_be_known, number, public, split, thumbprint
+from golden.options import GUEST, cannot_open, must_be_known, number, public, split, thumbprint
 from golden.provider import Endpoint
 
 EXAMPLE = "vsphere://vcenter.example.com/Datacenter/golden"
@@ -18,7 +18,6 @@ DEEPEST = 30
 LOGIN = ("user", "password_env", "password_file", "keyring", "session_env", "session_file")
 TRUST = ("ca_file", "thumbprint", "host_ca_file")
 PLACE = ("datastore", "resource_pool", "isolated_network", "snapshot_depth")
-GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
 PROOFS = ("guest", "export")
 """Where a seal is read: in the guest before it switches itself off, or besides from an export of its disk."""
 OPTIONS = (*LOGIN, *TRUST, *PLACE, *GUEST, "proof")

@@ -18,6 +18,8 @@ from golden.plugins import scheme, unusable
 from golden.provider import Endpoint, Scope
 from golden_vsphere.address import Address, parse
 
+TEMPLATES = "vcenter-template:templates/golden?endpoint=NAME"
+CONTENT = "content-library:NAME?endpoint=NAME&kind=ovf"
 KINDS = ("ovf", "vmtx")
 YES = {"yes": True, "no": False}
 
@@ -35,12 +37,17 @@ class Place:
 
 def understand(endpoint: Endpoint, scope: Scope, example: str, known: tuple[str, ...]) -> Place:
     """BadConfig for a URL or option that cannot be, NotFound for an endpoint that golden.toml does not have."""
+    path, options = _taken_apart(endpoint, example)
+    must_be_known(f"library {endpoint.name}", options, known)
+    return Place(path, _on(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), example)), options)
+
+
+def _taken_apart(endpoint: Endpoint, example: str) -> tuple[str, dict[str, str]]:
     parts, _, options = split(endpoint, example)
     path = unquote(parts.path).strip("/")
     if not path or parts.netloc or parts.fragment or any(ord(one) < 32 for one in endpoint.url):
         raise BadConfig(f"the URL {endpoint.url!r} names no place on a vCenter", hint=f"like {example}")
-    must_be_known(f"library {endpoint.name}", options, known)
-    return Place(path, _on(endpoint, endpoint_of(endpoint, scope, options.pop("endpoint", ""), example)), options)
+    return path, options
 
 
 def _on(library: Endpoint, found: Endpoint) -> Address:
@@ -55,9 +62,13 @@ class TemplateLibraryFactory:
     name = "vcenter-template"
     schemes: tuple[str, ...] = ("vcenter-template",)
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _taken_apart(endpoint, TEMPLATES)
+
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:  # noqa: ARG002 - the contract's
         """BadConfig, NotFound, NotAble for an ESXi host; Unreachable or Refused with vCenter's words."""
-        place = understand(endpoint, scope, "vcenter-template:templates/golden?endpoint=NAME", ("endpoint",))
+        place = understand(endpoint, scope, TEMPLATES, ("endpoint",))
         try:
             from golden_vsphere.publishing import open_vcenter
             from golden_vsphere.template_library import TemplateLibrary
@@ -78,13 +89,16 @@ class ContentLibraryFactory:
     name = "content-library"
     schemes: tuple[str, ...] = ("content-library",)
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _taken_apart(endpoint, CONTENT)
+
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:  # noqa: ARG002 - the contract's
         """BadConfig, NotFound, NotAble for an ESXi host or a subscribed library; Unreachable or Refused."""
-        example = "content-library:NAME?endpoint=NAME&kind=ovf"
-        place = understand(endpoint, scope, example, ("endpoint", "kind", "current", "folder"))
+        place = understand(endpoint, scope, CONTENT, ("endpoint", "kind", "current", "folder"))
         kind, current = place.options.get("kind", "ovf"), place.options.get("current", "no")
         if kind not in KINDS:
-            raise BadConfig(f"library {endpoint.name}: kind is {' or '.join(KINDS)}, not {kind!r}", hint=example)
+            raise BadConfig(f"library {endpoint.name}: kind is {' or '.join(KINDS)}, not {kind!r}", hint=CONTENT)
         if current not in YES or (YES[current] and kind != "ovf"):
             hint = "current = yes keeps one OVF item by the reference's name that is always its newest image"
             raise BadConfig(f"library {endpoint.name}: current = {current!r} with kind {kind} cannot be", hint=hint)

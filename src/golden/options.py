@@ -10,12 +10,14 @@ import os
 import re
 from collections.abc import Collection
 from difflib import get_close_matches
-from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from golden.errors import BadConfig, NotAble
 from golden.provider import Endpoint, Scope
+from golden.written import expanded
 
+GUEST = ("guest_account", "guest_password_env", "guest_password_file", "guest_keyring")
+"""Told to the endpoint of a reference whose table in golden.toml has an account; none of them holds a secret."""
 _THUMBPRINT = re.compile(r"([0-9a-f]{2}:?){31}[0-9a-f]{2}", re.IGNORECASE)
 
 
@@ -27,7 +29,9 @@ def split(endpoint: Endpoint, example: str) -> tuple[SplitResult, int | None, di
         port = parts.port
     except ValueError as error:
         raise cannot_open(endpoint.url, str(error), f"like {example}") from error
-    return parts, port, {**query, **endpoint.options}
+    options = {**query, **endpoint.options}
+    files = {key: value for key, value in options.items() if key.endswith("_file") and value}
+    return parts, port, options | {key: str(expanded(path, f"{endpoint.name}: {key}")) for key, path in files.items()}
 
 
 def endpoint_of(library: Endpoint, scope: Scope, name: str, example: str) -> Endpoint:
@@ -55,7 +59,8 @@ def must_be_known(whose: str, options: Collection[str], known: Collection[str]) 
     for key in options:
         if key not in known:
             close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            those = f"known are {', '.join(known)}" if known else "it takes none"
+            hint = f"did you mean {close[0]}?" if close else those
             raise BadConfig(f"{whose} has an option golden does not know: {key}", hint=hint)
 
 
@@ -81,7 +86,7 @@ def secret(options: dict[str, str], key: str, what: str) -> str:
     """What ``<key>_file`` or ``<key>_env`` holds; one of them has to be there. BadConfig where it is empty."""
     if path := options.get(f"{key}_file"):
         try:
-            text = Path(path).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+            text = expanded(path, f"{key}_file").read_text(encoding="utf-8-sig").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             words = getattr(error, "strerror", None) or "it is no UTF-8 text"
             raise BadConfig(f"{what} cannot be read from {path}: {words}") from error

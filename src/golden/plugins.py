@@ -47,10 +47,20 @@ def open_library(endpoint: Endpoint, scope: Scope, base: Path) -> Library:
     return library_factory(endpoint).open(endpoint, scope, base)
 
 
+def assert_url(opener: Provider | LibraryFactory, endpoint: Endpoint) -> None:
+    """BadConfig for a URL that its provider or factory could never open, where that offers to look by ``check_url``."""
+    own = getattr(opener, "check_url", None)
+    if own is not None:
+        own(endpoint)
+
+
 def library_findings(endpoint: Endpoint, scope: Scope, base: Path) -> tuple[Finding, ...]:
-    """What a library that lies on an endpoint has to tell when that is checked; nothing where its factory cannot."""
+    """What a library has to tell when it is looked at: by its factory, or by being opened, whose errors come out."""
     own = getattr(library_factory(endpoint), "diagnose", None)
-    found: tuple[Finding, ...] = () if own is None else own(endpoint, scope, base)
+    if own is None:
+        open_library(endpoint, scope, base).close()
+        return ()
+    found: tuple[Finding, ...] = own(endpoint, scope, base)
     return found
 
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from golden.errors import BadConfig, BadName, NotFound
 from golden.provider import Endpoint
+from golden.written import expanded, utf8
 
 FILE = "golden.toml"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -114,10 +115,8 @@ def load(start: Path | None = None) -> Settings:
 def read(file: Path) -> Settings:
     """One golden.toml. BadConfig with line and column."""
     try:
-        text = file.read_bytes().decode("utf-8")
+        text = utf8(file.read_bytes(), file)
         data = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise BadConfig(f"{file} is not UTF-8 text: byte {error.start}") from error
     except tomllib.TOMLDecodeError as error:
         raise _syntax(file, str(error)) from error
     except OSError as error:
@@ -136,7 +135,6 @@ def _settings(file: Path | None, base: Path, data: dict[str, Any], text: str) ->
     reader = _Reader(file or base / FILE, text)
     reader.keys("", data, {"golden", "defaults", "endpoints", "libraries", "references"})
     own = reader.table(data, "golden", _TABLES["golden"])
-    state = os.environ.get("GOLDEN_STATE") or own.get("state", ".golden")
     endpoints = reader.places(data, "endpoints") or {"local": Endpoint("local", "qemu:///embed")}
     libraries = reader.places(data, "libraries")
     defaults = reader.table(data, "defaults", _TABLES["defaults"])
@@ -155,7 +153,7 @@ def _settings(file: Path | None, base: Path, data: dict[str, Any], text: str) ->
             raise reader.wrong(path, "endpoint", f"there is no endpoint {endpoint!r}; there are: {known}")
     if (library := defaults.get("library")) is not None and library not in libraries:
         raise reader.wrong("defaults", "library", f"there is no library {library!r}")
-    place = base / Path(state).expanduser()
+    place = base / reader.state(own)
     return Settings(file, base, place.absolute(), endpoints, libraries, guests, reference_endpoints, defaults)
 
 
@@ -242,10 +240,24 @@ class _Reader:
             found[key] = Endpoint(key, url, in_url | options)
         return found
 
+    def state(self, own: dict[str, str]) -> Path:
+        """The state folder as it is written, or as GOLDEN_STATE names it; it may begin with a ``~``."""
+        if given := os.environ.get("GOLDEN_STATE"):
+            return expanded(given, "GOLDEN_STATE")
+        try:
+            return expanded(own.get("state", ".golden"))
+        except NotFound as error:
+            raise self.wrong("golden", "state", error.brief) from None
+
     def _option(self, path: str, option: str, value: Any) -> str:
         """A text; of a file the absolute path, as paths count from this file's folder and providers do not know it."""
         text = self.text(path, option, value)
-        return str(self.file.parent / Path(text).expanduser()) if option.endswith("_file") else text
+        if not option.endswith("_file"):
+            return text
+        try:
+            return str(self.file.parent / expanded(text))
+        except NotFound:
+            return text  # Whoever uses it refuses it; who does not, need not have a home.
 
     def _place(self, table: str, key: str) -> tuple[int, int]:
         current = ""

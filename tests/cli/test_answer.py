@@ -83,6 +83,7 @@ def test_nothing_is_written_over(lab: Lab, golden: Golden) -> None:
         (("--edition", "server", "--time-zone", "Europe/Berlin", "a.xml"), 2, "time zone"),
         (("--edition", "server", "none/a.xml"), 13, "no folder"),
         (("--edition", "server", "."), 2, "folder"),
+        (("--edition", "server", "-"), 2, "and no output"),
     ],
 )
 def test_wishes_that_cannot_be_write_nothing(

@@ -22,6 +22,9 @@ WRONG = [
     # what was typed, exit code, id, a word of the sentence
     (("show", "nosuch"), 13, "not-found", "no reference 'nosuch'"),
     (("log", "nosuch"), 13, "not-found", "no reference"),
+    (("log", "ref@v99"), 13, "not-found", "no version v99"),
+    (("log", "ref@i9"), 13, "not-found", "no image i9"),
+    (("log", "ref@nope"), 13, "not-found", "no channel 'nope'"),
     (("update", "nosuch", "--add", "a.inf"), 13, "not-found", "no reference"),
     (("capture", "nosuch"), 13, "not-found", "no reference"),
     (("verify", "nosuch"), 13, "not-found", "no reference"),
@@ -49,6 +52,21 @@ WRONG = [
     (("endpoint", "add", "here", "memory:/x"), 9, "conflict", "already"),
     (("endpoint", "add", "rack", "nosuch:/x"), 2, "bad-config", "no endpoint is opened"),
     (("library", "add", "rack", "nosuch:/x"), 2, "bad-config", "no library is opened"),
+    (("endpoint", "add", "rack", "qemu://"), 2, "bad-config", "cannot be opened"),
+    (("endpoint", "add", "rack", "qemu:///sytem"), 2, "bad-config", "cannot be opened"),
+    (("endpoint", "add", "rack", "vsphere://"), 2, "bad-config", "names no vCenter"),
+    (("endpoint", "add", "rack", "hyperv://h/path"), 2, "bad-config", "has no path"),
+    (("library", "add", "rack", "dir:"), 2, "bad-config", "is not dir:FOLDER"),
+    (("library", "add", "rack", "dir:~no-such-user/x"), 2, "bad-config", "no user no-such-user"),
+    (("library", "add", "rack", "libvirt-pool:"), 2, "bad-config", "names no storage pool"),
+    (("library", "add", "rack", "libvirt-pool://[x"), 2, "bad-config", "names no storage pool"),
+    (("library", "add", "rack", "vcenter-template:?endpoint=vc"), 2, "bad-config", "names no place on a vCenter"),
+    (("library", "add", "rack", "content-library:?endpoint=vc"), 2, "bad-config", "names no place on a vCenter"),
+    (("library", "add", "rack", "scvmm:?endpoint=hv"), 2, "bad-config", "names no VMM server"),
+    (("library", "add", "rack", "mdt:share?endpoint=hv"), 2, "bad-config", "is not a folder of the host"),
+    (("init", "new", "--endpoint", "https://u:p@h"), 2, "bad-config", "holds a password"),
+    (("init", "new", "--endpoint", "frob://x"), 2, "bad-config", "no endpoint is opened"),
+    (("init", "new", "--endpoint", "qemu:///frob"), 2, "bad-config", "cannot be opened"),
     (("adopt", "ref", "--from", "base", "--os", "memory"), 9, "conflict", "already"),
     (("adopt", "two", "--from", "nosuch", "--os", "memory"), 13, "not-found", "no machine"),
     (("adopt", "two", "--from", "nosuch.qcow2"), 13, "not-found", "no file"),
@@ -61,6 +79,12 @@ WRONG = [
     (("adopt", "two"), 2, "usage", "--from"),
     (("update", "ref"), 2, "usage", "nothing to change"),
     (("update", "--add", "missing.inf"), 13, "not-found", "missing.inf"),
+    (("update", "--dry-run", "--add", "~no-such-user/x.inf"), 13, "not-found", "no user no-such-user"),
+    (("update", "--dry-run", "--run", "~no-such-user/x.ps1"), 13, "not-found", "no user no-such-user"),
+    (("update", "--dry-run", "--copy", "~no-such-user/x:/x"), 13, "not-found", "no user no-such-user"),
+    (("update", "--dry-run", "--playbook", "~no-such-user/x.toml"), 13, "not-found", "no user no-such-user"),
+    (("check", "~no-such-user/x.raw", "--offline"), 13, "not-found", "no user no-such-user"),
+    (("adopt", "two", "--from", "~no-such-user/x.qcow2"), 13, "not-found", "no user no-such-user"),
     (("update", "--add", "empty.inf"), 2, "usage", "empty"),
     (("update", "--add", "a.txt"), 2, "usage", "--add takes files that end in .inf"),
     (("update", "--add", "a.ps1"), 2, "usage", "is a script"),
@@ -187,6 +211,34 @@ def test_a_broken_project_file_is_told_by_line_and_column(lab: Lab, golden: Gold
         assert f"golden.toml{place}" in told.error["brief"]
 
 
+def test_files_that_notepad_saved_are_read(ref: Lab, golden: Golden) -> None:
+    """golden.toml and playbooks may begin with Windows' mark of UTF-8, and lines are counted as ever."""
+    toml, mark = ref.path / "golden.toml", "\ufeff"
+    ref.write("golden.toml", mark + toml.read_text())
+    assert golden("library", "add", "second", "dir:two").code == 0
+    ref.write("golden.toml", mark + toml.read_text())
+    assert golden("endpoint", "add", "there", "memory:x").code == 0
+    assert golden("library", "remove", "second").code == 0
+    assert "# where images go" in toml.read_text()
+    ref.write("p.toml", mark + '[[change]]\nkind = "driver"\nsource = "a.inf"\n')
+    assert golden("update", "--dry-run", "--playbook", "p.toml").code == 0
+    ref.write("p.toml", mark + '[[change]]\nkind = "driver"\nsuorce = "a.inf"\n')
+    assert "change 1 (line 1)" in golden("update", "--playbook", "p.toml").err
+    ref.write("golden.toml", mark + "[endpoints.here\n")
+    assert "golden.toml:1:16" in golden("status").err
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_named_as_such(ref: Lab, golden: Golden, codec: str) -> None:
+    """As older PowerShell writes them by ``>``."""
+    (ref.path / "p.toml").write_bytes("\ufeff[[change]]".encode(codec))
+    told = golden("update", "--playbook", "p.toml")
+    assert (told.code, "p.toml is UTF-16 text" in told.err) == (2, True)
+    (ref.path / "golden.toml").write_bytes("\ufeff[golden]".encode(codec))
+    told = golden("status")
+    assert (told.code, "golden.toml is UTF-16 text" in told.err, "UTF-8" in told.err) == (2, True, True)
+
+
 def test_a_file_in_the_place_of_the_state_folder(lab: Lab, golden: Golden) -> None:
     """A state folder that cannot be one is told, by commands that read and by commands that write."""
     lab.write(".golden", "a file")
@@ -298,6 +350,34 @@ def test_a_project_named_by_the_environment_must_be_there(lab: Lab) -> None:
     ran = lab.process("status", env={"GOLDEN_PROJECT": str(lab.path.parent / "nowhere"), "GOLDEN_OUTPUT": "json"})
     assert ran.code == 13
     assert json.loads(ran.out)["error"]["id"] == "not-found"
+
+
+def test_a_home_folder_that_is_not_known_is_told_where_it_is_wanted(lab: Lab, golden: Golden) -> None:
+    """A ``~`` of nobody's: in what is not used it hinders nobody, in the state folder it is told by line and column."""
+    lab.write(
+        "golden.toml",
+        '[endpoints.hv]\nurl = "hyperv://host"\nca_file = "~no-such-user/ca"\n'
+        '[libraries.l]\nurl = "dir:~no-such-user/x"\n'
+        '[references.ref.guest]\ncommunicator = "ssh"\nkey_file = "~no-such-user/key"\n',
+    )
+    assert golden("status").code == 0
+    assert "hv: ca_file: ~no-such-user/ca begins with no home folder" in golden("endpoint", "check").out
+    assert "library l: ~no-such-user/x begins with no home folder" in golden("list", "--library", "l").err
+    lab.write("golden.toml", '[golden]\n  state = "~no-such-user/x"\n')
+    told = golden("status", "-o", "json")
+    assert (told.code, told.error["id"]) == (2, "bad-config")
+    assert "golden.toml:2:3: golden.state: ~no-such-user/x" in told.error["brief"]
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="makes an account without a home")
+def test_an_account_without_a_home_may_read(ref: Lab) -> None:
+    """No HOME, no entry among the users, and a key file below ``~``: what does not need the key goes on."""
+    ref.write("golden.toml", (ref.path / "golden.toml").read_text() + '\n[endpoints.b]\nurl = "x:"\nk_file = "~/k"\n')
+    argv = ["unshare", "-U", "--map-user=4242", "env", "-u", "HOME", *GOLDEN, "status"]
+    ran = subprocess.run(argv, cwd=ref.path, capture_output=True, text=True, timeout=60, check=False)
+    if "unshare" in ran.stderr:
+        pytest.skip(ran.stderr)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_an_option_without_its_value_is_told(ref: Lab, golden: Golden) -> None:

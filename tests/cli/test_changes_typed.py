@@ -35,6 +35,7 @@ def windows(ref: Lab) -> Lab:
     ref.write("page.msi", "<!doctype html><html>sign in</html>")
     ref.write("page.cer", "<html></html>")
     ref.write("tool.ps1", "exit 0\n")
+    (ref.path / "folder").mkdir()
     return ref
 
 
@@ -57,6 +58,8 @@ def windows(ref: Lab) -> Lab:
         (("--feature", "a b"), 2, "no name of a feature"),
         (("--remove", "oem5.inf"), 2, "nothing that golden can take away"),
         (("--remove", "driver:oem5.inf"), 13, "has no driver oem5.inf"),
+        (("--run", "golden.toml"), 2, "cannot run 'golden.toml'"),
+        (("--run", "folder"), 2, "folder is a folder, and a script was wanted"),
         (("--windows-update",), 2, "needs a network"),
         (("--windows-update", "security", "--add", "setup.exe"), 2, "needs a network"),
         (("--windows-update", "--dry-run"), 2, "needs a network"),
@@ -71,6 +74,33 @@ def test_what_cannot_be_right_is_refused_before_anything_starts(
     assert told.code == code
     assert words in told.error["brief"]
     assert len(golden("jobs", "--all", "-o", "json").data["jobs"]) == 1
+
+
+def test_a_network_that_is_wanted_or_wrong_is_told_with_those_there_are(windows: Lab, golden: Golden) -> None:
+    """The endpoint is asked for them, so that what is hinted at can be typed."""
+    told = golden("update", "--windows-update", "-o", "json")
+    assert told.error["hint"] == "--network NET, one of: lab"
+    told = golden("update", "--windows-update", "--network", "nat", "-o", "json")
+    assert (told.error["details"], told.error["hint"]) == ("there are: lab", "--network lab")
+
+
+@pytest.mark.parametrize("typed", ["securty", "Securty,critical", "security,critcal"])
+def test_a_slip_in_a_category_is_not_taken_for_a_reference(windows: Lab, golden: Golden, typed: str) -> None:
+    """The category that was meant is offered; a reference that there is not is still told as one."""
+    told = golden("update", "--windows-update", typed, "--network", "lab", "-o", "json")
+    assert (told.code, told.error["hint"]) == (2, f"did you mean '{'critical' if 'critcal' in typed else 'security'}'?")
+    assert golden("update", "--windows-update", "nosuch", "--network", "lab").code == 13
+
+
+def test_what_a_playbook_asks_for_is_refused_with_its_place(windows: Lab, golden: Golden) -> None:
+    """What only the guest's family or its endpoint refuses is found in the file as quickly as a slip in a key."""
+    windows.write("p.toml", '[[change]]\nkind = "feature"\nname = "NetFx3"\n\n[[change]]\nkind = "windows-update"\n')
+    told = golden("update", "--playbook", "p.toml", "-o", "json")
+    assert (told.code, told.error["hint"]) == (2, "--network NET, one of: lab")
+    assert told.error["brief"].startswith("p.toml, change 2 (line 5): windows-update needs a network")
+    windows.write("p.toml", '[[change]]\nkind = "file"\nsource = "agent.reg"\ndestination = "/etc/motd"\n')
+    told = golden("update", "--playbook", "p.toml", "-o", "json")
+    assert told.error["brief"].startswith("p.toml, change 1 (line 1): destination: '/etc/motd' is no whole path")
 
 
 @pytest.mark.usefixtures("windows")

@@ -138,6 +138,9 @@ def test_a_disk_of_nobodys_is_read_without_a_project(lab: Lab, golden: Golden, c
     ran = golden("check", "some.raw", "--offline", "-o", "json", "-q")
     assert ran.code == 4
     assert [one["id"] for one in ran.data["findings"]] == ["disk.unreadable"]
+    (finding,) = ran.data["findings"]
+    assert finding["fix"].startswith("name the whole powered-off disk that Windows starts from")
+    assert "without --offline" not in finding["fix"], "which such a file is refused for"
     assert not (lab.path / ".golden").exists()
 
 

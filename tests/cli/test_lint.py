@@ -50,6 +50,27 @@ def test_the_missing_setting_is_the_last_line(lab: Lab, golden: Golden) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("edition", "hint"),
+    [("sever", "did you mean server?"), ("cleint", "did you mean client?"), ("frob", "client, server, or a name like")],
+)
+def test_an_edition_that_there_is_not_is_not_taken_for_a_client(
+    lab: Lab, golden: Golden, edition: str, hint: str
+) -> None:
+    """Editions are known by client, server and their names; a slip of the pen is refused."""
+    lab.write("a.xml", CLIENT)
+    told = golden("lint", "a.xml", "--edition", edition, "-o", "json")
+    assert (told.code, told.error["hint"][: len(hint)]) == (2, hint)
+
+
+@pytest.mark.parametrize("edition", ["Professional", "EnterpriseS", "Core", "ServerStandard", "SERVER"])
+def test_editions_by_their_names_are_known(lab: Lab, golden: Golden, edition: str) -> None:
+    """As Windows names them."""
+    lab.write("a.xml", CLIENT)
+    verdict = golden("lint", "a.xml", "--edition", edition).out.splitlines()[-1]
+    assert verdict.startswith(f"OOBE on a {'server' if 'server' in edition.lower() else 'client'}")
+
+
 def test_several_files_are_told_one_after_the_other(lab: Lab, golden: Golden) -> None:
     """One error in one of them is exit 4."""
     lab.write("a.xml", CLIENT)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,6 +116,19 @@ def test_channels_and_heads_step_back(imaged: Lab, golden: Golden) -> None:
     assert golden("rollback", "ref", "-o", "json").data["head"] == 2
     assert golden("rollback", "ref", "--to", "v1", "-o", "json").data["head"] == 1
     assert [v["number"] for v in golden("log", "-o", "json").data["versions"]] == [1, 2, 3]
+
+
+def test_the_log_of_one_version_is_its_descent(imaged: Lab, golden: Golden) -> None:
+    """By number, image or channel; what came beside or after is left out, with its images and channels."""
+    assert golden("update", "ref@v1", "--add", "b.inf").code == 0
+    for address, versions, images in (("v3", [1, 3], []), ("v2", [1, 2], [1]), ("i1", [1, 2], [1]), ("v1", [1], [])):
+        told = golden("log", f"ref@{address}", "-o", "json").data
+        assert [one["number"] for one in told["versions"]] == versions
+        assert [one["number"] for one in told["images"]] == images
+        assert [one["image"] for one in told["channels"]] == images
+    assert golden("log", "ref@stable").out == golden("log", "ref@v2").out
+    assert [one["number"] for one in golden("log", "-o", "json").data["versions"]] == [1, 2, 3]
+    assert golden("log", "ref@v1").code == 0
 
 
 def test_verify_doctor_and_gc_find_nothing_wrong(imaged: Lab, golden: Golden) -> None:
@@ -226,6 +242,24 @@ def test_init_writes_a_project_once(lab: Lab, golden: Golden) -> None:
     assert (lab.path / "new/golden.toml").read_text() == text
     listed = lab.process("endpoint", "list", "-o", "json", env={"GOLDEN_PROJECT": str(lab.path / "new")})
     assert listed.data["endpoints"][0]["url"] == "qemu:///system"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit of the size of files")
+def test_init_leaves_no_half_of_a_file(lab: Lab, golden: Golden) -> None:
+    """Where it cannot be written whole, it is not there, and the next try begins anew."""
+    small = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); sys.argv[0] = 'golden';"
+    argv = [sys.executable, "-B", "-c", f"{small} from golden.cli.main import main; main()", "init", "new"]
+    ran = subprocess.run(argv, cwd=lab.path, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode != 0
+    assert list((lab.path / "new").iterdir()) == []
+    assert golden("init", "new").code == 0
+
+
+def test_a_url_of_what_is_not_there_yet_is_taken(lab: Lab, golden: Golden) -> None:
+    """What its table still lacks, or an endpoint that comes later, hinders no ``add``."""
+    for url in ("configmgr:P01?endpoint=hv", "scvmm://vmm?endpoint=hv", "vcenter-template:x", "dir:not/there/yet"):
+        assert golden("library", "add", url.partition(":")[0], url).code == 0
+    assert golden("endpoint", "add", "vc", "vsphere://vc.example.com/DC1").code == 0
 
 
 def test_places_are_written_with_comments_kept(imaged: Lab, golden: Golden) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from golden import __version__
 from golden.cli.main import run
 from golden.cli.shortcut import MODULES
 from tests.cli.lab import GOLDEN
@@ -135,9 +136,16 @@ def test_a_bug_is_one_line_and_a_file(ref: Lab, golden: Golden) -> None:
 
 def test_version_and_help_are_answered(capsys: pytest.CaptureFixture[str]) -> None:
     """--version, --help, and nothing at all end with 0 and print on stdout."""
-    for typed, word in ((["--version"], "golden 0."), (["--help"], "Usage: golden"), ([], "Usage: golden")):
+    usage = (["--help"], []), (["-o", "json"], ["-q"])
+    for typed, word in ((["--version"], "golden 0."), *((one, "Usage: golden") for ways in usage for one in ways)):
         assert run(typed) == 0
         assert word in capsys.readouterr().out
+
+
+def test_the_version_is_told_to_programs(golden: Golden) -> None:
+    """In the one envelope, wherever the option stands."""
+    for typed in (("--version", "-o", "json"), ("-o", "json", "--version")):
+        assert golden(*typed).data == {"version": __version__}
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux has a disk that is always full")  # noqa: PTH110

@@ -5,10 +5,7 @@ from __future__ import annotations
 import pytest
 
 from golden.app import run
-from golden.app.orders import need_network
 from golden.errors import ChangeFailed, Conflict, GuestUnfit, NotFound, Refused, Tampered, TimedOut, UsageError
-from golden.guest.family import Prepared
-from golden.model import Change
 from golden.testing.memory import Fault
 from tests.procedures.conftest import Bench
 
@@ -174,12 +171,3 @@ def test_a_network_ends_before_the_version_does(bench: Bench) -> None:
         bench.update("say y", network="lab")
     assert bench.machines() == bench.held()
     assert bench.project.catalog.reference("ref").head == 2
-
-
-def test_what_needs_a_network_is_refused_without_one() -> None:
-    """Before anything starts, with the option to type."""
-    change = Prepared(Change("windows-update", "all"), (), network=True)
-    with pytest.raises(UsageError, match="windows-update needs a network") as caught:
-        need_network([change], None)
-    assert "--network" in (caught.value.hint or "")
-    need_network([change], "lab")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import paramiko
 
 from golden.errors import BadConfig, Refused, Unreachable
 from golden.guest.ssh_line import fingerprint
+from golden.written import expanded
 from golden_hyperv.remoting import refusals
 from golden_hyperv.remoting.login import SshLogin
 from golden_hyperv.remoting.transport import socket_options
@@ -113,7 +113,7 @@ def _believe(client: paramiko.SSHClient, login: SshLogin) -> None:
         entry = _entry(name, login.host_key)
         client.get_host_keys().add(name, entry.key.get_name(), entry.key)
         return
-    path = Path(login.known_hosts).expanduser() if login.known_hosts else Path("~/.ssh/known_hosts").expanduser()
+    path = expanded(login.known_hosts or "~/.ssh/known_hosts", "known_hosts_file")
     try:
         client.load_host_keys(str(path))
     except FileNotFoundError:
@@ -141,7 +141,7 @@ def _entry(name: str, text: str) -> Any:
 def _key(login: SshLogin) -> PKey | None:
     if not login.key_file:
         return None
-    path = Path(login.key_file).expanduser()
+    path = expanded(login.key_file, "key_file")
     phrase: Any = login.key_password.reveal().encode() if login.key_password else None  # Stubs say str; it is bytes.
     try:
         return paramiko.PKey.from_path(path, phrase)

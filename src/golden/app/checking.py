@@ -14,13 +14,14 @@ from golden.app.orders import DISK_ENDINGS
 from golden.app.project import Project, family
 from golden.disk.raw import RawFile
 from golden.disk.source import BlockSource
-from golden.errors import NotAble, UsageError
+from golden.errors import NotAble, NotFound, UsageError
 from golden.guest.family import Family, SealOrder
 from golden.model import CheckOrder, CheckReport, Finding, GuestFacts, Origin, PayloadFile
 from golden.procedures.checking import Preflight, look, with_findings
 from golden.procedures.frozen import check_frozen
 from golden.provider import Endpoint, Scope
 from golden.waiting import Watcher
+from golden.written import expanded
 
 _CONTAINERS = (b"QFI\xfb", b"KDMV", b"vhdxfile", b"conectix", b"# Disk DescriptorFile", b"<<< ")
 """How files begin that hold a disk in another form than byte by byte: qcow2, VMDK, VHDX, VHD, VDI."""
@@ -102,16 +103,16 @@ def is_disk(text: str | None) -> bool:
     if "/" in text or "\\" in text or text.lower().endswith(DISK_ENDINGS):
         return True
     try:
-        return Path(text).expanduser().is_file()
-    except (OSError, RuntimeError):
+        return expanded(text).is_file()
+    except (OSError, NotFound):
         return False  # A name too long for a file, or the home of a user that there is not.
 
 
 def is_missing(disk: str) -> bool:
     """Whether nothing of that name is there; what cannot even be looked for is told by whoever opens it."""
     try:
-        return not Path(disk).expanduser().exists()
-    except (OSError, RuntimeError):
+        return not expanded(disk).exists()
+    except (OSError, NotFound):
         return False
 
 
@@ -136,8 +137,9 @@ def _family_on(disk: BlockSource) -> Family:
 
 @contextmanager
 def _opened(path: Path, watcher: Watcher) -> Iterator[BlockSource]:
-    with suppress(OSError, RuntimeError):
-        path = path.expanduser().absolute()
+    path = expanded(path)
+    with suppress(OSError):
+        path = path.absolute()
         if path.is_dir():
             raise UsageError(f"{path} is a folder; golden check reads a disk's file")
     with RawFile(path) as raw:

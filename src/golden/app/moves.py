@@ -197,10 +197,7 @@ def assert_opens(noun: str, name: str, url: str) -> None:
         hint = f"leave it out; in golden.toml password_file or password_env says where the {noun}'s is read"
         raise BadConfig(f"the URL of {name} holds a password, and golden keeps none", hint=hint)
     place = Endpoint(name, url)
-    if noun == "endpoint":
-        plugins.provider(place)
-    else:
-        plugins.library_factory(place)
+    plugins.assert_url(plugins.provider(place) if noun == "endpoint" else plugins.library_factory(place), place)
 
 
 def selftest(

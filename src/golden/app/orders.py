@@ -7,12 +7,14 @@ from pathlib import Path
 
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
-from golden.errors import NotFound, Refused, UsageError
-from golden.guest.family import Prepared, Wanted
+from golden.errors import GoldenError, NotFound, Refused, UsageError
+from golden.guest.asking import as_asked
+from golden.guest.family import Family, Prepared, Wanted
 from golden.model import (
     AdoptOrder,
     Change,
     Finding,
+    GuestFacts,
     Origin,
     PayloadFile,
     PruneOrder,
@@ -21,8 +23,9 @@ from golden.model import (
     Version,
 )
 from golden.provider import Abilities, Hypervisor
-from golden.settings import check_name
+from golden.settings import check_name, nearest
 from golden.waiting import Watcher
+from golden.written import expanded
 
 RESERVE = 64 << 20
 """Bytes left free on the endpoint beyond what a plan expects to need."""
@@ -84,7 +87,7 @@ def origin_of(where: str, **options: object) -> Origin:
     """
     if where.startswith("machine:"):
         return Origin("machine", where.removeprefix("machine:"), **options)  # type: ignore[arg-type]
-    path = Path(where).expanduser()
+    path = expanded(where)
     if path.suffix.lower() == ".xml" and path.is_file():
         return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
     if path.is_file():
@@ -109,12 +112,13 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     catalog = project.catalog
     parent = version_of(target, catalog)
     guests = family(catalog.reference(parent.reference).os)
-    prepared = [guests.prepare(one, parent.facts) for one in wish.wanted]
-    need_network(prepared, wish.network)
+    prepared = [_prepared(guests, one, parent.facts) for one in wish.wanted]
     payload = sum(file.size for one in prepared for file, _ in one.sources)
     with project.hypervisor(catalog.reference(parent.reference).endpoint, "look", watcher) as hypervisor:
         linked = is_linked(hypervisor.abilities, parent, full=wish.full)
         check_network(hypervisor.abilities, wish.network)
+        if wish.network is None:
+            need_no_network(wish.wanted, prepared, hypervisor.abilities)
         space = room(hypervisor, parent, payload * 2, linked=linked)
         free = hypervisor.free_space()
     changes = tuple(one.change for one in prepared)
@@ -151,13 +155,21 @@ def _update_steps(changes: tuple[Change, ...], wish: UpdateWish) -> tuple[str, .
     )
 
 
-def need_network(prepared: list[Prepared], network: str | None) -> None:
-    """UsageError where a change cannot be applied without a network, and none is named."""
-    if network is None and (needing := [one.change for one in prepared if one.network]):
-        raise UsageError(
-            f"{needing[0].kind} needs a network, and a clone has none unless one is named",
-            hint="--network NET; golden endpoint check shows what there is",
-        )
+def _prepared(guests: Family, wanted: Wanted, facts: GuestFacts) -> Prepared:
+    try:
+        return guests.prepare(wanted, facts)
+    except GoldenError as error:
+        raise as_asked(error, wanted) from error
+
+
+def need_no_network(wanted: tuple[Wanted, ...], prepared: list[Prepared], abilities: Abilities) -> None:
+    """UsageError where a change cannot be applied without a network."""
+    those = ", ".join(abilities.networks)
+    for asked, found in zip(wanted, prepared, strict=True):
+        if found.network:
+            words = f"{found.change.kind} needs a network, and a clone has none unless one is named"
+            hint = f"--network NET, one of: {those}" if those else "--network NET"
+            raise as_asked(UsageError(words, hint=hint), asked)
 
 
 def publish_order(project: Project, reference: str, image: int, libraries: tuple[str, ...]) -> PublishOrder:
@@ -201,7 +213,12 @@ def check_network(abilities: Abilities, network: str | None) -> None:
     """NotFound where the endpoint has no such network."""
     if network is not None and abilities.networks and network not in abilities.networks:
         known = ", ".join(abilities.networks)
-        raise NotFound(f"the endpoint has no network {network!r}", details=f"there are: {known}")
+        close = nearest(network, abilities.networks)
+        raise NotFound(
+            f"the endpoint has no network {network!r}",
+            details=f"there are: {known}",
+            hint=f"--network {close or abilities.networks[0]}",
+        )
 
 
 def room(hypervisor: Hypervisor, parent: Version, payload: int, *, linked: bool) -> int:

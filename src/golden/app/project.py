@@ -12,6 +12,7 @@ from golden.app.ways_in import PASSWORDS, direct, password
 from golden.database import Checkpoint, Database
 from golden.errors import UsageError
 from golden.settings import Settings, load
+from golden.written import expanded
 
 if TYPE_CHECKING:
     from golden.catalog import Catalog
@@ -143,7 +144,9 @@ class Project:
             return endpoint
         told = {f"guest_{key}": guest[key] for key in ("account", *PASSWORDS) if key in guest}
         if path := guest.get("password_file"):
-            told["guest_password_file"] = str(self.settings.base / Path(path).expanduser())
+            told["guest_password_file"] = str(
+                self.settings.base / expanded(path, f"references.{reference}.guest: password_file")
+            )
         kept = {key: value for key, value in endpoint.options.items() if not key.startswith("guest_")}
         return replace(endpoint, options={**kept, **told})
 

@@ -91,9 +91,12 @@ def _job(
 
 
 def log(project: Project, text: str | None) -> dict[str, Any]:
-    """One reference's lineage: versions, images, channels and publications, oldest first."""
+    """
+    One reference's lineage: versions, images, channels and publications, oldest first; of an address within it only the
+    version that is meant and its ancestors. NotFound where there is none.
+    """
     from golden.app.ledger import ledger
-    from golden.app.names import parse
+    from golden.app.names import parse, version_of
     from golden.codec import plain
 
     catalog = project.catalog
@@ -101,17 +104,34 @@ def log(project: Project, text: str | None) -> dict[str, Any]:
     reference = catalog.reference(target.reference)
     publications = catalog.publications(reference.name)
     versions, captured = catalog.versions(reference.name), catalog.images(reference.name)
+    told = {one.number for one in versions}
+    if target.selector:
+        told = _descent(version_of(target, catalog).number, {one.number: one.parent for one in versions})
     images = []
     for image in captured:
+        if image.version not in told:
+            continue
         published = [plain(p) for p in publications if p.image == image.number]
         images.append({**image_told(plain(image)), "publications": published})
+    channels = catalog.channels(reference.name)
+    if target.selector:
+        shown = {image["number"] for image in images}
+        channels = [one for one in channels if one.image in shown]
     return {
         "reference": plain(reference),
         "rearm": ledger(reference.os, reference.head, versions, captured),
-        "versions": [version_told(plain(version)) for version in versions],
+        "versions": [version_told(plain(version)) for version in versions if version.number in told],
         "images": images,
-        "channels": [plain(channel) for channel in catalog.channels(reference.name)],
+        "channels": [plain(one) for one in channels],
     }
+
+
+def _descent(number: int, parents: dict[int, int | None]) -> set[int]:
+    """A version and its ancestors, as far as they are there."""
+    found = {number}
+    while (parent := parents[number]) is not None and parent in parents:
+        found.add(number := parent)
+    return found
 
 
 def show(project: Project, text: str | None) -> tuple[str, dict[str, Any]]:

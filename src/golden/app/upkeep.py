@@ -11,6 +11,7 @@ from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
 from golden.app.run import sweep_scratch, unfinished
 from golden.app.shelves import lies_on
+from golden.app.ways_in import assert_usable
 from golden.catalog.payloads import Payloads
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.jobs import JobRecord, states
@@ -18,12 +19,12 @@ from golden.model import Artifact, DiskFile, Finding, Image, Reference, Severity
 from golden.procedures.frozen import check_frozen, deep_check
 from golden.procedures.prune import prunable
 from golden.procedures.repair import mend, published, survey, unneeded
-from golden.provider import Marked, Scope
+from golden.provider import Endpoint, Marked, Scope
 from golden.waiting import Watcher
 
 
 def doctor(project: Project, watcher: Watcher) -> list[Finding]:
-    """Everything that is not as it must be, errors first; empty when nothing is wrong."""
+    """Everything that is not as it must be, golden.toml too, each once and errors first; empty for nothing."""
     found: list[Finding] = []
     if project.exists():
         found += [_interrupted(job) for job in unfinished(project)]
@@ -44,13 +45,14 @@ def doctor(project: Project, watcher: Watcher) -> list[Finding]:
                     watcher.doing(f"looking at {reference.name}")
                     found += survey(shop, reference.name) + published(shop, reference.name)
         except GoldenError as error:
-            found.append(_trouble(name, error))
+            found += _untold([_trouble(name, error)], found)
+    found += _untold(apart(project, watcher), found)
     order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
     return sorted(found, key=lambda finding: order[finding.severity])
 
 
 def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]:
-    """What an endpoint's own provider says of it, and of the libraries that lie on it."""
+    """What an endpoint's own provider says of it, and what is wrong with the libraries that lie on it."""
     from golden import plugins
 
     place = project.settings.endpoint(endpoint)
@@ -60,12 +62,50 @@ def diagnose(project: Project, endpoint: str, watcher: Watcher) -> list[Finding]
     except GoldenError as error:
         return [_trouble(endpoint, error)]
     for name, library in project.settings.libraries.items():
+        if _endpoint_of(library) != endpoint:
+            continue
+        watcher.doing(f"looking at library {name}")
         try:
-            if lies_on(library) == endpoint:
-                found += plugins.library_findings(library, scope, project.settings.base)
+            found += plugins.library_findings(library, scope, project.settings.base)
         except GoldenError as error:
             found.append(_trouble(name, error, "library"))
     return found
+
+
+def apart(project: Project, watcher: Watcher) -> list[Finding]:
+    """What is wrong with what golden.toml names and no endpoint's check sees: other libraries, and ways into guests."""
+    from golden import plugins
+
+    settings, found = project.settings, list[Finding]()
+    scope = Scope("look", settings.state, watcher, settings.endpoint)
+    for name, library in settings.libraries.items():
+        if _endpoint_of(library) in settings.endpoints:
+            continue
+        watcher.doing(f"looking at library {name}")
+        try:
+            found += plugins.library_findings(library, scope, settings.base)
+        except GoldenError as error:
+            found.append(_trouble(name, error, "library"))
+    for reference, guest in settings.guests.items():
+        try:
+            assert_usable(reference, guest, settings.base)
+        except GoldenError as error:
+            found.append(_trouble(reference, error, "the guest of"))
+    return found
+
+
+def _endpoint_of(library: Endpoint) -> str:
+    """The endpoint it is reached by; empty also where its URL is none, which whoever opens it tells."""
+    try:
+        return lies_on(library)
+    except GoldenError:
+        return ""
+
+
+def _untold(more: list[Finding], told: list[Finding]) -> list[Finding]:
+    """Those whose words, behind the name of what they are about, are in no finding yet."""
+    words = [one.sentence.partition(": ")[2] or one.sentence for one in more]
+    return [one for one, its in zip(more, words, strict=True) if not any(its in other.sentence for other in told)]
 
 
 def gc(project: Project, watcher: Watcher, *, dry_run: bool, strangers: bool = False) -> tuple[list[Marked], list[str]]:
@@ -126,7 +166,7 @@ def verify(project: Project, target: Target, watcher: Watcher, *, deep: bool) ->
             watcher.doing(f"verifying {name}")
             artifact = shop.hypervisor.find_image(image.artifact.name)
             if artifact is None:
-                raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint="golden doctor")
+                raise NotFound(f"{name} is not there any more: {image.artifact.name}", hint=anew)
             if artifact.forms != image.artifact.forms:
                 raise Tampered(f"{name} was changed after it was captured", hint=anew)
             read_back = []
@@ -205,5 +245,6 @@ def _stranger(thing: Marked, endpoint: str) -> Finding:
 
 
 def _trouble(name: str, error: GoldenError, noun: str = "endpoint") -> Finding:
-    sentence = f"{noun} {name}: {error.brief}"
+    whose = f"{noun} {name}"
+    sentence = error.brief if error.brief.startswith(whose) else f"{whose}: {error.brief}"
     return Finding(error.id, Severity.ERROR, sentence, error.details or "", error.hint or "")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from golden.errors import BadConfig
+from golden.written import expanded
 
 if TYPE_CHECKING:
     from golden.guest.communicator import Communicator
@@ -29,6 +30,14 @@ def direct(reference: str, guest: dict[str, str], base: Path) -> Communicator:
     return ways[way](f"references.{reference}.guest", guest, base)
 
 
+def assert_usable(reference: str, guest: dict[str, str], base: Path) -> None:
+    """The table can be used, as far as is seen without connecting. BadConfig otherwise."""
+    if guest.get("communicator", "agent") != "agent":
+        direct(reference, guest, base)
+    elif "account" in guest:
+        password(guest, guest["account"], base)
+
+
 def _ssh(table: str, guest: dict[str, str], base: Path) -> Communicator:
     from golden.guest.ssh import SshAddress
     from golden.linux.ssh import linux_over_ssh
@@ -40,9 +49,9 @@ def _ssh(table: str, guest: dict[str, str], base: Path) -> Communicator:
         SshAddress(
             guest["host"],
             guest["user"],
-            base / Path(guest["known_hosts"]).expanduser(),
+            _file(table, guest, "known_hosts", base),
             port=_port(table, guest, 22),
-            key_file=base / Path(guest["key_file"]).expanduser() if has_key else None,
+            key_file=_file(table, guest, "key_file", base) if has_key else None,
             password=None if has_key and "keyring" in guest else password(guest, guest["user"], base) or None,
         )
     )
@@ -77,10 +86,14 @@ def _winrm(table: str, guest: dict[str, str], base: Path) -> Communicator:
             found,
             port=_port(table, guest, HTTPS if scheme == "https" else HTTP),
             tls=scheme == "https",
-            ca_file=base / Path(guest["ca_file"]).expanduser() if "ca_file" in guest else None,
+            ca_file=_file(table, guest, "ca_file", base) if "ca_file" in guest else None,
             thumbprint=thumbprint(guest.get("thumbprint", ""), table),
         )
     )
+
+
+def _file(table: str, guest: dict[str, str], key: str, base: Path) -> Path:
+    return base / expanded(guest[key], f"{table}: {key}")
 
 
 def _port(table: str, guest: dict[str, str], usual: int) -> int:
@@ -97,7 +110,7 @@ def password(table: dict[str, str], user: str, base: Path) -> str:
         return read(table, "", user)
     if path := table.get("password_file"):
         try:
-            return (base / Path(path).expanduser()).read_text(encoding="utf-8").rstrip("\r\n")
+            return (base / expanded(path, "password_file")).read_text(encoding="utf-8-sig").rstrip("\r\n")
         except OSError as error:
             raise BadConfig(f"the password file {path} cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:

@@ -43,7 +43,8 @@ def new(
     force: Force = False,
 ) -> None:
     """
-    Write an answer file for images, with which OOBE asks nothing that a file can answer without a secret in it.
+    Write an answer file for images, and say what OOBE will still ask: on a server the Administrator's password, unless
+    --password-env says where one stands.
 
     Example: golden answer new --edition client --locale de-DE --account admin unattend.xml
     """
@@ -75,6 +76,8 @@ def _from_environment(variable: str) -> str:
 
 def _write(file: Path, content: bytes, *, force: bool, private: bool) -> None:
     """Whole or not at all; a file with a secret in it is for its owner's eyes only."""
+    if str(file) == "-":
+        raise UsageError("golden writes an answer file, and no output", hint="golden answer new … unattend.xml")
     if file.is_dir():
         raise UsageError(f"{file} is a folder", hint=f"{file / 'unattend.xml'}")
     if not file.absolute().parent.is_dir():

@@ -46,8 +46,8 @@ def write_down(error: BaseException) -> Path:
         if folder.is_dir():
             (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
             return folder / name
-    except (GoldenError, OSError):
-        pass  # The record matters more than its place.
+    except Exception:  # noqa: BLE001, S110  the record matters more than its place, even where load() is at fault
+        pass
     path = Path(tempfile.mkdtemp(prefix="golden-")) / name
     path.write_text(text, encoding="utf-8", errors="backslashreplace")
     return path

@@ -43,7 +43,8 @@ def list_(talk: Talk) -> None:
 
 def check(talk: Talk, name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Else all.")] = None) -> None:
     """
-    What is wrong or slow at an endpoint. Exit code 4 where there are errors.
+    What is wrong or slow at an endpoint; without a name, at all of them and in the rest of golden.toml. Exit code 4
+    where there are errors.
 
     Example: golden endpoint check rack1
     """
@@ -53,6 +54,7 @@ def check(talk: Talk, name: Annotated[str | None, typer.Argument(metavar="[NAME]
         names = [name] if name is not None else list(project.settings.endpoints)
         with shown(talk) as steps:
             found = [finding for one in names for finding in upkeep.diagnose(project, one, steps)]
+            found += upkeep.apart(project, steps) if name is None else []
     findings.tell(talk, found, f"nothing is wrong with {', '.join(names)}")
 
 

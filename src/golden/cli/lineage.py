@@ -18,7 +18,8 @@ Data = dict[str, Any]
 
 def log(talk: Talk, reference: Address = None) -> None:
     """
-    The lineage of a reference as a tree: versions, the images captured from them, and the channels on those.
+    The lineage of a reference as a tree: versions, the images captured from them, and the channels on those. Of one
+    version, image or channel: that version and its ancestors.
 
     Example: golden log win2022
     """

@@ -7,7 +7,7 @@ import os
 from golden.cli.talk import Talk
 from golden.errors import NotFound, UsageError
 from golden.windows.answers.linting import lint_file
-from golden.windows.answers.rules import BY_EDITION, Aim, edition_of
+from golden.windows.answers.rules import BY_EDITION, CLIENTS, Aim, edition_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,6 +50,12 @@ def checked(talk: Talk, files: Sequence[str], *, edition: str = "", arch: str = 
         raise UsageError(f"--for is {' or '.join(PURPOSES)}, not {purpose[:40]!r}")
     if arch and arch.lower() not in ARCHITECTURES:
         raise UsageError(f"--arch is amd64, x86 or arm64, not {arch[:40]!r}")
+    if edition and not any(word in edition.lower() for word in ("server", *CLIENTS)):
+        from difflib import get_close_matches
+
+        close = get_close_matches(edition.lower(), ("client", "server"), 1)
+        hint = f"did you mean {close[0]}?" if close else "client, server, or a name like Professional"
+        raise UsageError(f"golden knows no edition {edition[:40]!r}", hint=hint)
     aim = Aim(purpose, edition_of(edition), ARCHITECTURES.get(arch.lower(), ""))
     for path in files:
         _assert_file(path)

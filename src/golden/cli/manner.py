@@ -56,17 +56,18 @@ def verb(act: Callable[..., None]) -> Callable[..., None]:
     return _signed(run, [one.replace(kind=_KEYWORD) for one in own] + shared)
 
 
-def leading(act: Callable[[bool], None]) -> Callable[..., None]:
-    """The same options before the verb; ``act`` is told whether only the version was asked for."""
+def leading(act: Callable[[typer.Context, Talk, bool], None]) -> Callable[..., None]:
+    """The same options before the verb; ``act`` is told how to talk, and whether only the version was asked for."""
     shared = common()
     version = typer.Option("--version", help="Print golden's version and end.", show_default=False)
 
-    def run(*, version: bool, **given: Any) -> None:
+    def run(*, context: typer.Context, version: bool, **given: Any) -> None:
         before.clear()
         before.update(given)
-        act(version)
+        act(context, Talk(given), version)
 
-    return _signed(run, [_parameter("version", Annotated[bool, version], default=False), *shared])
+    own = [inspect.Parameter("context", _KEYWORD, annotation=typer.Context)]
+    return _signed(run, [*own, _parameter("version", Annotated[bool, version], default=False), *shared])
 
 
 def _parameter(name: str, annotation: Any, default: Any) -> inspect.Parameter:

@@ -71,5 +71,5 @@ def _written(project: Project, group: Group) -> set[str]:
 
     if project.settings.file is None:
         return set()
-    data = tomllib.loads(project.settings.file.read_text(encoding="utf-8"))
+    data = tomllib.loads(project.settings.file.read_text(encoding="utf-8-sig"))
     return set(data.get(group.table, {}))

@@ -54,13 +54,21 @@ def init(
     """
     if ":" not in endpoint or not endpoint.isprintable():
         raise UsageError(f"{endpoint!r} is no URL", hint="qemu:///embed, qemu:///system, qemu+ssh://HOST/system")
+    from golden.app import moves
+
+    moves.assert_opens("endpoint", "local", endpoint)
     file = folder.absolute() / FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as new:
-            new.write(_TEXT.format(url='"' + endpoint.replace("\\", "\\\\").replace('"', '\\"') + '"'))
+        file.open("x").close()
     except FileExistsError as error:
         raise Conflict(f"{error.filename} is there already; golden leaves it as it is") from error
+    try:
+        text = _TEXT.format(url='"' + endpoint.replace("\\", "\\\\").replace('"', '\\"') + '"')
+        file.write_text(text, encoding="utf-8")
+    except BaseException:
+        file.unlink(missing_ok=True)  # Half of it would be taken for a project.
+        raise
     talk.tell("project", {"path": str(file)}, [f"wrote {file}"])
     talk.say("", "next: golden adopt NAME --from disk.qcow2 takes a machine that exists")
 

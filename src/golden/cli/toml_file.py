@@ -17,7 +17,7 @@ def add(settings: Settings, group: str, name: str, url: str) -> Path:
     """Write a table ``[group.name]`` with a URL at the end of its group: the file. BadConfig where it cannot be."""
     file = settings.file or settings.base / FILE
     try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+        document = tomlkit.parse(file.read_text(encoding="utf-8-sig") if file.exists() else "")
         if group not in document:
             document[group] = tomlkit.table(is_super_table=True)
         tables = document[group]
@@ -35,7 +35,7 @@ def remove(settings: Settings, group: str, name: str) -> Path:
     """Take the table ``[group.name]`` out: the file."""
     file = settings.file or settings.base / FILE
     try:
-        document = tomlkit.parse(file.read_text(encoding="utf-8"))
+        document = tomlkit.parse(file.read_text(encoding="utf-8-sig"))
         del document[group][name]
     except (TOMLKitError, KeyError, ValueError, TypeError) as error:
         raise BadConfig(f"{file}: [{group}.{name}] cannot be taken out: {error}", hint="edit it by hand") from error

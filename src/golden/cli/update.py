@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,9 +13,13 @@ from golden.cli.options import DryRun, Message, OnError, Timeout
 from golden.cli.ordered import OrderedCommand, in_order
 from golden.cli.steps import shown
 from golden.cli.talk import Talk
-from golden.errors import UsageError
+from golden.errors import NotFound, UsageError
+from golden.settings import nearest
+from golden.written import expanded
 
 if TYPE_CHECKING:
+    from golden.app.names import Target
+    from golden.app.project import Project
     from golden.guest.family import Wanted
 
 
@@ -76,7 +79,7 @@ def update(
     with open_project.writing() as project:
         from golden.app import moves, orders
 
-        target = open_project.target(project, reference)
+        target = _target(project, reference, windows_update)
         wish = orders.UpdateWish(wanted, message, full, network, limit, apply_fixes)
         with shown(talk) as steps:
             order, plan = orders.update_order(project, target, wish, steps)
@@ -89,6 +92,20 @@ def update(
         told |= {"notes": moves.notes(project, job), "findings": moves.told_plainly(plan.findings)}
     talk.tell("version", told, _lines(talk, version, plan, told))
     talk.say("", f"next: golden capture {version.reference} makes a deployable image of it")
+
+
+def _target(project: Project, reference: str | None, windows_update: list[str] | None) -> Target:
+    """The version to begin with. UsageError for a category of updates that was misspelled and so taken for its name."""
+    from golden.guest.asking import UPDATE_CATEGORIES, categories
+
+    try:
+        target = open_project.target(project, reference)
+        project.catalog.reference(target.reference)
+    except (NotFound, UsageError):
+        if windows_update and nearest((reference or "").partition(",")[0].lower(), UPDATE_CATEGORIES):
+            categories(reference or "")
+        raise
+    return target
 
 
 def wished(typed: list[tuple[str, str]]) -> tuple[Wanted, ...]:
@@ -105,7 +122,7 @@ def wished(typed: list[tuple[str, str]]) -> tuple[Wanted, ...]:
             continue
         if not found or last == "playbook":
             raise UsageError(f"--{option} follows the change that it belongs to", hint=f"--add FILE --{option} …")
-        path = str(Path(value).expanduser().absolute()) if option in ("dependency", "license") else value
+        path = str(expanded(value).absolute()) if option in ("dependency", "license") else value
         found[-1] = with_option(found[-1], option, path)
     return tuple(found)
 
@@ -115,18 +132,18 @@ def _changes(option: str, value: str) -> Iterator[Wanted]:
     from golden.guest.family import Wanted
 
     if option == "add":
-        yield Wanted(kind_by_ending(value), Path(value).expanduser())
+        yield Wanted(kind_by_ending(value), expanded(value))
     elif option == "run":
-        yield Wanted("script", Path(value).expanduser())
+        yield Wanted("script", expanded(value))
     elif option == "copy":
         from golden.guest.changes import split_copy
 
         source, destination = split_copy(value)
-        yield Wanted("file", source.expanduser(), destination)
+        yield Wanted("file", expanded(source), destination)
     elif option == "playbook":
         from golden.guest.playbook import load
 
-        yield from load(Path(value).expanduser())
+        yield from load(expanded(value))
     else:
         yield Wanted(option, name=categories(value) if option == "windows-update" else value)
 

@@ -52,8 +52,8 @@ def _how(one: dict[str, Any]) -> str:
 
 def doctor(talk: Talk) -> None:
     """
-    Look for everything that is not as it must be, on every endpoint. Exit code 4 where there are errors, 0 where
-    there are only warnings.
+    Look for everything that is not as it must be, on every endpoint and in golden.toml. Exit code 4 where there are
+    errors, 0 where there are only warnings.
 
     Example: golden doctor
     """

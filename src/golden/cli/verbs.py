@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from golden.cli.manner import leading, verb
+from golden.cli.talk import Talk
 from golden.errors import UsageError
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
@@ -42,7 +43,7 @@ VERBS: dict[str, Entry] = {
     "logs": Entry("jobs", "What a job did, and the logs it kept."),
     "explain": Entry("explain", "Why it failed, from logs alone: a file, a folder, a zip, a job."),
     "lint": Entry("lint", "What is wrong with an answer file, and whether OOBE will stop and ask."),
-    "answer": Entry("answer", "Write an answer file with which OOBE asks nothing.", "Making"),
+    "answer": Entry("answer", "Write an answer file, and say what OOBE will still ask.", "Making"),
     "verify": Entry("upkeep", "Versions and images are what they were.", "Keeping"),
     "doctor": Entry("upkeep", "Everything that is not as it must be.", "Keeping"),
     "resume": Entry("jobs", "Go on with a job that was cut off.", "Keeping"),
@@ -111,12 +112,14 @@ def program() -> Any:
         epilog="Begin with: golden init, then golden adopt NAME --from disk.qcow2; or: golden demo",
     )
 
-    def golden(version: bool) -> None:
+    def golden(context: typer.Context, talk: Talk, version: bool) -> None:
         if version:
             from golden import __version__
 
-            typer.echo(f"golden {__version__}")
+            talk.tell("version", {"version": __version__}, [f"golden {__version__}"])
             raise typer.Exit
+        if context.invoked_subcommand is None:
+            talk.write(context.get_help())
 
     app.callback(invoke_without_command=True)(leading(golden))
     return typer.main.get_command(app)

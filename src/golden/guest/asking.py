@@ -6,14 +6,21 @@ and in playbooks. Whether a guest takes a kind is its family's to say.
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from golden.errors import UsageError
+from golden.errors import GoldenError, UsageError
 from golden.guest.family import Wanted
 
+_AS_KEYS = (
+    (re.compile(r"--copy '[^:']*:([^']*)'.*"), r"destination = '\1'"),
+    (re.compile(r"--(?:remove|feature|capability) ([^\s,]+)"), r'name = "\1"'),
+    (re.compile(r"--(args|ok-codes|dependency|license|store)\b"), r"\1"),
+)
+"""Options of the command line in a sentence, and how a playbook says the same."""
 SCRIPT_ENDINGS = (".ps1", ".cmd", ".bat", ".sh")
 
 
@@ -102,6 +109,27 @@ def categories(text: str) -> str:
                 hint=f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(UPDATE_CATEGORIES)}",
             )
     return "all" if "all" in asked else ",".join(sorted(set(asked)))
+
+
+def as_asked(error: GoldenError, wanted: Wanted) -> GoldenError:
+    """
+    What is wrong with a change, as whoever asked for it reads it: of a playbook with the place and the key, where its
+    value is what is complained of, and with keys where an option of the command line is meant.
+    """
+    if not wanted.where:
+        return error
+    values = {"kind": f"kind {wanted.kind!r}", "destination": repr(wanted.destination), "name": repr(wanted.name)}
+    values["source"] = wanted.source.name
+    met = [key for key, value in values.items() if value.strip("'") and value in error.brief]
+    place = ": ".join((wanted.where, *met[:1]))
+    words, hint = _as_keys(error.brief), _as_keys(error.hint) if error.hint else None
+    return type(error)(f"{place}: {words}", details=error.details, hint=hint)
+
+
+def _as_keys(text: str) -> str:
+    for typed, written in _AS_KEYS:
+        text = typed.sub(written, text)
+    return text
 
 
 def _split_as_windows(text: str) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ class Wanted:
     """What is meant, for kinds that bring no file: a feature, a capability, what is to be removed."""
     options: tuple[tuple[str, str], ...] = ()
     """(option, value) pairs of the kind's own, e.g. ("ok-codes", "0,3010") or ("dependency", "/x/vclibs.appx")."""
+    where: str = field(default="", compare=False)
+    """The playbook, the number of the change and its line; nothing for what was typed."""
 
 
 @dataclass(frozen=True, slots=True)

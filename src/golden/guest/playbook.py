@@ -32,6 +32,7 @@ from pathlib import Path
 from golden.errors import BadConfig, NotFound, UsageError
 from golden.guest.asking import KINDS, OPTIONS, PATHS, SEVERAL, categories
 from golden.guest.family import Wanted
+from golden.written import expanded, utf8
 
 _OWN = {"script": ("arguments",), "file": ("destination",), "windows-update": ("categories",)}
 """Keys of one kind alone, beside kind, source or name, and its options."""
@@ -56,14 +57,11 @@ def load(path: Path) -> tuple[Wanted, ...]:
 
 def _parsed(path: Path) -> dict[str, object]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        return tomllib.loads(utf8(path.read_bytes(), path))
     except FileNotFoundError:
         raise NotFound(f"there is no playbook {path}") from None
     except OSError as error:
         raise BadConfig(f"the playbook {path} cannot be read", details=str(error)) from error
-    except UnicodeDecodeError as error:
-        raise BadConfig(f"{path} is not UTF-8 text", details=str(error)) from error
     except tomllib.TOMLDecodeError as error:
         # The parser's own words end with "(at line 3, column 7)".
         raise BadConfig(f"{path} is not TOML: {error}") from error
@@ -81,15 +79,15 @@ def _wanted(path: Path, number: int, entry: Mapping[str, object]) -> Wanted:
     _known(where, entry, keys_of(kind), f"a change of the kind {kind}")
     if kind == "windows-update":
         try:
-            return Wanted(kind, name=categories(",".join(_texts(where, entry, "categories"))))
+            return Wanted(kind, name=categories(",".join(_texts(where, entry, "categories"))), where=where)
         except UsageError as error:
             raise BadConfig(f"{where}: {error.brief}", hint=error.hint) from error
     if not KINDS[kind].source:
-        return Wanted(kind, name=_text(where, entry, "name"))
-    source = _there(where, path, _text(where, entry, "source"))
+        return Wanted(kind, name=_text(where, entry, "name"), where=where)
+    source = _there(f"{where}: source", path, _text(where, entry, "source"))
     destination = _text(where, entry, "destination") if kind == "file" else ""
     options = tuple(_options(where, path, entry)) if kind != "script" else ()
-    return Wanted(kind, source, destination, _texts(where, entry, "arguments"), options=options)
+    return Wanted(kind, source, destination, _texts(where, entry, "arguments"), options=options, where=where)
 
 
 def keys_of(kind: str) -> tuple[str, ...]:
@@ -110,14 +108,14 @@ def _options(where: str, path: Path, entry: Mapping[str, object]) -> Iterable[tu
                 raise BadConfig(f"{where}: {name} is a list of numbers, such as [0, 3010], not {codes!r}")
             yield name, ",".join(str(code) for code in codes)
         elif name in SEVERAL:
-            yield from ((name, str(_there(where, path, text))) for text in _texts(where, entry, name))
+            yield from ((name, str(_there(f"{where}: {name}", path, text))) for text in _texts(where, entry, name))
         else:
             value = _text(where, entry, name)
-            yield name, str(_there(where, path, value)) if name in PATHS else value
+            yield name, str(_there(f"{where}: {name}", path, value)) if name in PATHS else value
 
 
 def _there(where: str, path: Path, text: str) -> Path:
-    source = path.parent / Path(text).expanduser()
+    source = path.parent / expanded(text, where)
     if not source.exists():
         raise NotFound(f"{where}: there is no {source}", hint="sources are relative to the playbook")
     return source
@@ -125,7 +123,7 @@ def _there(where: str, path: Path, text: str) -> Path:
 
 def _line(path: Path, number: int) -> str:
     """Where the change begins, for whoever has to look it up; nothing where its tables are written otherwise."""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = utf8(path.read_bytes(), path).splitlines()
     begins = [at for at, line in enumerate(lines, 1) if re.match(r"\s*\[\[\s*[\"']?change[\"']?\s*\]\]", line)]
     return f" (line {begins[number - 1]})" if number <= len(begins) else ""
 

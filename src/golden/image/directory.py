@@ -27,8 +27,10 @@ from golden.image.shelf import Record, Shelf
 from golden.image.writing import translated
 from golden.library import Library, LibraryAbilities, LibraryFactory
 from golden.model import Form, Image, Publication
+from golden.options import must_be_known
 from golden.provider import Endpoint, Scope
 from golden.waiting import Silent, Watcher
+from golden.written import expanded
 
 ABILITIES = LibraryAbilities(
     forms=("qcow2", "vmdk", "ova", "vhdx", "vhd", "wim"), seals=("sysprep", "linux", "none"), versioned=True
@@ -234,6 +236,10 @@ class DirectoryFactory:
     name: str = "directory"
     schemes: tuple[str, ...] = ("dir", "file")
 
+    def check_url(self, endpoint: Endpoint) -> None:
+        """BadConfig for a URL that cannot be. Nothing is connected to; options may be written later."""
+        _folder(endpoint, Path.cwd())
+
     def open(self, endpoint: Endpoint, scope: Scope, base: Path) -> Library:
         """BadConfig where the URL is none of these, Unreachable where not even the parent folder is there."""
         folder, forms = _folder(endpoint, base), _forms(endpoint)
@@ -252,6 +258,7 @@ FACTORY = DirectoryFactory()
 
 
 def _forms(endpoint: Endpoint) -> tuple[str, ...]:
+    must_be_known(f"library {endpoint.name}", endpoint.options, ("form",))
     wanted = endpoint.options.get("form")
     if wanted is not None and wanted not in ABILITIES.forms:
         raise BadConfig(f"library {endpoint.name}: form is one of {', '.join(ABILITIES.forms)}, not {wanted!r}")
@@ -268,7 +275,7 @@ def _folder(endpoint: Endpoint, base: Path) -> Path:
             raise BadConfig(f"library {endpoint.name}: {endpoint.url!r} names the host {host!r}; mount it instead")
         # file:///C:/images is C:/images, file:///srv/images is /srv/images.
         rest = path if re.match(r"[A-Za-z]:", path) else f"/{path}"
-    return Path(os.path.abspath(base / Path(rest).expanduser()))  # noqa: PTH100  resolve() would follow links
+    return Path(os.path.abspath(base / expanded(rest, f"library {endpoint.name}")))  # noqa: PTH100  resolve() would follow links
 
 
 def _record(image: Image, form: Form, key: str, file: str) -> Record:

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 from golden.codec import plain
-from golden.errors import NotFound, Tampered
+from golden.errors import GoldenError, NotFound, Tampered
 from golden.model import Change, DiskFile, FileStamp, GuestFacts, Version
 from golden.procedures.shop import Shop
 
@@ -29,18 +29,23 @@ def chain(shop: Shop, version: Version) -> list[Version]:
 def check_frozen(shop: Shop, version: Version) -> None:
     """Every file of the version and of those it stands on is what it was when it was frozen. Tampered otherwise."""
     for one in chain(shop, version):
-        name = f"{one.reference}@v{one.number}"
-        try:
-            stamps = shop.hypervisor.identity(one.snapshot)
-        except NotFound as error:
-            raise _gone(name, error) from error
-        if stamps != one.stamps:
-            raise Tampered(
-                f"{name} was changed after it was frozen; golden will not build on it",
-                details=_difference(one.stamps, stamps),
-                hint=f"golden verify {name} --deep hashes it and takes it up again where its files were only copied or "
-                "restored; golden rollback leaves it aside",
-            )
+        check_own(shop, one)
+
+
+def check_own(shop: Shop, version: Version) -> None:
+    """The same of a version's own files alone. Tampered says what to do about it."""
+    name = f"{version.reference}@v{version.number}"
+    try:
+        stamps = shop.hypervisor.identity(version.snapshot)
+    except (NotFound, Tampered) as error:
+        raise _lost(shop, version, error) from error
+    if stamps != version.stamps:
+        again = f"golden verify {version.reference} --deep takes up again what was only copied or restored"
+        raise Tampered(
+            f"{name} was changed after it was frozen; golden will not build on it",
+            details=_difference(version.stamps, stamps),
+            hint="; else ".join((again, *_aside(shop, version))),
+        )
 
 
 def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool]:
@@ -53,10 +58,11 @@ def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool
     """
     try:
         stamps = shop.hypervisor.identity(version.snapshot)
-        files = _same_bytes(shop, version)
+        files = shop.hypervisor.digest(version.snapshot)
         is_calm = stamps == shop.hypervisor.identity(version.snapshot)
-    except NotFound as error:
-        raise _gone(f"{version.reference}@v{version.number}", error) from error
+    except (NotFound, Tampered) as error:
+        raise _lost(shop, version, error) from error
+    _assert_same_bytes(shop, version, files)
     all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files if file.local}
     if stamps == version.stamps or not (is_calm and all_hashed):
         return files, False
@@ -64,21 +70,47 @@ def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool
     return files, True
 
 
-def _same_bytes(shop: Shop, version: Version) -> tuple[DiskFile, ...]:
-    found = shop.hypervisor.digest(version.snapshot)
+def _assert_same_bytes(shop: Shop, version: Version, found: tuple[DiskFile, ...]) -> None:
     was = {file.path: file.sha256 for file in version.disks}
     bad = [file.path for file in found if was.get(file.path) != file.sha256]
     bad += [path for path in was if path not in {file.path for file in found}]
     if bad:
         name = f"{version.reference}@v{version.number}"
-        hint = f"put its files back from a backup; golden rollback {version.reference} leaves it aside"
+        hint = "; or ".join((_from_backup(version), *_aside(shop, version)))
         raise Tampered(f"{name} has other bytes than when it was frozen", details="\n".join(bad), hint=hint)
-    return found
 
 
-def _gone(name: str, error: NotFound) -> Tampered:
+def _lost(shop: Shop, version: Version, error: GoldenError) -> Tampered:
+    """For what the endpoint does not have any more, or knows to be broken."""
+    said = "is not there any more" if isinstance(error, NotFound) else "is damaged"
     words = "\n".join(filter(None, (error.brief, error.details)))
-    return Tampered(f"{name} is not there any more", details=words, hint="golden doctor")
+    hint = "; or ".join((_from_backup(version), *_aside(shop, version)))
+    return Tampered(f"{version.reference}@v{version.number} {said}", details=words, hint=hint)
+
+
+def _from_backup(version: Version) -> str:
+    return f"put its files back from a backup, then golden verify {version.reference} --deep"
+
+
+def _aside(shop: Shop, bad: Version) -> tuple[str, ...]:
+    """How to go on without a version: from the head, or the newest other, that is whole; nothing where none is."""
+    head = shop.catalog.reference(bad.reference).head
+    newest = reversed(shop.catalog.versions(bad.reference))
+    for one in (shop.catalog.version(bad.reference, head), *newest):
+        below = chain(shop, one)
+        if any(each.number == bad.number for each in below) or not all(_is_whole(shop, each) for each in below):
+            continue
+        if one.number == head:
+            return (f"leave it aside: the head, v{head}, does not stand on it",)
+        return (f"golden rollback {bad.reference} --to v{one.number}, the newest that is whole without it",)
+    return ()
+
+
+def _is_whole(shop: Shop, version: Version) -> bool:
+    try:
+        return shop.hypervisor.identity(version.snapshot) == version.stamps
+    except GoldenError:
+        return False
 
 
 def _difference(was: tuple[FileStamp, ...], now: tuple[FileStamp, ...]) -> str:

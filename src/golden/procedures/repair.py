@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from golden.errors import GoldenError, NotFound, Tampered
 from golden.model import Finding, Severity, Version
-from golden.procedures.frozen import check_frozen
+from golden.procedures.frozen import check_own
 from golden.procedures.shop import Shop
 from golden.provider import Marked
 
@@ -105,8 +105,9 @@ def published(shop: Shop, reference: str) -> list[Finding]:
 
 
 def _version(shop: Shop, version: Version) -> list[Finding]:
+    """Of its own files: what it stands on is looked at for itself, so that each fault is told once."""
     try:
-        check_frozen(shop, version)
+        check_own(shop, version)
     except (Tampered, NotFound) as error:
         return [Finding(error.id, Severity.ERROR, error.brief + ".", error.details or "", error.hint or "")]
     return []

@@ -196,6 +196,12 @@ class World:
             for disk in snapshots.values():
                 disk[path] = disk.get(path, "") + data.decode("latin-1")
 
+    def lose(self, name: str) -> None:
+        """Take a machine or an image away, with all that is frozen of it, behind golden's back."""
+        with self._quietly() as raw:
+            kind = "machines" if name in raw["machines"] else "images"
+            del raw[kind][name]
+
     def write_disk(self, machine: str, files: Mapping[str, bytes]) -> None:
         """Put files on the disk of a machine of golden's from outside."""
         with self._quietly() as raw:

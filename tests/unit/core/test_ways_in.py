@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from golden import options
 from golden.app import ways_in
 from golden.app.project import Project
 from golden.errors import BadConfig
@@ -75,6 +76,13 @@ def test_a_table_that_cannot_be(tmp_path: Path, change: dict[str, str | None], s
     assert "s3cret" not in str(met.value)
 
 
+def test_a_password_that_notepad_saved_is_the_password_alone(tmp_path: Path) -> None:
+    """Windows' mark of UTF-8 is none of it, in the table of a guest and of an endpoint."""
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfs3cret-w0rd\r\n")
+    assert winrm(tmp_path).address.password == "s3cret-w0rd"
+    assert options.secret({"password_file": str(tmp_path / "secret")}, "password", "it") == "s3cret-w0rd"
+
+
 def test_ssh_as_before(tmp_path: Path) -> None:
     """And what belongs to WinRM says nothing to it."""
     made = ways_in.direct("lin", SSH, tmp_path)
@@ -83,6 +91,15 @@ def test_ssh_as_before(tmp_path: Path) -> None:
     for change, said in (({"ca_file": "x"}, "ca_file says nothing"), ({"port": "x"}, "port is a number")):
         with pytest.raises(BadConfig, match=said):
             ways_in.direct("lin", {**SSH, **change}, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["known_hosts", "key_file", "password_file"])
+def test_a_home_folder_that_is_not_known_is_named_with_its_key(tmp_path: Path, key: str) -> None:
+    """Of nobody's ``~`` no path is made."""
+    with pytest.raises(BadConfig, match=f"{key}: ~no-such-user/x begins with no home folder"):
+        ways_in.direct("lin", {**SSH, key: "~no-such-user/x"}, tmp_path)
+    with pytest.raises(BadConfig, match="ca_file: ~no-such-user/x begins with no home folder"):
+        winrm(tmp_path, ca_file="~no-such-user/x")
 
 
 def test_golden_toml_knows_its_keys_and_no_others(tmp_path: Path) -> None:

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from golden.errors import BadConfig, GoldenError, NotFound
+from golden.guest.asking import as_asked
 from golden.guest.family import Wanted
 from golden.guest.playbook import load
+from golden.windows.family import WindowsFamily
+from tests.unit.windows.change_bench import FACTS
 
 SHIPPED = Path(__file__).parents[3] / "playbooks"
 
@@ -117,11 +120,12 @@ def test_the_shipped_playbooks_are_right(shipped: Path) -> None:
         ("\n\n[[change]]\nkind = 'feature'\nsource = 'x.inf'\n", ["change 1 (line 3)", "'source'", "name"]),
         ("[[change]]\nkind = 'setup'\nsource = 'x.inf'\nok-codes = 0\n", ["ok-codes is a list of numbers"]),
         ("[[change]]\nkind = 'setup'\nsource = 'x.inf'\nok-codes = [true]\n", ["ok-codes is a list of numbers"]),
-        ("[[change]]\nkind = 'appx'\nsource = 'x.inf'\ndependency = ['none']\n", ["there is no", "none"]),
+        ("[[change]]\nkind = 'appx'\nsource = 'x.inf'\ndependency = ['none']\n", ["dependency: there is no", "none"]),
+        ("[[change]]\nkind = 'driver'\nsource = '~no-such-user/x.inf'\n", ["change 1", "no user no-such-user"]),
         ("[[change]]\nkind = 'windows-update'\ncategories = ['securty']\n", ["'securty'", "did you mean 'security'?"]),
         (
             "[[change]]\nkind = 'driver'\nsource = 'x.inf'\n[[change]]\nkind = 'driver'\nsource = 'y.inf'\n",
-            ["change 2", "y.inf"],
+            ["change 2", "source: there is no", "y.inf"],
         ),
     ],
 )
@@ -132,6 +136,44 @@ def test_every_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: 
     whole = f"{caught.value.brief} {caught.value.hint}"
     assert [part for part in said if part not in whole] == []
     assert isinstance(caught.value, (BadConfig, NotFound))
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "hint"),
+    [
+        (
+            "kind = 'file'\nsource = 'x.inf'\ndestination = '/etc/motd'",
+            "destination: '/etc/motd' is no whole path on the system drive C:",
+            r"destination = 'C:\ProgramData\motd.txt'",
+        ),
+        ("kind = 'remove'\nname = 'foo'", "name: 'foo' names nothing that", 'name = "driver:netkvm.inf", package:'),
+        ("kind = 'remove'\nname = 'driver:no.inf'", "this version has no driver no.inf", ""),
+        ("kind = 'feature'\nname = '/x'", "name: '/x' is no name of a feature", 'name = "NetFx3"'),
+        ("kind = 'script'\nsource = 'x.inf'", "source: a Windows guest cannot run 'x.inf'", "end in .ps1, .cmd"),
+        ("kind = 'msi'\nsource = 'x.inf'", "source: x.inf is no ", ""),
+        ("kind = 'certificate'\nsource = 'x.inf'", "source: x.inf is no certificate", ""),
+    ],
+)
+def test_what_the_guest_cannot_take_is_named_with_its_place_too(
+    tmp_path: Path, change: str, said: str, hint: str
+) -> None:
+    """The file, the number of the change, its line and the key; and what to write is told in a playbook's words."""
+    path = playbook(tmp_path, f"[[change]]\nkind = 'feature'\nname = 'NetFx3'\n\n[[change]]\n{change}\n")
+    (tmp_path / "x.inf").write_text("words")
+    wanted = load(path)[1]
+    with pytest.raises(GoldenError) as caught:
+        WindowsFamily().prepare(wanted, FACTS)
+    told = as_asked(caught.value, wanted)
+    assert type(told) is type(caught.value)
+    assert told.brief.startswith(f"{path}, change 2 (line 5): {said}")
+    assert (told.hint or "").startswith(hint) or hint in (told.hint or "")
+    assert "--" not in (told.hint or "")
+
+
+def test_what_was_typed_is_told_as_it_was(tmp_path: Path) -> None:
+    """No place is put before what no playbook asked for."""
+    error = BadConfig("x", hint="--remove driver:x.inf")
+    assert as_asked(error, Wanted("remove", name="foo")) is error
 
 
 def test_a_missing_playbook_and_one_that_is_no_text_are_named(tmp_path: Path) -> None:

@@ -120,6 +120,10 @@ class Aim:
         return self.purpose == "capture"
 
 
+CLIENTS = ("client", "pro", "enterprise", "education", "core", "home", "iot", "cloud", "ultimate", "starter", "windows")
+"""What is in the names of editions that are no servers."""
+
+
 def edition_of(name: str) -> str:
     """client or server for an edition or product as Windows or people name it; empty where there is no name."""
     name = name.strip().lower()

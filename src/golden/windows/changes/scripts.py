@@ -13,14 +13,18 @@ from golden.guest.family import Applied, Prepared, Standing, Wanted
 from golden.guest.session import Session
 from golden.model import Change, GuestFacts
 from golden.waiting import Deadline
-from golden.windows.dialect import WindowsDialect
 
+ENDINGS = (".ps1", ".cmd", ".bat")
 _MEANS_SOMETHING_TO_CMD = re.compile(r'[&|<>^%!"\r\n]')
 
 
 def prepare(wanted: Wanted, facts: GuestFacts) -> Prepared:  # noqa: ARG001 - every Windows runs scripts
     """One that Windows runs, with arguments that reach it as they are."""
-    WindowsDialect().interpreter(f"C:\\script{wanted.source.suffix}")
+    hint = "scripts for Windows end in .ps1, .cmd or .bat"
+    if wanted.source.is_dir():
+        raise UsageError(f"{wanted.source} is a folder, and a script was wanted", hint=hint)
+    if wanted.source.suffix.lower() not in ENDINGS:
+        raise UsageError(f"a Windows guest cannot run {wanted.source.name!r}", hint=hint)
     _check_arguments(wanted)
     return changes.prepare_script(wanted)
 
