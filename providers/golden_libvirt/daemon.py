@@ -55,7 +55,7 @@ class Daemon:
     def _pool(self) -> Pool:
         if self._open is None:
             self._open = connection.open_first(self._address.uri)
-        return choose(self._open, self._options.get("pool"))
+        return choose(self._open, self._options.get("pool"), self._scope.watcher)
 
     def _ask_abilities(self) -> Abilities:
         with translated("asking libvirt what it can do"):

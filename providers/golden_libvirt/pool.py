@@ -7,19 +7,28 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
-from golden.errors import NotFound
-from golden.waiting import Deadline, Waiting
+from golden.errors import NotFound, TimedOut
+from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_libvirt.connection import Line
-from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, code_of, is_libvirt, translated
+from golden_libvirt.faults import (
+    INTERNAL_ERROR,
+    NO_STORAGE_POOL,
+    NO_STORAGE_VOL,
+    OPERATION_INVALID,
+    code_of,
+    is_libvirt,
+    translated,
+)
 
 PIECE = 256 * 1024
 HEADER = 64 * 1024
 BUSY_LIMIT = 600
 """Seconds that a volume which the daemon is still writing for a killed client is waited for."""
+LOOK_LIMIT = 1
+"""The same where what the daemon knows of the pool without another look is good enough."""
 
 
 class Readable(Protocol):
@@ -47,9 +56,10 @@ class Volume:
 class Pool:
     """One storage pool of one connection."""
 
-    def __init__(self, line: Line, name: str) -> None:
+    def __init__(self, line: Line, name: str, watcher: Watcher | None = None) -> None:
         """NotFound with a command that makes it where it is not there; started where it is not."""
         self._line = line
+        self._watcher = watcher or Silent()
         self.name = name
         with translated(f"opening the storage pool {name}"):
             try:
@@ -68,19 +78,39 @@ class Pool:
     def folder(self) -> str:
         """Where its volumes lie on the daemon's host."""
         with translated(f"asking for the folder of the pool {self.name}"):
-            return _target(self.native)
+            return _xml(self.native.XMLDesc(0)).findtext("target/path", "")
 
     def free(self) -> int:
         """Bytes free."""
         with translated(f"asking for the room in the pool {self.name}"):
-            self.native.refresh(0)
+            with contextlib.suppress(TimedOut):
+                self._refresh(LOOK_LIMIT)
             return int(self.native.info()[3])
 
     def names(self) -> tuple[str, ...]:
-        """Every volume, as the folder is now."""
+        """Every volume, as the folder is now; while the daemon builds one, those that were made through it."""
         with translated(f"listing the pool {self.name}"):
-            self.native.refresh(0)
+            with contextlib.suppress(TimedOut):
+                self._refresh(LOOK_LIMIT)
             return tuple(sorted(volume.name() for volume in self.native.listAllVolumes(0)))
+
+    def _refresh(self, limit: float) -> None:
+        """
+        Have the daemon read the folder. TimedOut where it builds a volume of this pool for so long, for whomever: it
+        refuses to read meanwhile (docs/facts: libvirt, Storage pools).
+        """
+
+        def is_read() -> bool:
+            try:
+                self.native.refresh(0)
+            except self._line.libvirt.libvirtError as error:
+                if code_of(error) != INTERNAL_ERROR:  # "… has asynchronous jobs running", in the daemon's language.
+                    raise
+                return False
+            return True
+
+        waiting = Waiting(Deadline(limit), watcher=self._watcher)
+        waiting.until(f"libvirt to have built other volumes of the storage pool {self.name}", is_read)
 
     def find(self, name: str) -> Volume | None:
         """One volume; None where there is none."""
@@ -88,10 +118,24 @@ class Pool:
         if native is None:
             return None
         with translated(f"looking at the volume {name}"):
-            about = _xml(native.XMLDesc(0))
+            try:
+                about = _xml(native.XMLDesc(0))
+            except self._line.libvirt.libvirtError as error:
+                if code_of(error) != NO_STORAGE_VOL:  # Its file went since the daemon read the folder.
+                    raise
+                return None
             length = int(about.findtext("physical") or about.findtext("allocation") or 0)
             capacity = int(about.findtext("capacity") or 0)
             return Volume(name, native.path(), capacity, length, about.findtext("target/timestamps/mtime", ""))
+
+    def find_written(self, name: str) -> Volume | None:
+        """One volume that QEMU may have written itself, so that the daemon knows it only after another look."""
+        found = self.find(name)
+        if found is not None:
+            return found
+        with translated(f"looking for the volume {name}"):
+            self._refresh(BUSY_LIMIT)
+        return self.find(name)
 
     def get(self, name: str) -> Volume:
         """One volume; NotFound where there is none."""
@@ -126,7 +170,6 @@ class Pool:
         with translated(f"uploading {name}"):
             native = self.native.createXML(_volume_xml(name, volume_format, capacity, None, lazy=True), 0)
             self._send(native, content, size, digest.update)
-            self.native.refresh(0)
         return digest.hexdigest()
 
     def put_text(self, name: str, data: bytes) -> None:
@@ -176,13 +219,15 @@ class Pool:
             try:
                 native.delete(0)
             except self._line.libvirt.libvirtError as error:
-                if "being" in str(error) or "in use" in str(error):  # "is still being allocated", "… in use."
+                # "is still being allocated", "is still in use", in the daemon's language.
+                if code_of(error) == OPERATION_INVALID and self.native.isActive():
                     return False
                 raise
             return True
 
         with translated(f"deleting the volume {name}"):
-            Waiting(Deadline(BUSY_LIMIT)).until(f"the volume {name} to be let go", is_gone)
+            waiting = Waiting(Deadline(BUSY_LIMIT), watcher=self._watcher)
+            waiting.until(f"the volume {name} to be let go", is_gone)
 
     def _send(self, native: Any, content: Readable, size: int, seen: Callable[[bytes], None]) -> None:
         stream = self._line.native.newStream(0)
@@ -211,62 +256,16 @@ class Pool:
             return None
 
 
-def choose(line: Line, wanted: str | None) -> Pool:
+def choose(line: Line, wanted: str | None, watcher: Watcher | None = None) -> Pool:
     """The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it."""
     if wanted:
-        return Pool(line, wanted)
+        return Pool(line, wanted, watcher)
     try:
-        return Pool(line, "golden")
+        return Pool(line, "golden", watcher)
     except NotFound as error:
         with contextlib.suppress(NotFound):
-            return Pool(line, "default")
+            return Pool(line, "default", watcher)
         raise error from None
-
-
-LOOK = "golden-look-"
-"""How the names of pools begin that golden makes to see one folder, for a moment."""
-
-
-def by_path(line: Line, path: str) -> tuple[Any, Any]:
-    """
-    The volume that is a file on the daemon's host, and the pool that was made to see it (None where one had it).
-
-    Whoever asks destroys that pool afterwards; destroying a pool leaves its files alone. One that a killed golden left
-    is told like one's own.
-    """
-    with translated(f"looking at {path} on the host"):
-        try:
-            volume = line.native.storageVolLookupByPath(path)
-        except line.libvirt.libvirtError as error:
-            if code_of(error) != NO_STORAGE_VOL:
-                raise
-            return _in_folder(line, Path(path))
-        pool = volume.storagePoolLookupByVolume()
-        return volume, pool if pool.name().startswith(LOOK) else None
-
-
-def _in_folder(line: Line, path: Path) -> tuple[Any, Any]:
-    """A file that no pool has in its list: the pool of its folder may be off, or have looked before it was there."""
-    folder = str(path.parent)
-    pool = next((one for one in line.native.listAllStoragePools(0) if _target(one) == folder), None)
-    if pool is None:
-        wanted = ET.Element("pool", type="dir")
-        ET.SubElement(wanted, "name").text = LOOK + hashlib.sha256(folder.encode()).hexdigest()[:8]
-        ET.SubElement(ET.SubElement(wanted, "target"), "path").text = folder
-        pool, ours = line.native.storagePoolCreateXML(ET.tostring(wanted, encoding="unicode"), 0), True
-    else:
-        ours = not pool.isActive()
-        pool.create(0) if ours else pool.refresh(0)
-    try:
-        return pool.storageVolLookupByName(path.name), pool if ours else None
-    except line.libvirt.libvirtError:
-        if ours:
-            pool.destroy()
-        raise
-
-
-def _target(pool: Any) -> str:
-    return _xml(pool.XMLDesc(0)).findtext("target/path", "")
 
 
 def _volume_xml(name: str, kind: str, capacity: int, backing: tuple[str, str] | None, *, lazy: bool = False) -> str:

@@ -167,7 +167,7 @@ class PoolLibraryFactory:
             raise BadConfig("the embedded libvirt has no storage pools", hint="publish to a folder: dir:PATH")
         line = connection.open_first(address.uri)
         try:
-            return PoolLibrary(line, Pool(line, parts.path), endpoint.name)
+            return PoolLibrary(line, Pool(line, parts.path, scope.watcher), endpoint.name)
         except BaseException:
             line.close()
             raise

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,10 +16,24 @@ import pytest
 
 from golden.errors import GoldenError, NotFound, PolicyRefused, ProofFailed
 from golden.library import Library
-from golden.model import Artifact, Form, GuestFacts, GuestState, Image, Mark, Origin, Role, SealProof
-from golden.provider import Endpoint, Scope
+from golden.model import (
+    Artifact,
+    CloneOptions,
+    Form,
+    GuestFacts,
+    GuestState,
+    Image,
+    Mark,
+    Origin,
+    Role,
+    SealProof,
+    Snapshot,
+)
+from golden.provider import Endpoint, Hypervisor, Scope
 from golden_libvirt import POOL_LIBRARY, PROVIDER, connection, tools
-from tests.e2e.libvirt_daemon import daemon, pool
+from golden_libvirt.pool import Pool
+from golden_libvirt.volume_disk import LOOK, by_path
+from tests.e2e.libvirt_daemon import building, daemon, pool
 
 pytestmark = [pytest.mark.slow, pytest.mark.daemon]
 
@@ -136,3 +153,124 @@ def test_a_pool_that_is_not_there_says_how_to_make_it(tmp_path: Path, place: str
     with pytest.raises(GoldenError) as refused:
         PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": "no-such"}), Scope("job", tmp_path))
     assert "virsh -c qemu:///system pool-create-as no-such" in (refused.value.hint or "")
+
+
+@contextmanager
+def frozen(place: str, state: Path) -> Iterator[tuple[Hypervisor, Snapshot]]:
+    """A frozen machine with one small disk in the pool, and what it was frozen through."""
+    disk = state / "origin.qcow2"
+    tools.run("making a disk", "qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M")
+    opened = PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": place}), Scope("job", state))
+    machine = opened.adopt(f"{place}-frozen", Origin("disk", str(disk)), MARK, in_place=False)
+    snapshot = opened.freeze(machine, "v1")
+    try:
+        yield opened, snapshot
+    finally:
+        opened.drop_snapshot(snapshot)
+        opened.destroy(machine)
+        opened.close()
+
+
+def test_golden_goes_on_while_somebody_elses_volume_is_built(
+    place: str, tmp_path: Path, library: Library, image: Image
+) -> None:
+    """libvirt does not read a pool's folder meanwhile; looking, cloning, publishing and removing need not wait."""
+    form = image.artifact.forms[0]
+    with frozen(place, tmp_path) as (opened, snapshot):
+        before, files = opened.identity(snapshot), opened.digest(snapshot)
+        with building(place):
+            assert opened.identity(snapshot) == before
+            assert opened.digest(snapshot) == files
+            assert (opened.free_space() or 0) > 0
+            for linked in (True, False):
+                machine = opened.clone(f"{place}-clone", snapshot, MARK, CloneOptions(linked=linked))
+                assert machine.name in [marked.name for marked in opened.list_marked()]
+                opened.destroy(machine)
+            made = library.publish(image, form, content(form), "key")
+            assert library.list() == (made,)
+            library.withdraw(made)
+
+
+def test_what_qemu_wrote_itself_is_waited_for_while_a_volume_is_built(place: str) -> None:
+    """A file that libvirt has not seen yet is found once it reads the folder again; one that went is not there."""
+    line = connection.open_first("qemu:///system")
+    opened = Pool(line, place)
+    opened.put_text("went", b"x")
+    found = []
+    search = threading.Thread(target=lambda: found.append(opened.find_written("late")))
+    try:
+        with building(place):
+            Path(opened.folder, "late").write_bytes(b"x")
+            Path(opened.folder, "went").unlink()
+            search.start()
+            assert "late" not in opened.names()
+            assert opened.find("went") is None
+            assert found == []
+        search.join()
+        assert [volume.name for volume in found] == ["late"]
+    finally:
+        opened.delete("late")
+        line.close()
+
+
+LOOKING = """
+import sys
+from golden_libvirt import connection, volume_disk
+line = connection.open_first("qemu:///system")
+volume, pool = volume_disk.by_path(line, sys.argv[1])
+print(pool.name(), flush=True)
+sys.stdin.readline()
+print(volume.info()[1], flush=True)
+pool.destroy()
+"""
+
+
+@contextmanager
+def looking(disk: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process of golden's that looks at a file outside every pool until it is told to go on."""
+    argv = (sys.executable, "-c", LOOKING, str(disk))
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def test_two_processes_look_into_one_folder_and_a_killed_ones_look_is_swept(place: str) -> None:
+    """Neither takes the pool away that the other sees the folder by; what a killed one left goes with the next look."""
+    folder = Path("/var/lib/libvirt") / f"{place}-looked"
+    folder.mkdir()
+    disk = folder / "disk.raw"
+    disk.write_bytes(bytes(1 << 20))
+    line = connection.open_first("qemu:///system")
+
+    def looks() -> set[str]:
+        names = (one.name() for one in line.native.listAllStoragePools(0))
+        return {name for name in names if name.startswith(LOOK)}
+
+    try:
+        with looking(disk) as other:
+            assert other.stdin is not None
+            assert other.stdout is not None
+            theirs = other.stdout.readline().strip()
+            volume, own = by_path(line, str(disk))
+            assert volume.info()[1] == 1 << 20
+            assert looks() == {theirs, own.name()}
+            own.destroy()
+            other.stdin.write("\n")
+            other.stdin.flush()
+            assert other.stdout.readline().strip() == str(1 << 20)
+            assert other.wait(20) == 0
+        with looking(disk) as other:
+            assert other.stdout is not None
+            left = other.stdout.readline().strip()
+            other.kill()
+            other.wait()
+            assert looks() == {left}
+            _, own = by_path(line, str(disk))
+            assert looks() == {own.name()}
+            own.destroy()
+    finally:
+        line.close()
+        disk.unlink()
+        folder.rmdir()
