@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden_libvirt.faults import code_of, is_libvirt
+from golden_libvirt.faults import NO_DOMAIN, OPERATION_INVALID, code_of, is_libvirt
 from golden_libvirt.record import Record, from_json
 
 URI = "urn:golden:libvirt:machine:1"
@@ -43,11 +43,14 @@ def save(libvirt: Any, native: Any, record: Record) -> None:
 
 
 def load(libvirt: Any, native: Any) -> Record | None:
-    """The record of a machine; None where it is none of golden's."""
+    """The record of a machine; None where it is none of golden's, or gone by now."""
     try:
-        text = native.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, URI, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+        # A transient machine (virsh create, an appliance) has no definition that is kept; asking for it is an error.
+        flags = libvirt.VIR_DOMAIN_AFFECT_CONFIG if native.isPersistent() else libvirt.VIR_DOMAIN_AFFECT_LIVE
+        text = native.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, URI, flags)
     except Exception as error:
-        if is_libvirt(error) and code_of(error) == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
+        # The last where it was undefined, or ended, between the two questions.
+        if is_libvirt(error) and code_of(error) in (libvirt.VIR_ERR_NO_DOMAIN_METADATA, NO_DOMAIN, OPERATION_INVALID):
             return None
         raise
     try:

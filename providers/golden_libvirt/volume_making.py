@@ -69,7 +69,8 @@ class VolumeMaking:
         with translated(f"taking {entry.name} away"):
             if native is not None and native.isActive():
                 native.destroy()
-            if entry.settled:
+                native = self.domains.native(entry.name)  # None where somebody had undefined it while it ran.
+            if native is not None and entry.settled:
                 self.domains.save(entry.but(settled=False))
             mine = (*(disk.file for disk in entry.disks), *(f"{entry.name}.{extra}" for extra in EXTRAS))
             for volume in mine:

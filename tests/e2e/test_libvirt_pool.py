@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -146,6 +147,36 @@ def test_a_machine_of_the_daemons_is_adopted_and_left_as_it_was(place: str, tmp_
         opened.close()
         disk.unlink()
         folder.rmdir()
+
+
+def test_transient_machines_are_in_nobodys_way(place: str, tmp_path: Path) -> None:
+    """Somebody's machine without a definition is none of golden's; golden's own that lost its one still is."""
+    line = connection.open_first("qemu:///system")
+    disk = tmp_path / "theirs.qcow2"
+    tools.run("making a disk", "qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M")
+    opened = PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": place}), Scope("job", tmp_path))
+    machine = opened.adopt(f"{place}-v1", Origin("disk", str(disk)), MARK, in_place=False)
+    theirs = ET.fromstring(THEIRS.format(name=f"{place}-theirs", disk=disk))
+    devices = theirs.find("devices")
+    assert devices is not None
+    theirs.remove(devices)
+    native = line.native.createXML(ET.tostring(theirs, encoding="unicode"))
+    try:
+        opened.start(machine)
+        line.native.lookupByName(machine.name).undefine()
+        listed = [marked.name for marked in opened.list_marked()]
+        assert machine.name in listed
+        assert native.name() not in listed
+        assert opened.find(native.name()) is None
+        opened.destroy(machine)
+        assert opened.find(machine.name) is None
+        assert f"{machine.name}.disk0.qcow2" not in Pool(line, place).names()
+    finally:
+        for name in (native.name(), machine.name):
+            with suppress(line.libvirt.libvirtError):
+                line.native.lookupByName(name).destroy()
+        line.close()
+        opened.close()
 
 
 def test_a_pool_that_is_not_there_says_how_to_make_it(tmp_path: Path, place: str) -> None:
