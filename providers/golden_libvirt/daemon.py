@@ -91,7 +91,9 @@ class Daemon:
         if errors:
             raise Conflict(f"{origin.where} cannot be adopted", details="; ".join(errors))
         self.domains.must_be_free(checked(name))
-        return self._shown(self._making.adopted(Record(name, mark, str(uuid.uuid4())), origin, found))
+        return self._shown(
+            self._making.adopted(Record(name, mark, str(uuid.uuid4()), pool=self.pool.name), origin, found)
+        )
 
     def find(self, name: str) -> Machine | None:
         """Machines of golden's only; somebody else's with that name is not found."""
@@ -105,6 +107,11 @@ class Daemon:
     def _making(self) -> VolumeMaking:
         wanted, here = self._options.get("virt_type"), not self._address.remote
         return VolumeMaking(self.line, self.pool, self.domains, self._scope, wanted, here)
+
+    def _held(self, entry: Record) -> Record:
+        """The same; Conflict where its disks are in another pool."""
+        self.pool.must_hold(entry)
+        return entry
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if self.domains.is_on(entry.name) else Power.OFF
@@ -127,7 +134,7 @@ class Daemon:
 
     def clone(self, name: str, source: Snapshot, mark: Mark, options: CloneOptions) -> Machine:
         """Volumes with a backing store, or the daemon's own full copies."""
-        parent = self.domains.frozen(source)
+        parent = self._held(self.domains.frozen(source))
         if options.network is not None and options.network not in self.abilities.networks:
             known = ", ".join(self.abilities.networks) or "none"
             raise NotFound(
@@ -136,7 +143,7 @@ class Daemon:
         self.domains.must_be_free(checked(name))
         networks = tuple(filter(None, (options.network,)))
         below = parent.name if options.linked else ""
-        entry = Record(name, mark, str(uuid.uuid4()), parent=below, networks=networks)
+        entry = Record(name, mark, str(uuid.uuid4()), parent=below, networks=networks, pool=self.pool.name)
         return self._shown(self._making.cloned(entry, parent))
 
     def start(self, machine: Machine) -> Machine:
@@ -204,7 +211,7 @@ class Daemon:
 
     def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
         """The daemon flattens each disk into a volume of its own."""
-        entry = self.domains.off(machine.name, "captured")
+        entry = self._held(self.domains.off(machine.name, "captured"))
         return self.images.make(checked(name), tuple(disk.file for disk in entry.disks), mark)
 
     def find_image(self, name: str) -> Artifact | None:
@@ -217,12 +224,12 @@ class Daemon:
 
     def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
         """Length, time of the last writing and header of each volume, and the hash of the definition."""
-        entry = self.domains.frozen(snapshot)
+        entry = self._held(self.domains.frozen(snapshot))
         return stamps(self.line, self.pool, entry, self.domains.got(entry.name))
 
     def digest(self, snapshot: Snapshot) -> tuple[DiskFile, ...]:
         """Every byte comes over the connection."""
-        entry = self.domains.frozen(snapshot)
+        entry = self._held(self.domains.frozen(snapshot))
         local = not self._address.remote
         return hashes(self.line, self.pool, entry, self.domains.got(entry.name), local=local)
 
@@ -259,7 +266,7 @@ class Daemon:
                 entry = (
                     self.domains.frozen(thing) if isinstance(thing, Snapshot) else self.domains.off(thing.name, "read")
                 )
-                volume = entry.disks[0].file
+                volume = self._held(entry).disks[0].file
             path, disk_format, theirs = Path(self.pool.get(volume).path), "qcow2", True
         if theirs and not self._is_ours_to_read(path):
             with open_volume(self.line, str(path), disk_format) as far:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
-from golden.errors import NotFound, TimedOut
+from golden.errors import Conflict, NotFound, TimedOut
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_libvirt.connection import Line
+from golden_libvirt.domains import Domains
 from golden_libvirt.faults import (
     INTERNAL_ERROR,
     NO_STORAGE_POOL,
@@ -22,6 +24,7 @@ from golden_libvirt.faults import (
     is_libvirt,
     translated,
 )
+from golden_libvirt.record import Record
 
 PIECE = 256 * 1024
 HEADER = 64 * 1024
@@ -29,6 +32,7 @@ BUSY_LIMIT = 600
 """Seconds that a volume which the daemon is still writing for a killed client is waited for."""
 LOOK_LIMIT = 1
 """The same where what the daemon knows of the pool without another look is good enough."""
+_MAKING = ("build", "start", "autostart")
 
 
 class Readable(Protocol):
@@ -68,9 +72,10 @@ class Pool:
                 if code_of(error) != NO_STORAGE_POOL:
                     raise
                 uri = line.native.getURI()
-                folder = f"~/.local/share/libvirt/{name}" if "/session" in uri else f"/var/lib/libvirt/{name}"
-                make = f"virsh -c {uri} pool-create-as {name} dir --target {folder} --build"
-                raise NotFound(f"there is no storage pool {name}", details=str(error), hint=make) from error
+                folder = f"$HOME/.local/share/libvirt/{name}" if "/session" in uri else f"/var/lib/libvirt/{name}"
+                raise NotFound(
+                    f"there is no storage pool {name}", details=str(error), hint=_make_it(uri, name, folder)
+                ) from error
             if not self.native.isActive():
                 self.native.create(0)
 
@@ -143,6 +148,11 @@ class Pool:
         if found is None:
             raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
         return found
+
+    def must_hold(self, entry: Record) -> None:
+        """Conflict where the disks of a machine are in another pool than this."""
+        if entry.pool not in ("", self.name) and not any(self.find(disk.file) for disk in entry.disks):
+            raise misplaced(entry.name, entry.pool, self.name)
 
     def make_overlay(self, name: str, backing: str, backing_format: str) -> None:
         """A qcow2 that holds only differences to another volume of the pool."""
@@ -257,15 +267,33 @@ class Pool:
 
 
 def choose(line: Line, wanted: str | None, watcher: Watcher | None = None) -> Pool:
-    """The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it."""
+    """
+    The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it, also where
+    machines were made in a pool ``golden`` that is not there now: one that was never defined is gone after a restart.
+    """
     if wanted:
         return Pool(line, wanted, watcher)
     try:
         return Pool(line, "golden", watcher)
     except NotFound as error:
-        with contextlib.suppress(NotFound):
-            return Pool(line, "default", watcher)
+        if all(entry.pool != "golden" for entry in Domains(lambda: line, "").records()):
+            with contextlib.suppress(NotFound):
+                return Pool(line, "default", watcher)
         raise error from None
+
+
+def misplaced(what: str, there: str, here: str) -> Conflict:
+    """What to say of a thing that is in another pool than the endpoint's."""
+    return Conflict(
+        f"{what} is in the storage pool {there}, and its endpoint uses {here}",
+        hint=f'pool = "{there}" in the endpoint\'s table of golden.toml',
+    )
+
+
+def _make_it(uri: str, name: str, folder: str) -> str:
+    """The command that makes a pool which is there after a restart too."""
+    orders = (f"pool-define-as {name} dir --target {folder}", *(f"pool-{verb} {name}" for verb in _MAKING))
+    return f'virsh -c {shlex.quote(uri)} "{"; ".join(orders)}"'
 
 
 def _volume_xml(name: str, kind: str, capacity: int, backing: tuple[str, str] | None, *, lazy: bool = False) -> str:

@@ -16,8 +16,10 @@ from typing import Any
 from golden.errors import Conflict
 from golden.model import Artifact, Form, Mark, Role
 from golden_libvirt.connection import Line
-from golden_libvirt.pool import Pool
+from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, OPERATION_INVALID, code_of, translated
+from golden_libvirt.pool import Pool, misplaced
 from golden_libvirt.record import mark_of
+from golden_libvirt.volume_disk import LOOK
 
 _NOTE = ".golden.json"
 _DONE = ".whole.golden.json"
@@ -32,11 +34,12 @@ class VolumeImages:
     remote: bool
 
     def find(self, name: str) -> Artifact | None:
-        """The image; without forms while it is half-made."""
+        """The image; without forms while it is half-made. Conflict where it is in another pool of the daemon's."""
         note = self._read(name)
-        if note is None:
-            return None
         pool = self.pool()
+        if note is None:
+            self._must_not_be_elsewhere(name, pool)
+            return None
         forms = []
         for form in note["forms"]:
             volume = pool.find(form["volume"])  # None where a discard was cut off, or somebody deleted it.
@@ -45,6 +48,20 @@ class VolumeImages:
             size = form["size"] if volume is not None else 0
             forms.append(Form("qcow2", volume.path if volume and mine else None, size, form["sha256"], url))
         return Artifact(name, name, tuple(forms))
+
+    def _must_not_be_elsewhere(self, name: str, pool: Pool) -> None:
+        line = self.line()
+        with translated(f"looking for {name} in other pools"):
+            for other in line.native.listAllStoragePools(line.libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
+                if other.name() == pool.name or other.name().startswith(LOOK):
+                    continue
+                try:
+                    other.storageVolLookupByName(name + _NOTE)
+                except line.libvirt.libvirtError as error:
+                    if code_of(error) not in (NO_STORAGE_VOL, NO_STORAGE_POOL, OPERATION_INVALID):  # Off by now.
+                        raise
+                else:
+                    raise misplaced(name, other.name(), pool.name)
 
     def marked(self) -> Iterator[tuple[str, Mark]]:
         """Every image with its mark."""

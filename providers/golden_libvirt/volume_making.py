@@ -64,7 +64,8 @@ class VolumeMaking:
         return self._finish(entry)
 
     def remove(self, entry: Record) -> None:
-        """With its own volumes; its definition goes last."""
+        """With its own volumes; its definition goes last. Conflict where they are in another pool."""
+        self.pool.must_hold(entry)
         native = self.domains.native(entry.name)
         with translated(f"taking {entry.name} away"):
             if native is not None and native.isActive():

@@ -159,10 +159,10 @@ def _copying(target: Path) -> int | None:
 
 
 @contextmanager
-def pool() -> Iterator[str]:
+def pool(name: str | None = None) -> Iterator[str]:
     """A new storage pool's name; its folder and what is left in it go at the end."""
-    name = f"golden-test-{secrets.token_hex(3)}"
-    folder = Path("/var/lib/libvirt") / name
+    name = name or f"golden-test-{secrets.token_hex(3)}"
+    folder = Path("/var/lib/libvirt") / f"{name}-{secrets.token_hex(3)}"
     folder.mkdir(mode=0o711)
     line = connection.open_first("qemu:///system")
     try:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from golden.errors import GoldenError, NotFound, PolicyRefused, ProofFailed
+from golden.errors import Conflict, NotFound, PolicyRefused, ProofFailed
 from golden.library import Library
 from golden.model import (
     Artifact,
@@ -180,10 +180,74 @@ def test_transient_machines_are_in_nobodys_way(place: str, tmp_path: Path) -> No
 
 
 def test_a_pool_that_is_not_there_says_how_to_make_it(tmp_path: Path, place: str) -> None:
-    """Opening an endpoint or library with a pool that is not there names the command that makes it."""
-    with pytest.raises(GoldenError) as refused:
-        PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": "no-such"}), Scope("job", tmp_path))
-    assert "virsh -c qemu:///system pool-create-as no-such" in (refused.value.hint or "")
+    """Opening an endpoint with a pool that is not there names the command that makes one which outlives a restart."""
+    name = f"{place}-new"
+    endpoint = Endpoint("here", "qemu:///system", {"pool": name})
+    with pytest.raises(NotFound) as refused:
+        PROVIDER.open(endpoint, Scope("job", tmp_path))
+    subprocess.run(str(refused.value.hint), shell=True, check=True, stdout=subprocess.DEVNULL)
+    line = connection.open_first("qemu:///system")
+    native = line.native.storagePoolLookupByName(name)
+    try:
+        PROVIDER.open(endpoint, Scope("job", tmp_path)).close()
+        assert (native.isActive(), native.isPersistent(), native.autostart()) == (1, 1, 1)
+    finally:
+        native.destroy()
+        native.delete()
+        native.undefine()
+        line.close()
+
+
+def test_what_is_in_another_pool_is_not_taken_for_gone(tmp_path: Path, place: str) -> None:
+    """With another pool in golden.toml nothing is forgotten: the error names the pool that things are in."""
+    with frozen(place, tmp_path) as (right, snapshot), pool() as other:
+        machine = right.clone(f"{place}-clone", snapshot, MARK, CloneOptions(linked=True))
+        artifact = right.capture(f"{place}-image", machine, MARK)
+        wrong = PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": other}), Scope("job", tmp_path))
+        for asked in (
+            lambda: wrong.destroy(machine),
+            lambda: wrong.find_image(artifact.name),
+            lambda: wrong.identity(snapshot),
+            lambda: wrong.clone(f"{place}-other", snapshot, MARK, CloneOptions(linked=True)),
+        ):
+            with pytest.raises(Conflict) as refused:
+                asked()
+            assert f'pool = "{place}"' in (refused.value.hint or "")
+        assert wrong.find_image(f"{place}-never") is None
+        wrong.close()
+        assert right.find(machine.name) == machine
+        assert right.find_image(artifact.name) == artifact
+        right.discard_image(artifact)
+        right.destroy(machine)
+
+
+def test_the_usual_pool_is_not_replaced_by_another_while_machines_are_in_it(tmp_path: Path, place: str) -> None:
+    """An endpoint that names no pool goes to default where golden never was, not where it went with a restart."""
+    line = connection.open_first("qemu:///system")
+    if {"golden", "default"} & {one.name() for one in line.native.listAllStoragePools(0)}:
+        pytest.skip("this host has such pools")
+    endpoint, scope = Endpoint("here", "qemu:///system"), Scope("job", tmp_path)
+    disk = tmp_path / "origin.qcow2"
+    tools.run("making a disk", "qemu-img", "create", "-q", "-f", "qcow2", str(disk), "16M")
+    with pool("default"), pool("golden"):
+        PROVIDER.open(endpoint, scope).close()
+        native = line.native.storagePoolLookupByName("golden")
+        definition = native.XMLDesc(0)
+        opened = PROVIDER.open(endpoint, scope)
+        machine = opened.adopt(f"{place}-usual", Origin("disk", str(disk)), MARK, in_place=False)
+        opened.close()
+        native.destroy()
+        with pytest.raises(NotFound, match="golden"):
+            PROVIDER.open(endpoint, scope)
+        line.native.storagePoolCreateXML(definition, 0)
+        opened = PROVIDER.open(endpoint, scope)
+        opened.destroy(machine)
+        opened.close()
+        line.native.storagePoolLookupByName("golden").destroy()
+        opened = PROVIDER.open(endpoint, scope)
+        opened.close()
+        line.native.storagePoolCreateXML(definition, 0)
+    line.close()
 
 
 @contextmanager
