@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from golden.errors import EndpointError
+from golden.errors import EndpointError, Unreachable
 from golden_libvirt.faults import is_libvirt, of_libvirt
 
+KEEPALIVE = (5, 11)
+"""
+Seconds of silence after which a daemon is asked for a sign of life, and how many in a row it may owe: one that gives
+none for a minute is lost. libvirt's own 5 and 5 are short where a sign waits behind an upload over a slow line.
+"""
+OPEN_LIMIT = 120
+"""Seconds for opening a connection, in which somebody may have to type a password for SSH."""
 _LOOP_LOCK = threading.Lock()
 _LOOP: list[threading.Thread] = []
 
@@ -67,6 +75,8 @@ class Line:
         self._subscribe(life, self._on_life)
         with contextlib.suppress(libvirt.libvirtError):
             native.registerCloseCallback(self._on_close, None)
+        with contextlib.suppress(libvirt.libvirtError):  # The embedded driver knows none.
+            native.setKeepAlive(*KEEPALIVE)
 
     def _subscribe(self, event: int, handler: Callable[..., None]) -> None:
         self._subscriptions.append(self.native.domainEventRegisterAny(None, event, handler, None))
@@ -157,10 +167,31 @@ def missing(error: ImportError) -> EndpointError:
 def open_first(uri: str) -> Line:
     """Open a daemon's connection for people. Unreachable, Refused, or what to install."""
     try:
-        return open_line(uri)
+        libvirt = load()
+        return Line(libvirt, _opened(libvirt, uri))
     except ImportError as error:
         raise missing(error) from error
     except Exception as error:
         if not is_libvirt(error):
             raise
         raise of_libvirt(f"connecting to {uri}", error) from error
+
+
+def _opened(libvirt: Any, uri: str) -> Any:
+    """Opening itself knows no limit, and signs of life begin only after it: a daemon that hangs would hang golden."""
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            answers.put(libvirt.open(uri))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            answers.put(error)
+
+    threading.Thread(target=attempt, name="libvirt-opening", daemon=True).start()
+    try:
+        answer = answers.get(timeout=OPEN_LIMIT)
+    except queue.Empty:
+        raise Unreachable(f"connecting to {uri}: libvirt has not answered for {OPEN_LIMIT} s") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

@@ -36,26 +36,32 @@ class Daemon:
         self._address = address
         self._options = endpoint.options
         self._scope = scope
-        self._open: connection.Line | None = None
+        self._open: tuple[connection.Line, Pool] | None = None
         self.domains = Domains(lambda: self.line, address.uri)
-        self.pool = self._pool()
         self.images = VolumeImages(lambda: self.line, lambda: self.pool, remote=address.remote)
         self._abilities = self._ask_abilities()
 
     @property
     def line(self) -> connection.Line:
         """The open connection; opened again after it was lost."""
-        if self._open is None or self._open.lost or not self._open.native.isAlive():
-            if self._open is not None:
-                self._open.close()
-            self._open = connection.open_first(self._address.uri)
-            self.pool = self._pool()
-        return self._open
+        return self._connected()[0]
 
-    def _pool(self) -> Pool:
+    @property
+    def pool(self) -> Pool:
+        """The storage pool, over that connection."""
+        return self._connected()[1]
+
+    def _connected(self) -> tuple[connection.Line, Pool]:
+        if self._open is not None and (self._open[0].lost or not self._open[0].native.isAlive()):
+            self.close()
         if self._open is None:
-            self._open = connection.open_first(self._address.uri)
-        return choose(self._open, self._options.get("pool"), self._scope.watcher)
+            line = connection.open_first(self._address.uri)
+            try:
+                self._open = line, choose(line, self._options.get("pool"), self._scope.watcher)
+            except BaseException:
+                line.close()
+                raise
+        return self._open
 
     def _ask_abilities(self) -> Abilities:
         with translated("asking libvirt what it can do"):
@@ -282,5 +288,5 @@ class Daemon:
     def close(self) -> None:
         """The machines go on."""
         if self._open is not None:
-            self._open.close()
+            self._open[0].close()
             self._open = None

@@ -21,6 +21,8 @@ _ABSENT = (NO_DOMAIN, NO_STORAGE_POOL, NO_STORAGE_VOL, NO_NETWORK)
 _THERE = (STORAGE_VOL_EXIST, DOM_EXIST)
 _RIGHTS = (AUTH_FAILED, AUTH_CANCELLED, AUTH_UNAVAILABLE, ACCESS_DENIED)
 _AWAY = (NO_CONNECT, RPC, SYSTEM_ERROR, LIBSSH)
+_FROM_RPC = 7
+"""Of virErrorDomain: the connection itself."""
 
 
 def code_of(error: BaseException) -> int:
@@ -32,6 +34,11 @@ def code_of(error: BaseException) -> int:
 def is_libvirt(error: BaseException) -> bool:
     """Whether this is libvirt's own exception, without importing it."""
     return type(error).__module__ == "libvirt" and type(error).__name__ == "libvirtError"
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether it is the connection that broke: closed, or silent for too long; an internal error to libvirt."""
+    return code_of(error) == INTERNAL_ERROR and error.get_error_domain() == _FROM_RPC  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -64,7 +71,7 @@ def of_libvirt(wanted: str, error: BaseException) -> GoldenError:
         return Refused(f"{wanted}: libvirt wants other rights", details=words)
     if "No space left" in words:
         return Refused(f"{wanted}: the disk is full", details=words)
-    if code in _AWAY:
+    if code in _AWAY or is_lost(error):
         return Unreachable(f"{wanted}: libvirt does not answer", details=words)
     return EndpointError(f"{wanted} did not work", details=words)
 

@@ -22,6 +22,7 @@ from golden_libvirt.faults import (
     OPERATION_INVALID,
     code_of,
     is_libvirt,
+    is_lost,
     translated,
 )
 from golden_libvirt.record import Record
@@ -109,7 +110,8 @@ class Pool:
             try:
                 self.native.refresh(0)
             except self._line.libvirt.libvirtError as error:
-                if code_of(error) != INTERNAL_ERROR:  # "… has asynchronous jobs running", in the daemon's language.
+                # "… has asynchronous jobs running", in the daemon's language.
+                if code_of(error) != INTERNAL_ERROR or is_lost(error):
                     raise
                 return False
             return True
