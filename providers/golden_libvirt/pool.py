@@ -196,7 +196,7 @@ class Pool:
             raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
         with translated(f"reading the volume {name}"):
             stream = self._line.native.newStream(0)
-            native.download(stream, 0, limit, 0)
+            self._once_free(name, lambda: native.download(stream, 0, limit, 0))
             done = False
             try:
                 while piece := stream.recv(PIECE):
@@ -224,12 +224,20 @@ class Pool:
     def delete(self, name: str) -> None:
         """Absent is success; a volume that the daemon still writes is waited for."""
 
-        def is_gone() -> bool:
+        def away() -> None:
             native = self._find(name)
-            if native is None:
-                return True
-            try:
+            if native is not None:
                 native.delete(0)
+
+        with translated(f"deleting the volume {name}"):
+            self._once_free(name, away)
+
+    def _once_free(self, name: str, act: Callable[[], None]) -> None:
+        """Do something to a volume once the daemon has written it, or copied it elsewhere. TimedOut."""
+
+        def is_done() -> bool:
+            try:
+                act()
             except self._line.libvirt.libvirtError as error:
                 # "is still being allocated", "is still in use", in the daemon's language.
                 if code_of(error) == OPERATION_INVALID and self.native.isActive():
@@ -237,9 +245,8 @@ class Pool:
                 raise
             return True
 
-        with translated(f"deleting the volume {name}"):
-            waiting = Waiting(Deadline(BUSY_LIMIT), watcher=self._watcher)
-            waiting.until(f"the volume {name} to be let go", is_gone)
+        waiting = Waiting(Deadline(BUSY_LIMIT), watcher=self._watcher)
+        waiting.until(f"the volume {name} to be let go", is_done)
 
     def _send(self, native: Any, content: Readable, size: int, seen: Callable[[bytes], None]) -> None:
         stream = self._line.native.newStream(0)

@@ -31,6 +31,7 @@ from golden.model import (
     Snapshot,
 )
 from golden.provider import Endpoint, Hypervisor, Scope
+from golden.waiting import Deadline
 from golden_libvirt import POOL_LIBRARY, PROVIDER, connection, tools
 from golden_libvirt.pool import Pool
 from golden_libvirt.volume_disk import LOOK, by_path
@@ -94,6 +95,42 @@ def test_publishing_is_once_a_key_verified_retired_and_withdrawn(library: Librar
     assert library.find("key") is None
     with pytest.raises(NotFound):
         library.verify(first)
+
+
+RETIRING = """
+import sys
+from pathlib import Path
+from golden.provider import Endpoint, Scope
+from golden_libvirt import POOL_LIBRARY
+here = Path(sys.argv[1])
+library = POOL_LIBRARY.open(Endpoint("shelf", sys.argv[2]), Scope("job", here), here)
+(publication,) = library.list()
+while True:
+    library.retire(publication)
+"""
+
+
+def test_a_publication_is_there_at_every_moment_while_it_is_retired(
+    library: Library, image: Image, place: str, tmp_path: Path
+) -> None:
+    """So whoever retires may be killed at any time: the publication stays one, and settling leaves its volume alone."""
+    form = image.artifact.forms[0]
+    first = library.publish(image, form, content(form), "key")
+    argv = (sys.executable, "-c", RETIRING, str(tmp_path), f"libvirt-pool:{place}")
+    with subprocess.Popen(argv) as other:
+        watched = Deadline(4)
+        try:
+            while watched.left:
+                found = library.find("key")
+                assert found is not None
+                assert replace(found, retired=False) == first
+        finally:
+            other.kill()
+    settled = library.settle("key")
+    assert settled is not None
+    library.verify(settled)
+    assert library.retire(settled) == replace(first, retired=True)
+    assert library.list() == (replace(first, retired=True),)
 
 
 def test_a_changed_volume_is_proof_failed(library: Library, image: Image) -> None:
