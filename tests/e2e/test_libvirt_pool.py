@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +36,7 @@ from golden.waiting import Deadline
 from golden_libvirt import POOL_LIBRARY, PROVIDER, connection, tools
 from golden_libvirt.pool import Pool
 from golden_libvirt.volume_disk import LOOK, by_path
+from tests.e2e import bench
 from tests.e2e.libvirt_daemon import building, daemon, pool
 
 pytestmark = [pytest.mark.slow, pytest.mark.daemon]
@@ -131,6 +133,54 @@ def test_a_publication_is_there_at_every_moment_while_it_is_retired(
     library.verify(settled)
     assert library.retire(settled) == replace(first, retired=True)
     assert library.list() == (replace(first, retired=True),)
+
+
+EMBEDDED = """
+import sys
+from pathlib import Path
+from golden.provider import Endpoint, Scope
+from golden.waiting import Silent
+from golden_libvirt import POOL_LIBRARY
+from golden_libvirt.embedded import Root
+here = Path(sys.argv[1])
+root = Root(here / "abcdef12", Silent())
+line = root.line(here / "state")
+for uri in ("qemu:///system", "qemu:///session"):
+    shelf = Endpoint("shelf", f"libvirt-pool:{sys.argv[2]}?connect={uri}")
+    library = POOL_LIBRARY.open(shelf, Scope("job", here), here)
+    for publication in library.list():
+        library.retire(publication)
+        print(publication.name, len(line.native.listAllDomains(0)))
+    library.close()
+root.leave()
+"""
+
+
+def test_a_pool_is_reached_by_a_process_that_has_the_embedded_driver(
+    library: Library, image: Image, place: str, tmp_path: Path
+) -> None:
+    """libvirt would send it to the embedded driver, which has no pools: a local daemon is asked at its socket."""
+    form = image.artifact.forms[0]
+    first = library.publish(image, form, content(form), "key")
+    with tempfile.TemporaryDirectory(prefix="g-") as folder:
+        argv = (sys.executable, "-c", EMBEDDED, folder, place)
+        ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ran.stdout.splitlines() == [f"{first.name} 0"] * 2, ran.stderr
+    assert library.find("key") == replace(first, retired=True)
+
+
+@pytest.mark.thorough
+def test_a_capture_on_the_embedded_driver_ends_in_a_pool(place: str, tmp_path: Path) -> None:
+    """In one command: the process that ran the clone publishes what it captured."""
+    project = bench.empty(tmp_path / "p")
+    settings = (project.path / "golden.toml").read_text(encoding="utf-8")
+    project.write("golden.toml", f'{settings}\n[libraries.shelf]\nurl = "libvirt-pool:{place}"\n')
+    standin = bench.guest()
+    project.does("adopt", "win2022", "--from", str(standin.disk), *bench.boot_options(standin))
+    project.does("capture", "--answer-file", "answers.xml", "--to", "shelf")
+    told = project.golden("list", "--library", "shelf", "-o", "json")
+    assert [one["image"] for one in told.data["publications"]] == [1], told.said
+    assert project.golden("doctor").code == 0
 
 
 def test_a_changed_volume_is_proof_failed(library: Library, image: Image) -> None:
