@@ -18,9 +18,9 @@ from golden_libvirt.agent import AgentLine
 from golden_libvirt.domains import Domains
 from golden_libvirt.faults import translated
 from golden_libvirt.naming import checked
-from golden_libvirt.pool import Pool, choose
+from golden_libvirt.pool import Pool
 from golden_libvirt.qcow2 import Source
-from golden_libvirt.reading import hashes, stamps
+from golden_libvirt.reading import choose, hashes, stamps
 from golden_libvirt.record import Record
 from golden_libvirt.serving import served
 from golden_libvirt.volume_disk import open_volume

@@ -11,7 +11,7 @@ from golden.model import Finding, Severity
 from golden.provider import Endpoint, Scope
 from golden_libvirt import connection, embedded, kvm, origins, orphans, processes
 from golden_libvirt.address import Address, parse
-from golden_libvirt.pool import choose
+from golden_libvirt.reading import choose
 from golden_libvirt.store import Store
 
 

@@ -14,7 +14,6 @@ from xml.etree import ElementTree as ET
 from golden.errors import Conflict, NotFound, TimedOut
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_libvirt.connection import Line
-from golden_libvirt.domains import Domains
 from golden_libvirt.faults import (
     INTERNAL_ERROR,
     NO_STORAGE_POOL,
@@ -117,7 +116,8 @@ class Pool:
             return True
 
         waiting = Waiting(Deadline(limit), watcher=self._watcher)
-        waiting.until(f"libvirt to have built other volumes of the storage pool {self.name}", is_read)
+        what = f"libvirt to have built other volumes of the storage pool {self.name}"
+        waiting.until(what, is_read, hint="the same command again when it is done")
 
     def find(self, name: str) -> Volume | None:
         """One volume; None where there is none."""
@@ -150,6 +150,12 @@ class Pool:
         if found is None:
             raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
         return found
+
+    def holds_machines(self) -> bool:
+        """Whether machines of golden's have their disks in it; asked with two calls, however many there are."""
+        with translated(f"looking into the storage pool {self.name}"):
+            disks = {f"{native.name()}.disk0.qcow2" for native in self._line.native.listAllDomains(0)}
+            return any(volume.name() in disks for volume in self.native.listAllVolumes(0))
 
     def must_hold(self, entry: Record) -> None:
         """Conflict where the disks of a machine are in another pool than this."""
@@ -246,7 +252,7 @@ class Pool:
             return True
 
         waiting = Waiting(Deadline(BUSY_LIMIT), watcher=self._watcher)
-        waiting.until(f"the volume {name} to be let go", is_done)
+        waiting.until(f"the volume {name} to be let go", is_done, hint="the same command again when it is")
 
     def _send(self, native: Any, content: Readable, size: int, seen: Callable[[bytes], None]) -> None:
         stream = self._line.native.newStream(0)
@@ -273,22 +279,6 @@ class Pool:
                 if not is_libvirt(error) or code_of(error) != NO_STORAGE_VOL:
                     raise
             return None
-
-
-def choose(line: Line, wanted: str | None, watcher: Watcher | None = None) -> Pool:
-    """
-    The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it, also where
-    machines were made in a pool ``golden`` that is not there now: one that was never defined is gone after a restart.
-    """
-    if wanted:
-        return Pool(line, wanted, watcher)
-    try:
-        return Pool(line, "golden", watcher)
-    except NotFound as error:
-        if all(entry.pool != "golden" for entry in Domains(lambda: line, "").records()):
-            with contextlib.suppress(NotFound):
-                return Pool(line, "default", watcher)
-        raise error from None
 
 
 def misplaced(what: str, there: str, here: str) -> Conflict:

@@ -1,21 +1,42 @@
-"""Looking at what a daemon holds: identities, hashes, definitions."""
+"""Looking at what a daemon holds: which pool is golden's, identities, hashes, definitions."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from golden.errors import NotFound
 from golden.model import DiskFile, FileStamp
+from golden.waiting import Watcher
 from golden_libvirt import definition
 from golden_libvirt.connection import Line
+from golden_libvirt.domains import Domains
 from golden_libvirt.faults import translated
 from golden_libvirt.pool import Pool
 from golden_libvirt.record import Record
 
 EXTRAS = (definition.NVRAM, definition.KERNEL, definition.INITRD)
 """Files of a machine's own beside its disks."""
+
+
+def choose(line: Line, wanted: str | None, watcher: Watcher | None = None) -> Pool:
+    """
+    The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it, also where
+    machines were made in a pool ``golden`` that is not there now: one that was never defined is gone after a restart.
+    """
+    if wanted:
+        return Pool(line, wanted, watcher)
+    try:
+        return Pool(line, "golden", watcher)
+    except NotFound as error:
+        with contextlib.suppress(NotFound):
+            usual = Pool(line, "default", watcher)
+            if usual.holds_machines() or all(entry.pool != "golden" for entry in Domains(lambda: line, "").records()):
+                return usual
+        raise error from None
 
 
 def definition_bytes(line: Line, native: Any) -> bytes:
