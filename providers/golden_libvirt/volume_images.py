@@ -90,9 +90,10 @@ class VolumeImages:
         return made
 
     def discard(self, name: str) -> None:
-        """Data first, the first note last."""
+        """Data first, the first note last. Conflict where it is in another pool of the daemon's."""
         note = self._read(name)
         if note is None:
+            self._must_not_be_elsewhere(name, self.pool())
             return
         for volume in (*note["volumes"], name + _DONE, name + _NOTE):
             self.pool().delete(volume)

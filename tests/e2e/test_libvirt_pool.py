@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from golden.provider import Endpoint, Hypervisor, Scope
 from golden.waiting import Deadline
 from golden_libvirt import POOL_LIBRARY, PROVIDER, connection, tools
 from golden_libvirt.pool import Pool
-from golden_libvirt.volume_disk import LOOK, by_path
+from golden_libvirt.volume_disk import LOOK, by_path, open_volume
 from tests.e2e import bench
 from tests.e2e.libvirt_daemon import building, daemon, pool
 
@@ -294,6 +295,7 @@ def test_what_is_in_another_pool_is_not_taken_for_gone(tmp_path: Path, place: st
         for asked in (
             lambda: wrong.destroy(machine),
             lambda: wrong.find_image(artifact.name),
+            lambda: wrong.discard_image(artifact),
             lambda: wrong.identity(snapshot),
             lambda: wrong.clone(f"{place}-other", snapshot, MARK, CloneOptions(linked=True)),
         ):
@@ -422,8 +424,9 @@ def test_two_processes_look_into_one_folder_and_a_killed_ones_look_is_swept(plac
     """Neither takes the pool away that the other sees the folder by; what a killed one left goes with the next look."""
     folder = Path("/var/lib/libvirt") / f"{place}-looked"
     folder.mkdir()
-    disk = folder / "disk.raw"
-    disk.write_bytes(bytes(1 << 20))
+    base, disk = folder / "base.raw", folder / "disk.qcow2"
+    base.write_bytes(b"golden".ljust(1 << 20))
+    tools.run("making a disk", "qemu-img", "create", "-q", "-f", "qcow2", "-b", str(base), "-F", "raw", str(disk))
     line = connection.open_first("qemu:///system")
 
     def looks() -> set[str]:
@@ -439,6 +442,9 @@ def test_two_processes_look_into_one_folder_and_a_killed_ones_look_is_swept(plac
             assert volume.info()[1] == 1 << 20
             assert looks() == {theirs, own.name()}
             own.destroy()
+            with open_volume(line, str(disk), "qcow2") as source:
+                assert source.read_at(0, 6) == b"golden"
+            assert looks() == {theirs}
             other.stdin.write("\n")
             other.stdin.flush()
             assert other.stdout.readline().strip() == str(1 << 20)
@@ -454,5 +460,4 @@ def test_two_processes_look_into_one_folder_and_a_killed_ones_look_is_swept(plac
             own.destroy()
     finally:
         line.close()
-        disk.unlink()
-        folder.rmdir()
+        shutil.rmtree(folder)
