@@ -38,7 +38,7 @@ class Daemon:
         self._scope = scope
         self._open: tuple[connection.Line, Pool] | None = None
         self.domains = Domains(lambda: self.line, address.uri)
-        self.images = VolumeImages(lambda: self.line, lambda: self.pool, remote=address.remote)
+        self.images = VolumeImages(lambda: self.pool, remote=address.remote)
         self._abilities = self._ask_abilities()
 
     @property

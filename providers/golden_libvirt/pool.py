@@ -25,6 +25,7 @@ from golden_libvirt.faults import (
     translated,
 )
 from golden_libvirt.record import Record
+from golden_libvirt.volume_disk import LOOK
 
 PIECE = 256 * 1024
 HEADER = 64 * 1024
@@ -151,11 +152,21 @@ class Pool:
             raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
         return found
 
-    def holds_machines(self) -> bool:
-        """Whether machines of golden's have their disks in it; asked with two calls, however many there are."""
-        with translated(f"looking into the storage pool {self.name}"):
-            disks = {f"{native.name()}.disk0.qcow2" for native in self._line.native.listAllDomains(0)}
-            return any(volume.name() in disks for volume in self.native.listAllVolumes(0))
+    def elsewhere(self, name: str) -> str | None:
+        """Another pool of the daemon's, now on, that has a volume of that name."""
+        line = self._line
+        with translated(f"looking for the volume {name} in other pools"):
+            for other in line.native.listAllStoragePools(line.libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
+                if other.name() == self.name or other.name().startswith(LOOK):
+                    continue
+                try:
+                    other.storageVolLookupByName(name)
+                except line.libvirt.libvirtError as error:
+                    if code_of(error) not in (NO_STORAGE_VOL, NO_STORAGE_POOL, OPERATION_INVALID):  # Off by now.
+                        raise
+                else:
+                    return str(other.name())
+        return None
 
     def must_hold(self, entry: Record) -> None:
         """Conflict where the disks of a machine are in another pool than this."""

@@ -34,9 +34,18 @@ def choose(line: Line, wanted: str | None, watcher: Watcher | None = None) -> Po
     except NotFound as error:
         with contextlib.suppress(NotFound):
             usual = Pool(line, "default", watcher)
-            if usual.holds_machines() or all(entry.pool != "golden" for entry in Domains(lambda: line, "").records()):
+            if _holds_machines(line, usual) or all(
+                entry.pool != "golden" for entry in Domains(lambda: line, "").records()
+            ):
                 return usual
         raise error from None
+
+
+def _holds_machines(line: Line, pool: Pool) -> bool:
+    """Whether machines of golden's have their disks in it; asked with two calls, however many there are."""
+    with translated(f"looking into the storage pool {pool.name}"):
+        disks = {f"{native.name()}.disk0.qcow2" for native in line.native.listAllDomains(0)}
+        return any(volume.name() in disks for volume in pool.native.listAllVolumes(0))
 
 
 def definition_bytes(line: Line, native: Any) -> bytes:

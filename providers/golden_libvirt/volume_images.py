@@ -15,11 +15,8 @@ from typing import Any
 
 from golden.errors import Conflict
 from golden.model import Artifact, Form, Mark, Role
-from golden_libvirt.connection import Line
-from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, OPERATION_INVALID, code_of, translated
 from golden_libvirt.pool import Pool, misplaced
 from golden_libvirt.record import mark_of
-from golden_libvirt.volume_disk import LOOK
 
 _NOTE = ".golden.json"
 _DONE = ".whole.golden.json"
@@ -29,7 +26,6 @@ _DONE = ".whole.golden.json"
 class VolumeImages:
     """The images in one pool."""
 
-    line: Callable[[], Line]
     pool: Callable[[], Pool]
     remote: bool
 
@@ -50,18 +46,8 @@ class VolumeImages:
         return Artifact(name, name, tuple(forms))
 
     def _must_not_be_elsewhere(self, name: str, pool: Pool) -> None:
-        line = self.line()
-        with translated(f"looking for {name} in other pools"):
-            for other in line.native.listAllStoragePools(line.libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
-                if other.name() == pool.name or other.name().startswith(LOOK):
-                    continue
-                try:
-                    other.storageVolLookupByName(name + _NOTE)
-                except line.libvirt.libvirtError as error:
-                    if code_of(error) not in (NO_STORAGE_VOL, NO_STORAGE_POOL, OPERATION_INVALID):  # Off by now.
-                        raise
-                else:
-                    raise misplaced(name, other.name(), pool.name)
+        if other := pool.elsewhere(name + _NOTE):
+            raise misplaced(name, other, pool.name)
 
     def marked(self) -> Iterator[tuple[str, Mark]]:
         """Every image with its mark."""
