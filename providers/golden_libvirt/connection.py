@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from golden.errors import EndpointError
+from golden.errors import EndpointError, Unreachable
 from golden_libvirt.faults import is_libvirt, of_libvirt
 
+KEEPALIVE = (5, 11)
+"""
+Seconds of silence after which a daemon is asked for a sign of life, and how many in a row it may owe: one that gives
+none for a minute is lost. libvirt's own 5 and 5 are short where a sign waits behind an upload over a slow line.
+"""
+OPEN_LIMIT = 120
+"""Seconds for opening a connection, in which somebody may have to type a password for SSH."""
 _LOOP_LOCK = threading.Lock()
 _LOOP: list[threading.Thread] = []
+_EMBEDDED: list[Path] = []
+"""Roots of the embedded driver that were opened or tried here: from then on libvirt gives it every local URL."""
+_SOCKETS = ("virtqemud-sock", "libvirt-sock")
+"""Of a local daemon, in the order in which libvirt itself looks for them."""
+_WAKE = "import sys, libvirt; libvirt.open(sys.argv[1])"
 
 
 def load(log: Path | None = None) -> Any:
@@ -67,6 +83,8 @@ class Line:
         self._subscribe(life, self._on_life)
         with contextlib.suppress(libvirt.libvirtError):
             native.registerCloseCallback(self._on_close, None)
+        with contextlib.suppress(libvirt.libvirtError):  # The embedded driver knows none.
+            native.setKeepAlive(*KEEPALIVE)
 
     def _subscribe(self, event: int, handler: Callable[..., None]) -> None:
         self._subscriptions.append(self.native.domainEventRegisterAny(None, event, handler, None))
@@ -139,10 +157,11 @@ class Line:
             self.native.close()
 
 
-def open_line(uri: str, log: Path | None = None) -> Line:
-    """Open it. Raises libvirt's own error: who asks knows what it means."""
-    libvirt = load(log)
-    return Line(libvirt, libvirt.open(uri))
+def open_embedded(root: Path) -> Line:
+    """Open the embedded driver. Raises libvirt's own error: who asks knows what it means."""
+    libvirt = load(root / "libvirt.log")
+    _EMBEDDED.append(root)
+    return Line(libvirt, libvirt.open(f"qemu:///embed?root={root}"))
 
 
 def missing(error: ImportError) -> EndpointError:
@@ -157,10 +176,51 @@ def missing(error: ImportError) -> EndpointError:
 def open_first(uri: str) -> Line:
     """Open a daemon's connection for people. Unreachable, Refused, or what to install."""
     try:
-        return open_line(uri)
+        libvirt = load()
+        return Line(libvirt, _opened(libvirt, _beside_embedded(uri) if _EMBEDDED else uri))
     except ImportError as error:
         raise missing(error) from error
     except Exception as error:
         if not is_libvirt(error):
             raise
         raise of_libvirt(f"connecting to {uri}", error) from error
+
+
+def _beside_embedded(uri: str) -> str:
+    """
+    The same local daemon by a URL that names its socket, which libvirt does not give to the embedded driver
+    (docs/facts: libvirt, Connections). A user's own daemon, which libvirt starts when it is asked for and which ends
+    when nobody needs it, is asked for by another process first.
+    """
+    scheme, _, path = uri.partition(":///")
+    if scheme != "qemu":
+        return uri
+    folder = Path("/var/run/libvirt")
+    if path == "session" and os.geteuid() != 0:
+        own = os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(own) / "libvirt"
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("LIBVIRT_")}
+        with contextlib.suppress(subprocess.SubprocessError):
+            subprocess.run((sys.executable, "-c", _WAKE, uri), env=clean, capture_output=True, timeout=OPEN_LIMIT)
+    there = [name for name in _SOCKETS if (folder / name).exists()]
+    return f"qemu+unix:///{path}?socket={quote(str(folder / (there or _SOCKETS)[0]))}"
+
+
+def _opened(libvirt: Any, uri: str) -> Any:
+    """Opening itself knows no limit, and signs of life begin only after it: a daemon that hangs would hang golden."""
+    answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def attempt() -> None:
+        try:
+            answers.put(libvirt.open(uri))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            answers.put(error)
+
+    threading.Thread(target=attempt, name="libvirt-opening", daemon=True).start()
+    try:
+        answer = answers.get(timeout=OPEN_LIMIT)
+    except queue.Empty:
+        raise Unreachable(f"connecting to {uri}: libvirt has not answered for {OPEN_LIMIT} s") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer

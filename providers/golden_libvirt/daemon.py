@@ -18,9 +18,9 @@ from golden_libvirt.agent import AgentLine
 from golden_libvirt.domains import Domains
 from golden_libvirt.faults import translated
 from golden_libvirt.naming import checked
-from golden_libvirt.pool import Pool, choose
+from golden_libvirt.pool import Pool
 from golden_libvirt.qcow2 import Source
-from golden_libvirt.reading import hashes, stamps
+from golden_libvirt.reading import choose, hashes, stamps
 from golden_libvirt.record import Record
 from golden_libvirt.serving import served
 from golden_libvirt.tools import is_readable
@@ -37,26 +37,32 @@ class Daemon:
         self._address = address
         self._options = endpoint.options
         self._scope = scope
-        self._open: connection.Line | None = None
+        self._open: tuple[connection.Line, Pool] | None = None
         self.domains = Domains(lambda: self.line, address.uri)
-        self.pool = self._pool()
-        self.images = VolumeImages(lambda: self.line, lambda: self.pool, remote=address.remote)
+        self.images = VolumeImages(lambda: self.pool, remote=address.remote)
         self._abilities = self._ask_abilities()
 
     @property
     def line(self) -> connection.Line:
         """The open connection; opened again after it was lost."""
-        if self._open is None or self._open.lost or not self._open.native.isAlive():
-            if self._open is not None:
-                self._open.close()
-            self._open = connection.open_first(self._address.uri)
-            self.pool = self._pool()
-        return self._open
+        return self._connected()[0]
 
-    def _pool(self) -> Pool:
+    @property
+    def pool(self) -> Pool:
+        """The storage pool, over that connection."""
+        return self._connected()[1]
+
+    def _connected(self) -> tuple[connection.Line, Pool]:
+        if self._open is not None and (self._open[0].lost or not self._open[0].native.isAlive()):
+            self.close()
         if self._open is None:
-            self._open = connection.open_first(self._address.uri)
-        return choose(self._open, self._options.get("pool"))
+            line = connection.open_first(self._address.uri)
+            try:
+                self._open = line, choose(line, self._options.get("pool"), self._scope.watcher)
+            except BaseException:
+                line.close()
+                raise
+        return self._open
 
     def _ask_abilities(self) -> Abilities:
         with translated("asking libvirt what it can do"):
@@ -90,7 +96,9 @@ class Daemon:
         found = intake.look(self.line, origin, remote=self._address.remote)
         origins.refuse(origin, found)
         self.domains.must_be_free(checked(name))
-        return self._shown(self._making.adopted(Record(name, mark, str(uuid.uuid4())), origin, found))
+        return self._shown(
+            self._making.adopted(Record(name, mark, str(uuid.uuid4()), pool=self.pool.name), origin, found)
+        )
 
     def find(self, name: str) -> Machine | None:
         """Machines of golden's only; somebody else's with that name is not found."""
@@ -104,6 +112,11 @@ class Daemon:
     def _making(self) -> VolumeMaking:
         wanted, here = self._options.get("virt_type"), not self._address.remote
         return VolumeMaking(self.line, self.pool, self.domains, self._scope, wanted, here)
+
+    def _held(self, entry: Record) -> Record:
+        """The same; Conflict where its disks are in another pool."""
+        self.pool.must_hold(entry)
+        return entry
 
     def _shown(self, entry: Record) -> Machine:
         power = Power.ON if self.domains.is_on(entry.name) else Power.OFF
@@ -126,7 +139,7 @@ class Daemon:
 
     def clone(self, name: str, source: Snapshot, mark: Mark, options: CloneOptions) -> Machine:
         """Volumes with a backing store, or the daemon's own full copies."""
-        parent = self.domains.frozen(source)
+        parent = self._held(self.domains.frozen(source))
         if options.network is not None and options.network not in self.abilities.networks:
             known = ", ".join(self.abilities.networks) or "none"
             raise NotFound(
@@ -135,7 +148,7 @@ class Daemon:
         self.domains.must_be_free(checked(name))
         networks = tuple(filter(None, (options.network,)))
         below = parent.name if options.linked else ""
-        entry = Record(name, mark, str(uuid.uuid4()), parent=below, networks=networks)
+        entry = Record(name, mark, str(uuid.uuid4()), parent=below, networks=networks, pool=self.pool.name)
         return self._shown(self._making.cloned(entry, parent))
 
     def start(self, machine: Machine) -> Machine:
@@ -203,7 +216,7 @@ class Daemon:
 
     def capture(self, name: str, machine: Machine, mark: Mark) -> Artifact:
         """The daemon flattens each disk into a volume of its own."""
-        entry = self.domains.off(machine.name, "captured")
+        entry = self._held(self.domains.off(machine.name, "captured"))
         return self.images.make(checked(name), tuple(disk.file for disk in entry.disks), mark)
 
     def find_image(self, name: str) -> Artifact | None:
@@ -216,12 +229,12 @@ class Daemon:
 
     def identity(self, snapshot: Snapshot) -> tuple[FileStamp, ...]:
         """Length, time of the last writing and header of each volume, and the hash of the definition."""
-        entry = self.domains.frozen(snapshot)
+        entry = self._held(self.domains.frozen(snapshot))
         return stamps(self.line, self.pool, entry, self.domains.got(entry.name))
 
     def digest(self, snapshot: Snapshot) -> tuple[DiskFile, ...]:
         """Every byte comes over the connection."""
-        entry = self.domains.frozen(snapshot)
+        entry = self._held(self.domains.frozen(snapshot))
         local = not self._address.remote
         return hashes(self.line, self.pool, entry, self.domains.got(entry.name), local=local)
 
@@ -258,7 +271,7 @@ class Daemon:
                 entry = (
                     self.domains.frozen(thing) if isinstance(thing, Snapshot) else self.domains.off(thing.name, "read")
                 )
-                volume = entry.disks[0].file
+                volume = self._held(entry).disks[0].file
             path, disk_format, theirs = Path(self.pool.get(volume).path), "qcow2", True
         if theirs and not self._is_ours_to_read(path):
             with open_volume(self.line, str(path), disk_format) as far:
@@ -275,5 +288,5 @@ class Daemon:
     def close(self) -> None:
         """The machines go on."""
         if self._open is not None:
-            self._open.close()
+            self._open[0].close()
             self._open = None

@@ -11,7 +11,7 @@ from golden.model import Finding, Severity
 from golden.provider import Endpoint, Scope
 from golden_libvirt import connection, embedded, firmware, kvm, processes
 from golden_libvirt.address import Address, understand
-from golden_libvirt.pool import choose
+from golden_libvirt.reading import choose
 from golden_libvirt.store import Store
 
 

@@ -162,7 +162,7 @@ class Root:
     def _attempt(self) -> connection.Line | None:
         try:
             with _on_first_processor():
-                return connection.open_line(f"qemu:///embed?root={self.path}", log=self.path / "libvirt.log")
+                return connection.open_embedded(self.path)
         except ImportError as error:
             raise connection.missing(error) from error
         except Exception as error:

@@ -12,15 +12,18 @@ from golden.errors import Conflict, EndpointError, GoldenError, NotFound, Refuse
 # Numbers of virErrorNumber (libvirt's virterror.h); they are part of its stable interface, so that this module
 # needs no import of libvirt.
 NO_CONNECT, OPERATION_FAILED, NO_DOMAIN, AUTH_FAILED = 5, 9, 42, 45
-SYSTEM_ERROR, RPC, LIBSSH, AUTH_CANCELLED, AUTH_UNAVAILABLE, ACCESS_DENIED = 38, 39, 85, 79, 80, 88
-NO_STORAGE_POOL, NO_STORAGE_VOL, STORAGE_VOL_EXIST, DOM_EXIST, NO_NETWORK = 49, 50, 90, 20, 43
+SYSTEM_ERROR, RPC, SSH, LIBSSH, AUTH_CANCELLED, AUTH_UNAVAILABLE, ACCESS_DENIED = 38, 39, 85, 98, 79, 94, 88
+NO_STORAGE_POOL, NO_STORAGE_VOL, STORAGE_VOL_EXIST, DOM_EXIST, NO_NETWORK = 49, 50, 90, 28, 43
 OPERATION_TIMEOUT, OPERATION_INVALID, AGENT_UNRESPONSIVE, NO_SUPPORT = 68, 55, 86, 3
-INTERNAL_ERROR, AGENT_UNSYNCED, AGENT_COMMAND_TIMEOUT, AGENT_COMMAND_FAILED = 1, 97, 108, 109
+NO_DOMAIN_METADATA = 80
+INTERNAL_ERROR, AGENT_UNSYNCED, AGENT_COMMAND_TIMEOUT, AGENT_COMMAND_FAILED = 1, 97, 112, 113
 
 _ABSENT = (NO_DOMAIN, NO_STORAGE_POOL, NO_STORAGE_VOL, NO_NETWORK)
 _THERE = (STORAGE_VOL_EXIST, DOM_EXIST)
 _RIGHTS = (AUTH_FAILED, AUTH_CANCELLED, AUTH_UNAVAILABLE, ACCESS_DENIED)
-_AWAY = (NO_CONNECT, RPC, SYSTEM_ERROR, LIBSSH)
+_AWAY = (NO_CONNECT, RPC, SYSTEM_ERROR, SSH, LIBSSH)
+_FROM_RPC = 7
+"""Of virErrorDomain: the connection itself."""
 
 
 def code_of(error: BaseException) -> int:
@@ -32,6 +35,11 @@ def code_of(error: BaseException) -> int:
 def is_libvirt(error: BaseException) -> bool:
     """Whether this is libvirt's own exception, without importing it."""
     return type(error).__module__ == "libvirt" and type(error).__name__ == "libvirtError"
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether it is the connection that broke: closed, or silent for too long; an internal error to libvirt."""
+    return code_of(error) == INTERNAL_ERROR and error.get_error_domain() == _FROM_RPC  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -64,7 +72,7 @@ def of_libvirt(wanted: str, error: BaseException) -> GoldenError:
         return Refused(f"{wanted}: libvirt wants other rights", details=words)
     if "No space left" in words:
         return Refused(f"{wanted}: the disk is full", details=words)
-    if code in _AWAY:
+    if code in _AWAY or is_lost(error):
         return Unreachable(f"{wanted}: libvirt does not answer", details=words)
     return EndpointError(f"{wanted} did not work", details=words)
 

@@ -18,10 +18,11 @@ from golden_libvirt.connection import Line
 from golden_libvirt.faults import NO_DOMAIN, code_of, translated
 from golden_libvirt.oddities import oddities
 from golden_libvirt.origins import Found
-from golden_libvirt.pool import Pool, by_path
+from golden_libvirt.pool import Pool
 from golden_libvirt.reading import definition_bytes
 from golden_libvirt.record import Record
 from golden_libvirt.tools import DiskInfo, convert, is_readable
+from golden_libvirt.volume_disk import by_path
 
 
 def look(line: Line, origin: Origin, *, remote: bool) -> Found:

@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden_libvirt.faults import code_of, is_libvirt
+from golden_libvirt.faults import NO_DOMAIN, NO_DOMAIN_METADATA, OPERATION_INVALID, code_of, is_libvirt
 from golden_libvirt.record import Record, from_json
 
 URI = "urn:golden:libvirt:machine:1"
 _KEY = "goldenmachine"
+_NONE = (NO_DOMAIN_METADATA, NO_DOMAIN)
 ET.register_namespace(_KEY, URI)
 
 
@@ -43,14 +44,21 @@ def save(libvirt: Any, native: Any, record: Record) -> None:
 
 
 def load(libvirt: Any, native: Any) -> Record | None:
-    """The record of a machine; None where it is none of golden's."""
+    """The record of a machine; None where it is none of golden's, or gone by now."""
+    text = _text(libvirt, native, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    if text is None:  # A transient machine (virsh create, an appliance) has no definition that is kept.
+        text = _text(libvirt, native, libvirt.VIR_DOMAIN_AFFECT_LIVE)
     try:
-        text = native.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, URI, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
-    except Exception as error:
-        if is_libvirt(error) and code_of(error) == libvirt.VIR_ERR_NO_DOMAIN_METADATA:
-            return None
-        raise
-    try:
-        return from_json(json.loads(ET.fromstring(text).text or ""))  # noqa: S314 - libvirt's own words
+        return from_json(json.loads(ET.fromstring(text or "<none/>").text or ""))  # noqa: S314 - libvirt's own words
     except (ET.ParseError, ValueError, KeyError, TypeError):
         return None
+
+
+def _text(libvirt: Any, native: Any, flags: int) -> str | None:
+    """Empty where there is none; None where the machine has no such definition. Raises libvirt's error."""
+    try:
+        return str(native.metadata(libvirt.VIR_DOMAIN_METADATA_ELEMENT, URI, flags))
+    except Exception as error:
+        if not is_libvirt(error) or code_of(error) not in (*_NONE, OPERATION_INVALID):
+            raise
+        return None if code_of(error) == OPERATION_INVALID else ""

@@ -5,21 +5,35 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
-from golden.errors import NotFound
-from golden.waiting import Deadline, Waiting
+from golden.errors import Conflict, NotFound, TimedOut
+from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_libvirt.connection import Line
-from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, code_of, is_libvirt, translated
+from golden_libvirt.faults import (
+    INTERNAL_ERROR,
+    NO_STORAGE_POOL,
+    NO_STORAGE_VOL,
+    OPERATION_INVALID,
+    code_of,
+    is_libvirt,
+    is_lost,
+    translated,
+)
+from golden_libvirt.record import Record
+from golden_libvirt.volume_disk import LOOK
 
 PIECE = 256 * 1024
 HEADER = 64 * 1024
 BUSY_LIMIT = 600
 """Seconds that a volume which the daemon is still writing for a killed client is waited for."""
+LOOK_LIMIT = 1
+"""The same where what the daemon knows of the pool without another look is good enough."""
+_MAKING = ("build", "start", "autostart")
 
 
 class Readable(Protocol):
@@ -47,9 +61,10 @@ class Volume:
 class Pool:
     """One storage pool of one connection."""
 
-    def __init__(self, line: Line, name: str) -> None:
+    def __init__(self, line: Line, name: str, watcher: Watcher | None = None) -> None:
         """NotFound with a command that makes it where it is not there; started where it is not."""
         self._line = line
+        self._watcher = watcher or Silent()
         self.name = name
         with translated(f"opening the storage pool {name}"):
             try:
@@ -58,9 +73,10 @@ class Pool:
                 if code_of(error) != NO_STORAGE_POOL:
                     raise
                 uri = line.native.getURI()
-                folder = f"~/.local/share/libvirt/{name}" if "/session" in uri else f"/var/lib/libvirt/{name}"
-                make = f"virsh -c {uri} pool-create-as {name} dir --target {folder} --build"
-                raise NotFound(f"there is no storage pool {name}", details=str(error), hint=make) from error
+                folder = f"$HOME/.local/share/libvirt/{name}" if "/session" in uri else f"/var/lib/libvirt/{name}"
+                raise NotFound(
+                    f"there is no storage pool {name}", details=str(error), hint=_make_it(uri, name, folder)
+                ) from error
             if not self.native.isActive():
                 self.native.create(0)
 
@@ -68,19 +84,41 @@ class Pool:
     def folder(self) -> str:
         """Where its volumes lie on the daemon's host."""
         with translated(f"asking for the folder of the pool {self.name}"):
-            return _target(self.native)
+            return _xml(self.native.XMLDesc(0)).findtext("target/path", "")
 
     def free(self) -> int:
         """Bytes free."""
         with translated(f"asking for the room in the pool {self.name}"):
-            self.native.refresh(0)
+            with contextlib.suppress(TimedOut):
+                self._refresh(LOOK_LIMIT)
             return int(self.native.info()[3])
 
     def names(self) -> tuple[str, ...]:
-        """Every volume, as the folder is now."""
+        """Every volume, as the folder is now; while the daemon builds one, those that were made through it."""
         with translated(f"listing the pool {self.name}"):
-            self.native.refresh(0)
+            with contextlib.suppress(TimedOut):
+                self._refresh(LOOK_LIMIT)
             return tuple(sorted(volume.name() for volume in self.native.listAllVolumes(0)))
+
+    def _refresh(self, limit: float) -> None:
+        """
+        Have the daemon read the folder. TimedOut where it builds a volume of this pool for so long, for whomever: it
+        refuses to read meanwhile (docs/facts: libvirt, Storage pools).
+        """
+
+        def is_read() -> bool:
+            try:
+                self.native.refresh(0)
+            except self._line.libvirt.libvirtError as error:
+                # "… has asynchronous jobs running", in the daemon's language.
+                if code_of(error) != INTERNAL_ERROR or is_lost(error):
+                    raise
+                return False
+            return True
+
+        waiting = Waiting(Deadline(limit), watcher=self._watcher)
+        what = f"libvirt to have built other volumes of the storage pool {self.name}"
+        waiting.until(what, is_read, hint="the same command again when it is done")
 
     def find(self, name: str) -> Volume | None:
         """One volume; None where there is none."""
@@ -88,10 +126,24 @@ class Pool:
         if native is None:
             return None
         with translated(f"looking at the volume {name}"):
-            about = _xml(native.XMLDesc(0))
+            try:
+                about = _xml(native.XMLDesc(0))
+            except self._line.libvirt.libvirtError as error:
+                if code_of(error) != NO_STORAGE_VOL:  # Its file went since the daemon read the folder.
+                    raise
+                return None
             length = int(about.findtext("physical") or about.findtext("allocation") or 0)
             capacity = int(about.findtext("capacity") or 0)
             return Volume(name, native.path(), capacity, length, about.findtext("target/timestamps/mtime", ""))
+
+    def find_written(self, name: str) -> Volume | None:
+        """One volume that QEMU may have written itself, so that the daemon knows it only after another look."""
+        found = self.find(name)
+        if found is not None:
+            return found
+        with translated(f"looking for the volume {name}"):
+            self._refresh(BUSY_LIMIT)
+        return self.find(name)
 
     def get(self, name: str) -> Volume:
         """One volume; NotFound where there is none."""
@@ -99,6 +151,27 @@ class Pool:
         if found is None:
             raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
         return found
+
+    def elsewhere(self, name: str) -> str | None:
+        """Another pool of the daemon's, now on, that has a volume of that name."""
+        line = self._line
+        with translated(f"looking for the volume {name} in other pools"):
+            for other in line.native.listAllStoragePools(line.libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
+                if other.name() == self.name or other.name().startswith(LOOK):
+                    continue
+                try:
+                    other.storageVolLookupByName(name)
+                except line.libvirt.libvirtError as error:
+                    if code_of(error) not in (NO_STORAGE_VOL, NO_STORAGE_POOL, OPERATION_INVALID):  # Off by now.
+                        raise
+                else:
+                    return str(other.name())
+        return None
+
+    def must_hold(self, entry: Record) -> None:
+        """Conflict where the disks of a machine are in another pool than this."""
+        if entry.pool not in ("", self.name) and not any(self.find(disk.file) for disk in entry.disks):
+            raise misplaced(entry.name, entry.pool, self.name)
 
     def make_overlay(self, name: str, backing: str, backing_format: str) -> None:
         """A qcow2 that holds only differences to another volume of the pool."""
@@ -126,7 +199,6 @@ class Pool:
         with translated(f"uploading {name}"):
             native = self.native.createXML(_volume_xml(name, volume_format, capacity, None, lazy=True), 0)
             self._send(native, content, size, digest.update)
-            self.native.refresh(0)
         return digest.hexdigest()
 
     def put_text(self, name: str, data: bytes) -> None:
@@ -141,7 +213,7 @@ class Pool:
             raise NotFound(f"the volume {name} is not in the storage pool {self.name}")
         with translated(f"reading the volume {name}"):
             stream = self._line.native.newStream(0)
-            native.download(stream, 0, limit, 0)
+            self._once_free(name, lambda: native.download(stream, 0, limit, 0))
             done = False
             try:
                 while piece := stream.recv(PIECE):
@@ -169,20 +241,29 @@ class Pool:
     def delete(self, name: str) -> None:
         """Absent is success; a volume that the daemon still writes is waited for."""
 
-        def is_gone() -> bool:
+        def away() -> None:
             native = self._find(name)
-            if native is None:
-                return True
-            try:
+            if native is not None:
                 native.delete(0)
+
+        with translated(f"deleting the volume {name}"):
+            self._once_free(name, away)
+
+    def _once_free(self, name: str, act: Callable[[], None]) -> None:
+        """Do something to a volume once the daemon has written it, or copied it elsewhere. TimedOut."""
+
+        def is_done() -> bool:
+            try:
+                act()
             except self._line.libvirt.libvirtError as error:
-                if "being" in str(error) or "in use" in str(error):  # "is still being allocated", "… in use."
+                # "is still being allocated", "is still in use", in the daemon's language.
+                if code_of(error) == OPERATION_INVALID and self.native.isActive():
                     return False
                 raise
             return True
 
-        with translated(f"deleting the volume {name}"):
-            Waiting(Deadline(BUSY_LIMIT)).until(f"the volume {name} to be let go", is_gone)
+        waiting = Waiting(Deadline(BUSY_LIMIT), watcher=self._watcher)
+        waiting.until(f"the volume {name} to be let go", is_done, hint="the same command again when it is")
 
     def _send(self, native: Any, content: Readable, size: int, seen: Callable[[bytes], None]) -> None:
         stream = self._line.native.newStream(0)
@@ -211,62 +292,18 @@ class Pool:
             return None
 
 
-def choose(line: Line, wanted: str | None) -> Pool:
-    """The pool an endpoint names, else ``golden``, else ``default``. NotFound with a command that makes it."""
-    if wanted:
-        return Pool(line, wanted)
-    try:
-        return Pool(line, "golden")
-    except NotFound as error:
-        with contextlib.suppress(NotFound):
-            return Pool(line, "default")
-        raise error from None
+def misplaced(what: str, there: str, here: str) -> Conflict:
+    """What to say of a thing that is in another pool than the endpoint's."""
+    return Conflict(
+        f"{what} is in the storage pool {there}, and its endpoint uses {here}",
+        hint=f'pool = "{there}" in the endpoint\'s table of golden.toml',
+    )
 
 
-LOOK = "golden-look-"
-"""How the names of pools begin that golden makes to see one folder, for a moment."""
-
-
-def by_path(line: Line, path: str) -> tuple[Any, Any]:
-    """
-    The volume that is a file on the daemon's host, and the pool that was made to see it (None where one had it).
-
-    Whoever asks destroys that pool afterwards; destroying a pool leaves its files alone. One that a killed golden left
-    is told like one's own.
-    """
-    with translated(f"looking at {path} on the host"):
-        try:
-            volume = line.native.storageVolLookupByPath(path)
-        except line.libvirt.libvirtError as error:
-            if code_of(error) != NO_STORAGE_VOL:
-                raise
-            return _in_folder(line, Path(path))
-        pool = volume.storagePoolLookupByVolume()
-        return volume, pool if pool.name().startswith(LOOK) else None
-
-
-def _in_folder(line: Line, path: Path) -> tuple[Any, Any]:
-    """A file that no pool has in its list: the pool of its folder may be off, or have looked before it was there."""
-    folder = str(path.parent)
-    pool = next((one for one in line.native.listAllStoragePools(0) if _target(one) == folder), None)
-    if pool is None:
-        wanted = ET.Element("pool", type="dir")
-        ET.SubElement(wanted, "name").text = LOOK + hashlib.sha256(folder.encode()).hexdigest()[:8]
-        ET.SubElement(ET.SubElement(wanted, "target"), "path").text = folder
-        pool, ours = line.native.storagePoolCreateXML(ET.tostring(wanted, encoding="unicode"), 0), True
-    else:
-        ours = not pool.isActive()
-        pool.create(0) if ours else pool.refresh(0)
-    try:
-        return pool.storageVolLookupByName(path.name), pool if ours else None
-    except line.libvirt.libvirtError:
-        if ours:
-            pool.destroy()
-        raise
-
-
-def _target(pool: Any) -> str:
-    return _xml(pool.XMLDesc(0)).findtext("target/path", "")
+def _make_it(uri: str, name: str, folder: str) -> str:
+    """The command that makes a pool which is there after a restart too."""
+    orders = (f"pool-define-as {name} dir --target {folder}", *(f"pool-{verb} {name}" for verb in _MAKING))
+    return f'virsh -c {shlex.quote(uri)} "{"; ".join(orders)}"'
 
 
 def _volume_xml(name: str, kind: str, capacity: int, backing: tuple[str, str] | None, *, lazy: bool = False) -> str:

@@ -1,4 +1,9 @@
-"""A libvirt storage pool as a place images are published to: a volume each, and a small note beside it."""
+"""
+A libvirt storage pool as a place images are published to: a volume each, and a small note beside it.
+
+The note of a retired one is a second that comes beside the first: a volume can be replaced only by deleting it first,
+and a publication whose one note is just being replaced, or finds no room any more, would be taken for cut off.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,7 @@ from golden_libvirt.pool import Pool
 
 _EXAMPLE = "libvirt-pool:NAME?connect=qemu:///system"
 _NOTE = ".golden-publication.json"
+_RETIRED = f".retired{_NOTE}"
 _VIRTUAL_SIZE = slice(24, 32)
 """Where a qcow2 header holds the size the guest sees, big-endian (QEMU's docs/interop/qcow2.txt)."""
 
@@ -45,19 +51,22 @@ class PoolLibrary:
         return next((found for found in self.list() if found.key == key), None)
 
     def settle(self, key: str) -> Publication | None:
-        """A volume without its note was cut off."""
+        """A volume without a note that can be read was cut off."""
         found = self.find(key)
         if found is None:
             for name in self._pool.names():
-                if name.removesuffix(_NOTE).endswith(f"-{_short(key)}.qcow2"):
+                if name.removesuffix(_RETIRED).removesuffix(_NOTE).endswith(f"-{_short(key)}.qcow2"):
                     self._pool.delete(name)
         return found
 
     def list(self) -> tuple[Publication, ...]:
         """By the notes; whose volume is gone is not finished."""
         names = self._pool.names()
-        notes = [name for name in names if name.endswith(_NOTE) and name.removesuffix(_NOTE) in names]
-        return tuple(found for found in map(self._read, notes) if found is not None)
+        found = []
+        for volume in names:
+            notes = [volume + note for note in (_RETIRED, _NOTE) if volume + note in names]
+            found += [one for one in map(self._read, notes) if one is not None][:1]
+        return tuple(found)
 
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:
         """The volume first, checked, then the note that makes it a publication."""
@@ -87,7 +96,7 @@ class PoolLibrary:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         self.verify(made)
-        self._write(made)
+        self._write(made, _NOTE)
         return made
 
     def verify(self, publication: Publication) -> None:
@@ -102,30 +111,30 @@ class PoolLibrary:
             )
 
     def retire(self, publication: Publication) -> Publication:
-        """In the note."""
+        """In a note of its own."""
         if self._pool.find(publication.name) is None:
             raise NotFound(f"{publication.name} is not in the storage pool {self._pool.name}")
         retired = replace(publication, retired=True)
-        self._write(retired)
+        self._write(retired, _RETIRED)
         return retired
 
     def withdraw(self, publication: Publication) -> None:
-        """The note first, so that what is half gone is no publication."""
-        self._pool.delete(publication.name + _NOTE)
-        self._pool.delete(publication.name)
+        """The notes first, so that what is half gone is no publication."""
+        for note in (_RETIRED, _NOTE, ""):
+            self._pool.delete(publication.name + note)
 
     def close(self) -> None:
         """Let go of the connection."""
         self._line.close()
 
-    def _write(self, publication: Publication) -> None:
-        self._pool.put_text(publication.name + _NOTE, json.dumps(asdict(publication)).encode())
+    def _write(self, publication: Publication, note: str) -> None:
+        self._pool.put_text(publication.name + note, json.dumps(asdict(publication)).encode())
 
     def _read(self, note: str) -> Publication | None:
         try:
             data = json.loads(b"".join(self._pool.pieces(note)).rstrip(b"\0"))
             return Publication(**{**data, "library": self._library})
-        except (ValueError, TypeError):  # cut off while it was written
+        except (ValueError, TypeError, NotFound):  # Cut off while it was written, or gone by now.
             return None
 
 
@@ -165,7 +174,7 @@ class PoolLibraryFactory:
         pool, address = _understood(endpoint.url)
         line = connection.open_first(address.uri)
         try:
-            return PoolLibrary(line, Pool(line, pool), endpoint.name)
+            return PoolLibrary(line, Pool(line, pool, scope.watcher), endpoint.name)
         except BaseException:
             line.close()
             raise

@@ -67,6 +67,8 @@ class Record:
     """Root of the embedded driver that last started it."""
     networks: tuple[str, ...] = ()
     """What it is connected to."""
+    pool: str = ""
+    """A daemon's storage pool that its disks are in; empty for files, and where an earlier golden wrote it."""
     maker: Maker = field(default_factory=Maker.this)
 
     def but(self, **changes: Any) -> Record:
@@ -129,5 +131,6 @@ def from_json(data: dict[str, Any]) -> Record:
         parent=data["parent"],
         root=data["root"],
         networks=tuple(data.get("networks", ())),
+        pool=data.get("pool", ""),
         maker=Maker(**data["maker"]),
     )

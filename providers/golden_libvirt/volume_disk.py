@@ -1,20 +1,103 @@
-"""A disk in a storage pool read through libvirt itself, for endpoints whose files cannot be opened from here."""
+"""Files of a daemon's host seen and read through libvirt itself, for endpoints whose files cannot be opened here."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import platform
+import posixpath
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from golden.errors import EndpointError, NotAble
 from golden_libvirt.connection import Line
-from golden_libvirt.faults import translated
-from golden_libvirt.pool import by_path
+from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, OPERATION_FAILED, code_of, translated
 from golden_libvirt.qcow2 import Qcow2, Source
+from golden_libvirt.record import Maker
 
 _DEEPEST = 64
+LOOK = "golden-look-"
+"""How the names of pools begin that golden makes to see one folder, for a moment; the rest says whose they are."""
+_MOST_LOOKS = 64
+
+
+def by_path(line: Line, path: str) -> tuple[Any, Any]:
+    """
+    The volume that is a file on the daemon's host, and the pool that was made to see it (None where one had it).
+
+    Whoever asks destroys that pool afterwards; destroying a pool leaves its files alone.
+    """
+    with translated(f"looking at {path} on the host"):
+        try:
+            volume = line.native.storageVolLookupByPath(path)
+            if not volume.storagePoolLookupByVolume().name().startswith(LOOK):
+                return volume, None
+        except line.libvirt.libvirtError as error:
+            if code_of(error) not in (NO_STORAGE_VOL, NO_STORAGE_POOL):
+                raise
+        where = Path(path)
+        pool = _look(line, str(where.parent))
+        try:
+            return pool.storageVolLookupByName(where.name), pool
+        except BaseException:
+            with contextlib.suppress(line.libvirt.libvirtError):
+                pool.destroy()
+            raise
+
+
+def _look(line: Line, folder: str) -> Any:
+    """
+    A pool of this process's own over a folder: one that has it already may be off, or have looked before the file was
+    there and not look again (it builds a volume), or be another process's that takes it away any moment.
+    """
+    for one in line.native.listAllStoragePools(0):
+        if one.name().startswith(LOOK):
+            if _is_left(one.name()):
+                with contextlib.suppress(line.libvirt.libvirtError):
+                    one.destroy()
+        elif not one.isActive():
+            about = ET.fromstring(one.XMLDesc(0))  # noqa: S314 - libvirt's own words
+            if about.findtext("target/path") == folder and about.get("type") != "dir":
+                one.create(0)  # What is mounted only by it. Left on: others may have begun to use it.
+    for dots in range(_MOST_LOOKS):
+        wanted = ET.Element("pool", type="dir")
+        ET.SubElement(wanted, "name").text = f"{LOOK}{_ours()}-{secrets.token_hex(2)}"
+        # libvirt refuses a second pool of the same folder and compares what is written (docs/facts: Storage pools).
+        ET.SubElement(ET.SubElement(wanted, "target"), "path").text = folder + "/." * dots
+        try:
+            return line.native.storagePoolCreateXML(ET.tostring(wanted, encoding="unicode"), 0)
+        except line.libvirt.libvirtError as error:
+            if code_of(error) != OPERATION_FAILED or dots == _MOST_LOOKS - 1:
+                raise
+    raise AssertionError
+
+
+def _ours() -> str:
+    """What tells this process from any other of any computer that uses the same daemon."""
+    place = "".join((platform.node(), _read("/etc/machine-id"), str(Path("/proc/self/ns/pid").readlink())))
+    maker = Maker.this()
+    return f"{hashlib.sha256(place.encode()).hexdigest()[:8]}-{maker.pid}-{maker.started}"
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _is_left(name: str) -> bool:
+    """Whether it is a look of a process of this computer that is not any more."""
+    made = re.fullmatch(rf"{LOOK}([0-9a-f]{{8}})-(\d+)-(\d+)-[0-9a-f]{{4}}", name)
+    if made is None or made[1] != _ours().partition("-")[0]:
+        return False
+    maker = Maker(int(made[2]), made[3])
+    return maker != Maker.this() and not maker.is_another()
 
 
 @contextmanager
@@ -45,14 +128,18 @@ def _opened(line: Line, native: Any, disk_format: str, depth: int) -> Source:
         raise NotAble(f"{path} cannot be read from afar: {what}", hint="run golden on the host of the hypervisor")
     disk = Qcow2(file, path)
     if disk.backing:
-        disk.put_on(_opened(line, _below(line, path, disk.backing), disk.backing_format or "raw", depth + 1))
+        below = _below(line, native, path, disk.backing)
+        disk.put_on(_opened(line, below, disk.backing_format or "raw", depth + 1))
     return disk
 
 
-def _below(line: Line, path: str, backing: str) -> Any:
+def _below(line: Line, native: Any, path: str, backing: str) -> Any:
     """The volume that a backing file's name means; relative names are beside the file that holds them."""
-    whole = backing if backing.startswith("/") else f"{path.rpartition('/')[0]}/{backing}"
+    folder = posixpath.dirname(posixpath.normpath(path))
+    whole = posixpath.normpath(posixpath.join(folder, backing))
     try:
+        if posixpath.dirname(whole) == folder:
+            return native.storagePoolLookupByVolume().storageVolLookupByName(posixpath.basename(whole))
         return line.native.storageVolLookupByPath(whole)
     except line.libvirt.libvirtError as error:
         raise NotAble(

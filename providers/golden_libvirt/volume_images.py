@@ -15,8 +15,7 @@ from typing import Any
 
 from golden.errors import Conflict
 from golden.model import Artifact, Form, Mark, Role
-from golden_libvirt.connection import Line
-from golden_libvirt.pool import Pool
+from golden_libvirt.pool import Pool, misplaced
 from golden_libvirt.record import mark_of
 
 _NOTE = ".golden.json"
@@ -27,16 +26,16 @@ _DONE = ".whole.golden.json"
 class VolumeImages:
     """The images in one pool."""
 
-    line: Callable[[], Line]
     pool: Callable[[], Pool]
     remote: bool
 
     def find(self, name: str) -> Artifact | None:
-        """The image; without forms while it is half-made."""
+        """The image; without forms while it is half-made. Conflict where it is in another pool of the daemon's."""
         note = self._read(name)
-        if note is None:
-            return None
         pool = self.pool()
+        if note is None:
+            self._must_not_be_elsewhere(name, pool)
+            return None
         forms = []
         for form in note["forms"]:
             volume = pool.find(form["volume"])  # None where a discard was cut off, or somebody deleted it.
@@ -45,6 +44,10 @@ class VolumeImages:
             size = form["size"] if volume is not None else 0
             forms.append(Form("qcow2", volume.path if volume and mine else None, size, form["sha256"], url))
         return Artifact(name, name, tuple(forms))
+
+    def _must_not_be_elsewhere(self, name: str, pool: Pool) -> None:
+        if other := pool.elsewhere(name + _NOTE):
+            raise misplaced(name, other, pool.name)
 
     def marked(self) -> Iterator[tuple[str, Mark]]:
         """Every image with its mark."""
@@ -73,9 +76,10 @@ class VolumeImages:
         return made
 
     def discard(self, name: str) -> None:
-        """Data first, the first note last."""
+        """Data first, the first note last. Conflict where it is in another pool of the daemon's."""
         note = self._read(name)
         if note is None:
+            self._must_not_be_elsewhere(name, self.pool())
             return
         for volume in (*note["volumes"], name + _DONE, name + _NOTE):
             self.pool().delete(volume)

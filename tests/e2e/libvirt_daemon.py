@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -115,10 +117,52 @@ def answers() -> bool:
 
 
 @contextmanager
-def pool() -> Iterator[str]:
+def building(name: str) -> Iterator[str]:
+    """
+    Somebody else has the daemon copy a volume of that pool, for as long as the block: the copy's name.
+
+    The daemon's qemu-img is held still; it goes on at the end, and the copy is whole then.
+    """
+    copy, size = f"copy-{secrets.token_hex(3)}.qcow2", 128 << 20
+    theirs = connection.open_first("qemu:///system")
+    native = theirs.native.storagePoolLookupByName(name)
+    source = native.createXML(_volume_xml(f"source-{copy}", "raw", size), 0)
+    path = Path(source.path())
+    path.write_bytes(os.urandom(1 << 20) * 128)  # Long enough to be caught at it.
+    work = threading.Thread(target=native.createXMLFrom, args=(_volume_xml(copy, "qcow2", size), source, 0))
+    work.start()
+    try:
+        child = Waiting(Deadline(20), tick=0.001).until("libvirt to copy", lambda: _copying(path.with_name(copy)))
+        os.kill(child, signal.SIGSTOP)
+        try:
+            yield copy
+        finally:
+            os.kill(child, signal.SIGCONT)
+    finally:
+        work.join()
+        theirs.close()
+
+
+def _volume_xml(name: str, kind: str, size: int) -> str:
+    target = f"<target><format type='{kind}'/></target>"
+    return f"<volume><name>{name}</name><capacity>{size}</capacity><allocation>0</allocation>{target}</volume>"
+
+
+def _copying(target: Path) -> int | None:
+    """Number of the qemu-img that writes a file."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (place / "cmdline").read_bytes().split(b"\0")
+            if words[0].endswith(b"qemu-img") and b"convert" in words and os.fsencode(target) in words:
+                return int(place.name)
+    return None
+
+
+@contextmanager
+def pool(name: str | None = None) -> Iterator[str]:
     """A new storage pool's name; its folder and what is left in it go at the end."""
-    name = f"golden-test-{secrets.token_hex(3)}"
-    folder = Path("/var/lib/libvirt") / name
+    name = name or f"golden-test-{secrets.token_hex(3)}"
+    folder = Path("/var/lib/libvirt") / f"{name}-{secrets.token_hex(3)}"
     folder.mkdir(mode=0o711)
     line = connection.open_first("qemu:///system")
     try:

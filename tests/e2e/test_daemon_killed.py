@@ -1,9 +1,10 @@
-"""A libvirt daemon that dies in the middle of a job costs that job, and nothing else."""
+"""A libvirt daemon that dies or hangs costs the job that it was in the middle of, and nothing else."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from golden.errors import Unreachable
+from golden.provider import Endpoint, Scope
 from golden.waiting import Deadline, Waiting
+from golden_libvirt import PROVIDER
 from tests.e2e import bench
 from tests.e2e.libvirt_daemon import answers, begun, pool
 
@@ -35,6 +39,14 @@ class Daemon:
         """kill -9 of libvirtd; its machines go on, as they do."""
         self._children[-1].kill()
         self._children[-1].wait()
+
+    def hold(self) -> None:
+        """It hangs; so does, to whoever is connected, a host that died."""
+        self._children[-1].send_signal(signal.SIGSTOP)
+
+    def let_go(self) -> None:
+        """It goes on."""
+        self._children[-1].send_signal(signal.SIGCONT)
 
     def end(self) -> None:
         """Both, in order."""
@@ -86,3 +98,20 @@ def test_a_daemon_killed_in_the_middle_of_an_update(tmp_path: Path) -> None:
         assert log["versions"][0] == was[0]
         place.does("verify", "--deep")
         assert place.golden("doctor").code == 0
+
+
+@pytest.mark.thorough
+def test_a_daemon_that_hangs_is_given_up(tmp_path: Path) -> None:
+    """No call waits for it without end: it is unreachable after a minute, and whoever asks later is answered again."""
+    with own_daemon() as daemon, pool() as name:
+        opened = PROVIDER.open(Endpoint("here", "qemu:///system", {"pool": name}), Scope("job", tmp_path))
+        daemon.hold()
+        held = Deadline(120)
+        try:
+            with pytest.raises(Unreachable):
+                opened.list_marked()
+            assert held.left > 0
+        finally:
+            daemon.let_go()
+        assert opened.free_space()
+        opened.close()

@@ -89,6 +89,9 @@ class Shelf:
     def names(self) -> tuple[str, ...]:
         return tuple(self.volumes)
 
+    def elsewhere(self, name: str) -> str | None:
+        return None
+
     def pieces(self, name: str) -> Iterator[bytes]:
         yield self.volumes[name]
 
@@ -126,7 +129,7 @@ def test_an_image_in_a_pool_is_somebodys_wherever_golden_is_killed(act: str) -> 
     points = 0
     while True:
         shelf = Shelf(volumes={"clone.qcow2": b"bytes"})
-        images = VolumeImages(cast("Any", None), lambda shelf=shelf: cast("Pool", shelf), remote=True)
+        images = VolumeImages(lambda shelf=shelf: cast("Pool", shelf), remote=True)
         if act == "discard":
             images.make("i1", ("clone.qcow2",), MARK)
         shelf.left = points
@@ -151,7 +154,7 @@ def test_an_image_in_a_pool_that_was_half_taken_away_is_taken_away() -> None:
     form = {"volume": "i1.qcow2", "size": 5, "sha256": "x"}
     note: dict[str, Any] = {"mark": asdict(MARK), "volumes": ["i1.qcow2"], "forms": [form]}
     shelf = Shelf()
-    images = VolumeImages(cast("Any", None), lambda: cast("Pool", shelf), remote=True)
+    images = VolumeImages(lambda: cast("Pool", shelf), remote=True)
     from golden_libvirt.volume_images import _NOTE
 
     shelf.volumes = {"i1.qcow2": b"bytes", "i1" + _NOTE: json.dumps(note).encode()}
