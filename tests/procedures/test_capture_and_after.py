@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from golden.app import run, upkeep
+from golden.app import moves, run, upkeep
 from golden.app.capturing import CaptureWish, capture_order
 from golden.app.names import Target
+from golden.app.orders import publish_order
 from golden.errors import (
     Conflict,
     GeneralizeFailed,
@@ -107,6 +108,28 @@ def test_a_newer_image_retires_the_older_one_after_it_is_there(bench: Bench) -> 
         bench.capture(libraries=("shelf",))
     assert [(p.image, p.retired) for p in bench.project.catalog.publications("ref")] == [(1, True), (2, False)]
     assert len(list((bench.folder / "shelf").glob("*.qcow2"))) == 2
+
+
+def test_an_older_publication_that_somebody_took_away_holds_up_nobody(bench: Bench) -> None:
+    """The newer image is published all the same; the older one counts as retired, which is a warning, and may go."""
+    bench.adopt()
+    bench.capture(libraries=("shelf",))
+    for path in (bench.folder / "shelf").glob("*-i1.*"):
+        path.unlink()
+    bench.capture()
+    order = publish_order(bench.project, "ref", 2, ("shelf",))
+    job, _ = run.start(bench.project, "publish", order, run.Manner())
+    assert [(p.image, p.retired) for p in bench.project.catalog.publications("ref")] == [(1, True), (2, False)]
+    (warning,) = moves.warned(bench.project, job)
+    assert (warning["id"], warning["severity"], warning["library"]) == ("publication-gone", "warning", "shelf")
+    assert "ref@i1 was published as ref-i1.qcow2, and is not there any more" in warning["sentence"]
+    (finding,) = upkeep.doctor(bench.project, Silent())
+    assert (finding.id, finding.severity) == ("publication-gone", Severity.WARNING)
+    bench.capture(libraries=("shelf",))
+    _, images = upkeep.prune_plan(bench.project, "ref", 1, Silent())
+    assert [image.number for image in images] == [1, 2]
+    run.start(bench.project, "prune", PruneOrder("ref", (), (1, 2)), run.Manner())
+    assert upkeep.doctor(bench.project, Silent()) == []
 
 
 def test_one_library_that_fails_does_not_hold_up_the_others(bench: Bench) -> None:

@@ -18,7 +18,7 @@ from golden.procedures import adopt, capture, check, prune, publish, update
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline, Silent, Watcher
 
-REVISION = 2
+REVISION = 3
 """Raised whenever the steps of a procedure change their names or meaning; resume refuses another one."""
 
 PATIENCE = 20.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import BinaryIO
 
 from golden.errors import GoldenError, LeaseLost, NotAble, NotFound, PartlyPublished, PolicyRefused, StateUnusable
@@ -46,8 +47,8 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
     with job.holding(shop.publications, key):
         made = job.step(f"publish to {name}", put, shop, image, name, key)
         publication = job.step(f"record in {name}", shop.catalog.put_publication, made)
-    job.step(f"retire in {name}", retire_others, shop, publication)
-    if found := warnings(shop.libraries(name), image):
+    gone = job.step(f"retire in {name}", retire_others, shop, publication)
+    if found := (*warnings(shop.libraries(name), image), *gone):
         job.step(f"{WARNINGS}{name}", tuple, found)
     return publication
 
@@ -125,13 +126,33 @@ def content(form: Form) -> Iterator[BinaryIO]:
         yield file
 
 
-def retire_others(shop: Shop, publication: Publication) -> tuple[Publication, ...]:
-    """Older images of the reference in the same library are marked as no longer current."""
-    library, retired = shop.libraries(publication.library), []
+def retire_others(shop: Shop, publication: Publication) -> tuple[Finding, ...]:
+    """
+    Older images of the reference in the same library are marked as no longer current. A warning of each that somebody
+    took away there: it counts as retired all the same, or no later publish would ever come past it.
+    """
+    library, gone = shop.libraries(publication.library), []
     for other in shop.catalog.publications(publication.reference):
         if other.library == publication.library and not other.retired and other.image < publication.image:
-            retired.append(shop.catalog.put_publication(library.retire(other)))
-    return tuple(retired)
+            try:
+                retired = library.retire(other)
+            except NotFound:
+                retired = replace(other, retired=True)
+                gone.append(taken_away(other))
+            shop.catalog.put_publication(retired)
+    return tuple(gone)
+
+
+def taken_away(publication: Publication) -> Finding:
+    """That somebody took a publication out of its library."""
+    image = f"{publication.reference}@i{publication.image}"
+    return Finding(
+        "publication-gone",
+        Severity.WARNING,
+        f"{image} was published as {publication.name}, and is not there any more; it counts as retired",
+        publication.where,
+        f"golden publish {image} --to {publication.library} puts it there again",
+    )
 
 
 def told(failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
