@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from golden.testing.memory import Fault
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Golden
     from tests.cli.lab import Lab
@@ -56,6 +58,45 @@ def test_a_signal_is_told_to_programs(ref: Lab) -> None:
 
     error = Ran(process.returncode, out, err).error
     assert (error["id"], error["exit_code"], process.returncode) == ("interrupted", 143, 143)
+
+
+def test_a_capture_that_is_stopped_while_it_publishes_names_its_image(ref: Lab, golden: Golden) -> None:
+    """The image stays, and so it is told: by the error, with what publishes it, and by the record of the job."""
+    process = publishing(ref)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "ref@i1 is captured and stays; golden publish ref@i1 --to plain" in err
+    job = golden("jobs", "--all", "-o", "json").data["jobs"][-1]
+    words = "stopped by a signal; what it had recorded stays, the rest was taken away"
+    assert (job["state"], job["problem"]["brief"]) == ("cancelled", words)
+    assert golden("publish", "ref@i1", "--to", "plain").code == 0
+    assert golden("doctor").code == 0
+
+
+def test_cancelling_a_capture_names_the_image_that_stays(ref: Lab, golden: Golden) -> None:
+    """After kill -9 during the upload the image is there, whether the job goes on or is given up."""
+    process = publishing(ref)
+    process.kill()
+    process.communicate(timeout=30)
+    ran = golden("cancel", "-y")
+    assert (ran.code, "ref@i1 is captured and stays; golden publish ref@i1 --to plain" in ran.err) == (0, True)
+    assert [one["number"] for one in golden("log", "-o", "json").data["images"]] == [1]
+
+
+def publishing(lab: Lab) -> subprocess.Popen[str]:
+    """A capture that is stuck in its library, once its image is recorded."""
+    toml = lab.path / "golden.toml"
+    toml.write_text(toml.read_text() + f'[libraries.plain]\nurl = "memory-library:{lab.path}/world"\n')
+    lab.world.add_faults(Fault("library.publish", action="delay", seconds=20))
+    process = lab.begin("capture", "ref", "--to", "plain")
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit and process.poll() is None:
+        if any(fault["seen"] for fault in lab.world.read()["faults"]):
+            lab.world.clear_faults()
+            return process
+        time.sleep(0.05)
+    raise AssertionError(f"nothing was published: {process.communicate(timeout=5)}")
 
 
 @pytest.mark.parametrize("act", ["resume", "cancel"])
@@ -116,8 +157,6 @@ def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> N
 
 def test_a_second_signal_leaves_at_once(ref: Lab, golden: Golden, until: Callable[[Callable[[], bool]], None]) -> None:
     """While the first Ctrl-C still unwinds, a second one ends golden at once and says how to go on."""
-    from golden.testing.memory import Fault
-
     ref.world.add_faults(Fault("destroy", nth=0, action="delay", seconds=20))
     process = hanging(ref)
     process.send_signal(signal.SIGINT)

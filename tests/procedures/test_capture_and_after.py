@@ -146,11 +146,13 @@ def test_one_library_that_fails_does_not_hold_up_the_others(bench: Bench) -> Non
 
 
 def test_a_failed_publish_never_costs_the_image(bench: Bench) -> None:
-    """Captured and published in one command: the image stays when the library fails."""
+    """Captured and published in one command: the image stays when the library fails, and the error says so."""
     bench.adopt()
     (bench.folder / "shelf").write_text("a file where the folder should be")
-    with pytest.raises(Exception, match="shelf"):
-        bench.capture(libraries=("shelf",))
+    with pytest.raises(Exception, match="shelf") as caught:
+        bench.capture(libraries=("attic", "shelf"))
+    assert "ref@i1 is captured and stays; golden publish ref@i1 --to shelf" in caught.value.__notes__
+    assert caught.value.hint == "golden publish ref@i1 --to shelf"
     assert [image.number for image in bench.project.catalog.images("ref")] == [1]
     assert bench.troubles() == []
 

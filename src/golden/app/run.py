@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -13,8 +13,9 @@ from golden import stopping
 from golden.app.project import Project
 from golden.errors import Conflict, GoldenError, UsageError
 from golden.jobs import Job, JobRecord, Journal, Lease, Show, ShowNothing, create, holder, new_id, record, records
-from golden.model import AdoptOrder
+from golden.model import AdoptOrder, CaptureOrder
 from golden.procedures import adopt, capture, check, prune, publish, update
+from golden.procedures.kinds import made_by
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline, Silent, Watcher
 
@@ -53,7 +54,8 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
         lease = _lease(stack, project, order.reference, job, manner, wait=None)
         _refuse_unfinished(project, order.reference)
         shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
-        with stopping.held():  # Until the job's own hand is on it, nobody would end a job that is written down.
+        # Held until the job's own hand is on it: nobody would end a job that is written down.
+        with _telling(project, job, order), stopping.held():
             # Written down only now: a job that could not begin would block the next one of its reference.
             made = create(project.database, procedure, REVISION, order, job=job)
             return job, _run(project, made, manner, lease, shop)
@@ -71,7 +73,8 @@ def resume(project: Project, job: str, manner: Manner) -> Any:
         lease = _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
         found = _open_record(project, job)  # The process that was waited for may have ended it.
         shop = _shop(stack, project, found, manner)
-        return _run(project, found, manner, lease, shop)
+        with _telling(project, job, found.order):
+            return _run(project, found, manner, lease, shop)
 
 
 def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
@@ -88,6 +91,19 @@ def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
 def unfinished(project: Project) -> list[JobRecord]:
     """Jobs that are neither over nor run by a live process now."""
     return [job for job in records(project.database, only_open=True) if holder(project.database, job.id) is None]
+
+
+def staying(project: Project, job: str, order: Any) -> Iterator[str]:
+    """What a job made that the catalog has: it stays however the job ends, and need not be made again."""
+    versions, images = made_by(job, project.catalog, order.reference)
+    for version in versions:
+        yield f"{version.reference}@v{version.number} is made and stays"
+    for image in images:
+        name = f"{image.reference}@i{image.number}"
+        there = {one.library for one in project.catalog.publications(image.reference, image.number)}
+        wanted = order.libraries if isinstance(order, CaptureOrder) else ()
+        missing = "".join(f" --to {library}" for library in wanted if library not in there)
+        yield f"{name} is captured and stays" + (f"; golden publish {name}{missing}" if missing else "")
 
 
 def sweep_scratch(project: Project) -> None:
@@ -122,6 +138,18 @@ def _run(project: Project, found: JobRecord, manner: Manner, lease: Lease, shop:
         return job.run(partial(PROCEDURES[found.procedure], job, shop, found.order))
     except GoldenError as error:
         error.job = found.id  # type: ignore[attr-defined]
+        raise
+
+
+@contextmanager
+def _telling(project: Project, job: str, order: Any) -> Iterator[None]:
+    """However the block fails: what its job has in the catalog by then stays, and the error says so."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(GoldenError):  # It is told beside the error, never in its place.
+            for words in staying(project, job, order):
+                error.add_note(words)
         raise
 
 

@@ -109,7 +109,8 @@ def _one(talk: Talk, project: Project, job: str, act: str) -> dict[str, Any]:
         if act == "resume":
             work.told(project, lambda: run.resume(project, job, manner))
         else:
-            run.cancel(project, job, manner)
+            for words in run.staying(project, job, run.cancel(project, job, manner).order):
+                talk.say(words)
     told = moves.job_log(project, job)
     return {key: told[key] for key in ("id", "procedure", "reference", "state", "created", "ended")}
 

@@ -36,7 +36,7 @@ def publish_all(job: Job, shop: Shop, image: Image, libraries: tuple[str, ...]) 
         except GoldenError as error:
             failed.append((name, error))
     if failed:
-        raise told(failed, done)
+        raise told(image, failed, done)
     return tuple(done)
 
 
@@ -155,13 +155,14 @@ def taken_away(publication: Publication) -> Finding:
     )
 
 
-def told(failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
+def told(image: Image, failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
     """The one error of a single library, or PartlyPublished."""
     if len(failed) == 1 and not done:
         return failed[0][1]
     good = ", ".join(publication.library for publication in done) or "none"
+    again = "".join(f" --to {name}" for name, _ in failed)
     return PartlyPublished(
         f"published to {good}; failed: {', '.join(name for name, _ in failed)}",
         details="\n".join(f"{name}: {error.brief}" for name, error in failed),
-        hint="golden publish again; what is there already is not sent twice",
+        hint=f"golden publish {image.reference}@i{image.number}{again}",
     )
