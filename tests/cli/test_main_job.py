@@ -123,6 +123,23 @@ def test_verify_doctor_and_gc_find_nothing_wrong(imaged: Lab, golden: Golden) ->
     assert golden("gc", "-o", "json").data["found"] == []
 
 
+@pytest.mark.parametrize("verb", [("update", "--add", "b.inf"), ("capture",)])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_dry_run_refuses_changed_files_as_the_run_does(
+    ref: Lab, golden: Golden, verb: tuple[str, ...], gone: bool
+) -> None:
+    """Frozen files that were changed, or are gone: the plan ends as the job would, with the same error."""
+    machine = golden("show", "ref@v1", "-o", "json").data["snapshot"]["machine"]
+    if gone:
+        with ref.world.change("somebody takes it away") as raw:
+            del raw["machines"][machine]
+    else:
+        ref.world.tamper(machine)
+    dry, real = (golden(*verb, *more, "-o", "json") for more in (("--dry-run",), ()))
+    assert (dry.code, dry.error["id"], dry.error["brief"]) == (9, "tampered", real.error["brief"])
+    assert dry.error["details"] == real.error["details"]
+
+
 def test_doctor_and_verify_tell_of_tampering(imaged: Lab, golden: Golden) -> None:
     """A frozen file changed behind golden's back is named: doctor exits 4, verify and update 9."""
     machine = golden("show", "ref@v2", "-o", "json").data["snapshot"]["machine"]

@@ -110,6 +110,9 @@ def test_a_killed_update_can_be_taken_up_at_once(ref: Lab, golden: Golden, act: 
     assert not job["running"]
     assert f"golden resume {job['id']}" in golden("status").out
     assert golden("update", "--add", "a.inf", "-o", "json").error["id"] == "conflict"
+    plans = ("update", "--add", "a.inf"), ("capture",), ("prune",), ("adopt", "ref", "--from", "base", "--os", "memory")
+    for plan in plans:
+        assert f"golden resume {job['id']}" in golden(*plan, "--dry-run", "-o", "json").error["hint"]
     assert golden("doctor").code == 4
     begun = time.monotonic()
     ran = golden(act, "-y")
@@ -140,7 +143,7 @@ def test_several_killed_jobs_are_taken_up_with_one_command(ref: Lab, golden: Gol
 
 
 def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> None:
-    """The second update of a reference is refused with who holds it; status shows the first running."""
+    """The second update of a reference is refused with who holds it; status shows the first, and a plan can be made."""
     process = hanging(ref)
     try:
         told = golden("update", "--add", "a.inf", "-o", "json")
@@ -148,6 +151,7 @@ def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> N
         assert str(process.pid) in told.error["brief"]
         (job,) = golden("status", "-o", "json").data["jobs"]
         assert job["running"]
+        assert golden("update", "--add", "a.inf", "--dry-run").code == 0
         assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
         assert golden("doctor").code == 0
     finally:

@@ -61,8 +61,11 @@ def examine(project: Project, order: AdoptOrder, watcher: Watcher) -> tuple[Cand
 
     Where nothing was ever recorded, nothing is: it is looked at from a state folder that goes again.
     """
+    from golden.app.run import refuse_unfinished
     from golden.procedures import adopt
 
+    if project.exists():
+        refuse_unfinished(project, order.reference)
     with _looking(project) as looked, looked.shop(order.endpoint, order.reference, "look", watcher) as shop:
         return adopt.examine(shop, order), shop.hypervisor.free_space()
 

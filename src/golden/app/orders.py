@@ -7,6 +7,7 @@ from pathlib import Path
 
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
+from golden.app.run import refuse_unfinished
 from golden.errors import NotFound, Refused, UsageError
 from golden.guest.family import Prepared, Wanted
 from golden.model import (
@@ -20,6 +21,7 @@ from golden.model import (
     UpdateOrder,
     Version,
 )
+from golden.procedures.frozen import check_frozen
 from golden.provider import Abilities, Hypervisor
 from golden.settings import check_name
 from golden.waiting import Watcher
@@ -136,6 +138,19 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     sources = tuple(source for one in prepared for source in one.sources)
     kind = "linked" if linked else "full"
     return order, Plan("update", order.reference, *names, kind, space, free, steps, findings, sources)
+
+
+def assert_would_begin(project: Project, reference: str, number: int, watcher: Watcher) -> None:
+    """
+    For a plan that nobody carries out: what a job on that version looks at first of all, refused as the job would.
+
+    Conflict where another one was cut off, Tampered where the frozen version is not what it was.
+    """
+    refuse_unfinished(project, reference)
+    endpoint = project.catalog.reference(reference).endpoint
+    with project.shop(endpoint, reference, "look", watcher) as shop:
+        watcher.doing(f"looking at the frozen files of {reference}@v{number}")
+        check_frozen(shop, shop.catalog.version(reference, number))
 
 
 def _update_steps(changes: tuple[Change, ...], wish: UpdateWish) -> tuple[str, ...]:

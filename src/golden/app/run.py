@@ -52,7 +52,7 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
     job = job or new_id()
     with ExitStack() as stack:
         lease = _lease(stack, project, order.reference, job, manner, wait=None)
-        _refuse_unfinished(project, order.reference)
+        refuse_unfinished(project, order.reference)
         shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
         # Held until the job's own hand is on it: nobody would end a job that is written down.
         with _telling(project, job, order), stopping.held():
@@ -93,6 +93,16 @@ def unfinished(project: Project) -> list[JobRecord]:
     return [job for job in records(project.database, only_open=True) if holder(project.database, job.id) is None]
 
 
+def refuse_unfinished(project: Project, reference: str) -> None:
+    """Conflict where a job of the reference was cut off: before it is resumed or cancelled no other one begins."""
+    for other in unfinished(project):
+        if other.reference == reference:
+            raise Conflict(
+                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
+                hint=f"golden resume {other.id}, or golden cancel {other.id}",
+            )
+
+
 def staying(project: Project, job: str, order: Any) -> Iterator[str]:
     """What a job made that the catalog has: it stays however the job ends, and need not be made again."""
     versions, images = made_by(job, project.catalog, order.reference)
@@ -113,16 +123,6 @@ def sweep_scratch(project: Project) -> None:
             shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # It is not there, or a job that runs has its folder in it.
         project.scratch.rmdir()
-
-
-def _refuse_unfinished(project: Project, reference: str) -> None:
-    """Asked under the lease: whatever is open of this reference is run by nobody."""
-    for other in records(project.database, only_open=True):
-        if other.reference == reference:
-            raise Conflict(
-                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
-                hint=f"golden resume {other.id}, or golden cancel {other.id}",
-            )
 
 
 def _open_record(project: Project, job: str) -> JobRecord:

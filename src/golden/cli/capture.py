@@ -47,6 +47,8 @@ def capture(
         wish = capturing.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix, forms)
         with shown(talk) as steps:
             order, plan = capturing.capture_order(project, target, wish, steps)
+            if dry_run:
+                orders.assert_would_begin(project, order.reference, order.version, steps)
         work.show_plan(talk, plan, data=dry_run)
         if dry_run:
             return
