@@ -115,6 +115,27 @@ def test_channels_and_heads_step_back(imaged: Lab, golden: Golden) -> None:
     assert [v["number"] for v in golden("log", "-o", "json").data["versions"]] == [1, 2, 3]
 
 
+def test_an_older_image_stays_retired_and_is_told_so(imaged: Lab, golden: Golden) -> None:
+    """
+    Published again it is not current again: said by a warning with what makes its version current, in text and JSON.
+    What resolves it names the publication all the same, as long as that is there.
+    """
+    assert golden("capture", "--to", "shelf").code == 0
+    (first,) = golden("show", "ref@i1", "-o", "json").data["publications"]
+    ran = golden("publish", "ref@i1", "--to", "shelf")
+    assert (ran.code, ran.out.split()[-1]) == (0, "retired")
+    assert "ref@i1 is there and retired; ref@i2 is current (golden capture ref@v2 --to shelf makes" in ran.err
+    told = golden("publish", "ref@i1", "--to", "shelf", "-o", "json").data
+    assert (told["publications"][0]["retired"], [one["id"] for one in told["warnings"]]) == (True, ["not-current"])
+    assert golden("publish", "ref@i2", "--to", "shelf", "-o", "json").data["warnings"] == []
+    assert golden("resolve", "ref@stable").out.strip() == first["where"]
+    Path(first["where"]).unlink()
+    (form,) = golden("show", "ref@i1", "-o", "json").data["forms"]
+    assert golden("resolve", "ref@stable").out.strip() == (form["path"] or form["url"])
+    again = golden("publish", "ref@i1", "--to", "shelf")
+    assert "ref@i1 is there, and not the current image; ref@i2 is current" in again.err
+
+
 def test_verify_doctor_and_gc_find_nothing_wrong(imaged: Lab, golden: Golden) -> None:
     """After good work verify --deep, doctor and gc have nothing to say."""
     assert golden("verify", "--deep").code == 0

@@ -158,16 +158,19 @@ def test_a_failed_publish_never_costs_the_image(bench: Bench) -> None:
 
 
 def test_channels_move_and_go_back(bench: Bench) -> None:
-    """Promote, promote, roll back; what never moved cannot go back."""
+    """Promote, promote, roll back; what never moved cannot go back, nor what is back where it began."""
     bench.adopt()
     for _ in (1, 2):
         bench.capture()
     catalog = bench.project.catalog
     promote(catalog, "ref", 1, "stable")
-    with pytest.raises(NotFound, match="never named another"):
+    with pytest.raises(NotFound, match="is i1, and goes back no further"):
         roll_back_channel(catalog, "ref", "stable")
     assert promote(catalog, "ref", 2, "stable").history == (1,)
     assert roll_back_channel(catalog, "ref", "stable").image == 1
+    with pytest.raises(NotFound, match="is i1, and goes back no further") as caught:
+        roll_back_channel(catalog, "ref", "stable")
+    assert caught.value.hint == "golden promote ref@iN --channel stable points it at any image"
     with pytest.raises(NotFound, match="no channel 'prod'"):
         catalog.channel("ref", "prod")
 

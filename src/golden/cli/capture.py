@@ -71,7 +71,8 @@ def publish(
     on_error: OnError = "cleanup",
 ) -> None:
     """
-    Put an image into libraries. Again is harmless: what is there already is not sent twice.
+    Put an image into libraries. Again is harmless: what is there already is not sent twice, and what a newer image
+    retired there stays retired.
 
     Example: golden publish win2022@i2 --to shelf
     """
@@ -84,9 +85,13 @@ def publish(
         job, publications, _ = work.do(talk, project, "publish", order, on_error)
         data = [moves.told_plainly(one) for one in publications]
         warnings = moves.warned(project, job)
-    lines = [f"{talk.paint(one['library'], 'bold')}  {one['name']}  {one['where']}" for one in data]
+    lines = [f"{talk.paint(one['library'], 'bold')}  {one['name']}  {one['where']}{_retired(one)}" for one in data]
     talk.tell("publications", {"publications": data, "job": job, "warnings": warnings}, lines)
     _warn(talk, warnings)
+
+
+def _retired(publication: dict[str, Any]) -> str:
+    return "  retired" if publication["retired"] else ""
 
 
 def _warn(talk: Talk, warnings: list[dict[str, Any]]) -> None:

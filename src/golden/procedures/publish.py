@@ -48,7 +48,7 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
         made = job.step(f"publish to {name}", put, shop, image, name, key)
         publication = job.step(f"record in {name}", shop.catalog.put_publication, made)
     gone = job.step(f"retire in {name}", retire_others, shop, publication)
-    if found := (*warnings(shop.libraries(name), image), *gone):
+    if found := (*warnings(shop.libraries(name), image), *gone, *behind(shop, image, publication)):
         job.step(f"{WARNINGS}{name}", tuple, found)
     return publication
 
@@ -153,6 +153,23 @@ def taken_away(publication: Publication) -> Finding:
         publication.where,
         f"golden publish {image} --to {publication.library} puts it there again",
     )
+
+
+def behind(shop: Shop, image: Image, publication: Publication) -> tuple[Finding, ...]:
+    """
+    A warning where the image is not what its library calls current: that is the newest, and no publication takes its
+    place back from it. Older images go out of use in order, so going back means capturing the older version anew.
+    """
+    of_it = shop.catalog.publications(image.reference)
+    newer = [one.image for one in of_it if one.library == publication.library and not one.retired]
+    newest = max(newer, default=0)
+    if not publication.retired and newest <= image.number:
+        return ()
+    name, library = f"{image.reference}@i{image.number}", publication.library
+    sentence = f"{name} is there and retired" if publication.retired else f"{name} is there, and not the current image"
+    sentence += f"; {image.reference}@i{newest} is current" if newest > image.number else ""
+    fix = f"golden capture {image.reference}@v{image.version} --to {library} makes its version current again"
+    return (Finding("not-current", Severity.WARNING, sentence, publication.where, fix),)
 
 
 def told(image: Image, failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
