@@ -8,7 +8,7 @@ from pathlib import Path
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
 from golden.app.run import refuse_unfinished
-from golden.errors import NotFound, Refused, UsageError
+from golden.errors import NotAble, NotFound, Refused, UsageError
 from golden.guest.family import Prepared, Wanted
 from golden.model import (
     AdoptOrder,
@@ -91,11 +91,16 @@ def origin_of(where: str, **options: object) -> Origin:
         return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
     if path.is_file():
         return Origin("disk", str(path.absolute()), **options)  # type: ignore[arg-type]
-    if "/" in where or "\\" in where or path.suffix.lower() in (*DISK_ENDINGS, ".xml"):
-        raise NotFound(
-            f"there is no file {where}",
-            hint=f"a disk image, a domain's XML file, or a machine's name (machine:{where})",
+    if path.is_block_device():
+        raise NotAble(
+            f"{where} is a block device, and golden adopts disks that are files",
+            hint=f"with its machine off: qemu-img convert -O qcow2 {where} disk.qcow2, and --from disk.qcow2",
         )
+    if "/" in where or "\\" in where or path.suffix.lower() in (*DISK_ENDINGS, ".xml"):
+        hint = f"a disk image, a domain's XML file, or a machine's name (machine:{where})"
+        if path.is_dir():
+            raise UsageError(f"{where} is a folder", hint=hint)
+        raise NotFound(f"there is no file {where}", hint=hint)
     return Origin("machine", where, **options)  # type: ignore[arg-type]
 
 
