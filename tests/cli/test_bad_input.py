@@ -38,6 +38,7 @@ WRONG = [
     (("resolve", "ref"), 13, "not-found", "no image yet"),
     (("rollback", "ref"), 2, "usage", "first version"),
     (("rollback", "ref", "--to", "v5"), 13, "not-found", "no version v5"),
+    (("rollback", "ref@v2", "--to", "v1"), 2, "usage", "@v2 and --to v1 say different things"),
     (("rollback", "ref", "--to", "x"), 2, "usage", "--to"),
     (("rollback", "ref", "--channel", "prod"), 13, "not-found", "no channel"),
     (("promote", "ref@i1"), 13, "not-found", "no image i1"),

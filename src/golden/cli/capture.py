@@ -41,7 +41,7 @@ def capture(
     with open_project.writing() as project:
         from golden.app import capturing, moves, orders
 
-        target = moves.at_version(open_project.target(project, reference), version)
+        target = moves.at_version(open_project.target(project, reference), version, f"--version {version}")
         libraries = tuple(dict.fromkeys(to or ()))
         forms = tuple(dict.fromkeys(form or ()))
         wish = capturing.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix, forms)

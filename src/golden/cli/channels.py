@@ -56,7 +56,7 @@ def rollback(
                 raise UsageError("--channel steps back to the image before; it takes no version", hint="golden promote")
             moved = moves.roll_back_channel(project, target.reference, channel)
         else:
-            head = moves.roll_back_head(project, moves.at_version(target, _number(to)))
+            head = moves.roll_back_head(project, moves.at_version(target, _number(to), f"--to {to}"))
     if channel is not None:
         _tell(talk, moved)
         return
