@@ -84,12 +84,29 @@ def test_cancelling_a_capture_names_the_image_that_stays(ref: Lab, golden: Golde
     assert [one["number"] for one in golden("log", "-o", "json").data["images"]] == [1]
 
 
-def publishing(lab: Lab) -> subprocess.Popen[str]:
+def test_several_captures_taken_up_name_the_images_that_stay(ref: Lab, golden: Golden) -> None:
+    """What a process of its own tells beside its error is told."""
+    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+    for reference in ("ref", "two"):
+        process = publishing(ref, reference)
+        process.kill()
+        process.communicate(timeout=30)
+    toml = ref.path / "golden.toml"
+    toml.write_text(toml.read_text().replace(PLAIN.format(ref.path), PLAIN.format(ref.path / "nowhere")))
+    ran = golden("resume", "--all", "-q")
+    assert (ran.code, "two@i1 is captured and stays; golden publish two@i1 --to plain" in ran.err) == (10, True)
+
+
+PLAIN = '[libraries.plain]\nurl = "memory-library:{}/world"\n'
+
+
+def publishing(lab: Lab, reference: str = "ref") -> subprocess.Popen[str]:
     """A capture that is stuck in its library, once its image is recorded."""
     toml = lab.path / "golden.toml"
-    toml.write_text(toml.read_text() + f'[libraries.plain]\nurl = "memory-library:{lab.path}/world"\n')
+    if PLAIN.format(lab.path) not in toml.read_text():
+        toml.write_text(toml.read_text() + PLAIN.format(lab.path))
     lab.world.add_faults(Fault("library.publish", action="delay", seconds=20))
-    process = lab.begin("capture", "ref", "--to", "plain")
+    process = lab.begin("capture", reference, "--to", "plain")
     limit = time.monotonic() + 20
     while time.monotonic() < limit and process.poll() is None:
         if any(fault["seen"] for fault in lab.world.read()["faults"]):

@@ -134,6 +134,8 @@ def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
     told = envelope["error"]
     error = GoldenError(told["brief"], details=told["details"], hint=told["hint"])
     error.id, error.exit_code = told["id"], told["exit_code"]
+    for note in told.get("notes", ()):
+        error.add_note(note)
     raise error
 
 
