@@ -50,12 +50,11 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
     Conflict where an interrupted job of it waits to be resumed or cancelled.
     """
     job = job or new_id()
-    with ExitStack() as stack:
+    with _telling(project, job, order), ExitStack() as stack:
         lease = _lease(stack, project, order.reference, job, manner, wait=None)
         refuse_unfinished(project, order.reference)
         shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
-        # Held until the job's own hand is on it: nobody would end a job that is written down.
-        with _telling(project, job, order), stopping.held():
+        with stopping.held():  # Until the job's own hand is on it, nobody would end a job that is written down.
             # Written down only now: a job that could not begin would block the next one of its reference.
             made = create(project.database, procedure, REVISION, order, job=job)
             return job, _run(project, made, manner, lease, shop)
@@ -69,12 +68,11 @@ def resume(project: Project, job: str, manner: Manner) -> Any:
             f"job {job} was begun by another golden (revision {found.revision}; this one has {REVISION})",
             hint=f"golden cancel {job}, then begin it again",
         )
-    with ExitStack() as stack:
+    with _telling(project, job, found.order), ExitStack() as stack:
         lease = _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
         found = _open_record(project, job)  # The process that was waited for may have ended it.
         shop = _shop(stack, project, found, manner)
-        with _telling(project, job, found.order):
-            return _run(project, found, manner, lease, shop)
+        return _run(project, found, manner, lease, shop)
 
 
 def cancel(project: Project, job: str, manner: Manner) -> JobRecord:
