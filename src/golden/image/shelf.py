@@ -84,11 +84,12 @@ class Shelf:
 
     def point(self, reference: str) -> None:
         """
-        Say which image of the reference is current: the newest not retired; nothing where none is. What is said
-        already is not written again: taking an old image away from a full disk needs no room.
+        Say which image of the reference is current: the newest not retired whose file is there; nothing where none is.
+        What is said already is not written again: taking an old image away from a full disk needs no room.
         """
         of_it = [record for record in self.records() if record["reference"] == reference]
-        there = [record for record in of_it if not record["retired"]]
+        with translated(self.folder):
+            there = [one for one in of_it if not one["retired"] and (self.folder / one["file"]).is_file()]
         pointer = self.folder / f"{reference}.json"
         if not there:
             self._remove(pointer.name)
