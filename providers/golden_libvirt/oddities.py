@@ -48,7 +48,10 @@ def _of_disk(disk: ET.Element) -> Iterator[Finding]:
         yield _error("shared-disk", f"the disk {name} is shared with other machines", "take <shareable/> away")
     if source_of(disk) is None:
         kind = f"{disk.get('type', '?')} {disk.get('device', 'disk')}"
-        yield _error("raw-host-disk", f"the disk {name} is no file ({kind})", "copy it to a qcow2 file first")
+        source = disk.find("source")
+        device = source.get("dev", "") if source is not None else ""
+        fix = f"qemu-img convert -O qcow2 {device} disk.qcow2 while it is off, and adopt that" if device else ""
+        yield _error("raw-host-disk", f"the disk {name} is no file ({kind})", fix or "copy it to a qcow2 file first")
     if disk.find("encryption") is not None or disk.find("source/encryption") is not None:
         yield _error("encrypted-disk", f"the disk {name} is encrypted by QEMU", "decrypt it with qemu-img convert")
 

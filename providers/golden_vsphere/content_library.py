@@ -169,15 +169,19 @@ class ContentLibrary:
         return replace(publication, retired=True)
 
     def withdraw(self, publication: Publication) -> None:
-        """Absent is success. Conflict while a machine is checked out of it."""
+        """
+        Absent is success. Conflict while a machine is checked out of it. Its own item goes last: while it is there the
+        publication is found, and what was cut off is taken up again.
+        """
         with understood(f"withdrawing {publication.name}"):
-            for item, note in self._ours(publication.name):
-                if note.publication.key == publication.key:
-                    self._none_out(item)
-                    self._tags.strip(tagging.Tagged(tagging.ITEM, item.id), note.tags())
-                    self._items.delete(item.id)
+            mine = [one for one in self._ours(publication.name) if one[1].publication.key == publication.key]
+            for item, _ in mine:
+                self._none_out(item)
             if self.current is not None:
                 self.current.leave(publication)
+            for item, note in mine:
+                self._tags.strip(tagging.Tagged(tagging.ITEM, item.id), note.tags())
+                self._items.delete(item.id)
 
     def _none_out(self, item: Item) -> None:
         if item.kind != TEMPLATE:

@@ -56,7 +56,7 @@ class Library(Protocol):
         """Read it back; ProofFailed where its bytes are not the published ones, NotFound where it is gone."""
 
     def retire(self, publication: Publication) -> Publication:
-        """Keep it, and mark it as no longer current."""
+        """Keep it, and mark it as no longer current. NotFound where it is gone."""
 
     def withdraw(self, publication: Publication) -> None:
         """Take it away; absent is success."""

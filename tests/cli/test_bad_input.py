@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.lab import GOLDEN
+from tests.unit.linux.disks import disk, tree
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Golden
@@ -40,6 +41,7 @@ WRONG = [
     (("resolve", "ref"), 13, "not-found", "no image yet"),
     (("rollback", "ref"), 2, "usage", "first version"),
     (("rollback", "ref", "--to", "v5"), 13, "not-found", "no version v5"),
+    (("rollback", "ref@v2", "--to", "v1"), 2, "usage", "@v2 and --to v1 say different things"),
     (("rollback", "ref", "--to", "x"), 2, "usage", "--to"),
     (("rollback", "ref", "--channel", "prod"), 13, "not-found", "no channel"),
     (("promote", "ref@i1"), 13, "not-found", "no image i1"),
@@ -70,6 +72,7 @@ WRONG = [
     (("adopt", "ref", "--from", "base", "--os", "memory"), 9, "conflict", "already"),
     (("adopt", "two", "--from", "nosuch", "--os", "memory"), 13, "not-found", "no machine"),
     (("adopt", "two", "--from", "nosuch.qcow2"), 13, "not-found", "no file"),
+    (("adopt", "two", "--from", "./"), 2, "usage", "is a folder"),
     (("adopt", "two", "--from", "running", "--os", "memory"), 4, "checks-failed", "running"),
     (("adopt", "two", "--from", "sealed", "--os", "memory"), 4, "guest-unfit", "SEALED"),
     (("adopt", "two", "--from", "old", "--os", "memory"), 4, "guest-unfit", "generalized before"),
@@ -386,3 +389,31 @@ def test_an_option_without_its_value_is_told(ref: Lab, golden: Golden) -> None:
     assert (told.code, told.error["id"]) == (2, "usage")
     assert "requires an argument" in told.error["brief"]
     assert told.error["hint"] == "golden update --help"
+
+
+def test_a_linux_disk_without_its_family_is_told_what_to_type(lab: Lab, golden: Golden) -> None:
+    """Nothing said is Windows; where the disk holds a guest of another family the hint names it, and it is right."""
+    assert golden("endpoint", "add", "local", "qemu:///embed").code == 0
+    disk(tree(lab.path / "root"), lab.path / "linux.raw", partitioned=True)
+    words = ("adopt", "lin", "--from", "linux.raw", "--endpoint", "local", "--dry-run", "-o", "json")
+    error = golden(*words).error
+    assert (error["id"], error["hint"]) == ("guest-unfit", "a Linux is on its disk: the same again with --os linux")
+    assert golden(*words, "--os", "linux").code == 0
+    (lab.path / "nothing.raw").write_bytes(bytes(1 << 20))
+    assert golden("adopt", "x", "--from", "nothing.raw", "--endpoint", "local", "-o", "json").error["hint"] is None
+
+
+@pytest.mark.parametrize("named", ["disk", "definition"])
+def test_a_block_device_is_called_one(lab: Lab, golden: Golden, named: str) -> None:
+    """As its own path, or in a machine's definition: with what makes a file of it."""
+    device = next((path for path in Path("/dev").iterdir() if path.is_block_device()), None)
+    if device is None:
+        pytest.skip("no block device here")
+    assert golden("endpoint", "add", "local", "qemu:///embed").code == 0
+    source = f"<disk type='block' device='disk'><source dev='{device}'/><target dev='vda'/></disk>"
+    lab.write("vm.xml", f"<domain type='kvm'><name>vm</name><devices>{source}</devices></domain>")
+    origin = str(device) if named == "disk" else "vm.xml"
+    error = golden("adopt", "two", "--from", origin, "--endpoint", "local", "-o", "json").error
+    told = f"{device} is a block device" if named == "disk" else "the disk vda is no file (block disk)"
+    assert told in error["brief"]
+    assert f"qemu-img convert -O qcow2 {device} disk.qcow2" in error["hint"]

@@ -131,12 +131,50 @@ def test_the_log_of_one_version_is_its_descent(imaged: Lab, golden: Golden) -> N
     assert golden("log", "ref@v1").code == 0
 
 
+def test_an_older_image_stays_retired_and_is_told_so(imaged: Lab, golden: Golden) -> None:
+    """
+    Published again it is not current again: said by a warning with what makes its version current, in text and JSON.
+    What resolves it names the publication all the same, as long as that is there.
+    """
+    assert golden("capture", "--to", "shelf").code == 0
+    (first,) = golden("show", "ref@i1", "-o", "json").data["publications"]
+    ran = golden("publish", "ref@i1", "--to", "shelf")
+    assert (ran.code, ran.out.split()[-1]) == (0, "retired")
+    assert "ref@i1 is there and retired; ref@i2 is current (golden capture ref@v2 --to shelf makes" in ran.err
+    told = golden("publish", "ref@i1", "--to", "shelf", "-o", "json").data
+    assert (told["publications"][0]["retired"], [one["id"] for one in told["warnings"]]) == (True, ["not-current"])
+    assert golden("publish", "ref@i2", "--to", "shelf", "-o", "json").data["warnings"] == []
+    assert golden("resolve", "ref@stable").out.strip() == first["where"]
+    Path(first["where"]).unlink()
+    (form,) = golden("show", "ref@i1", "-o", "json").data["forms"]
+    assert golden("resolve", "ref@stable").out.strip() == (form["path"] or form["url"])
+    again = golden("publish", "ref@i1", "--to", "shelf")
+    assert "ref@i1 is there, and not the current image; ref@i2 is current" in again.err
+
+
 def test_verify_doctor_and_gc_find_nothing_wrong(imaged: Lab, golden: Golden) -> None:
     """After good work verify --deep, doctor and gc have nothing to say."""
     assert golden("verify", "--deep").code == 0
     doctor = golden("doctor")
     assert (doctor.code, doctor.out) == (0, "nothing is wrong\n")
     assert golden("gc", "-o", "json").data["found"] == []
+
+
+@pytest.mark.parametrize("verb", [("update", "--add", "b.inf"), ("capture",)])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_dry_run_refuses_changed_files_as_the_run_does(
+    ref: Lab, golden: Golden, verb: tuple[str, ...], gone: bool
+) -> None:
+    """Frozen files that were changed, or are gone: the plan ends as the job would, with the same error."""
+    machine = golden("show", "ref@v1", "-o", "json").data["snapshot"]["machine"]
+    if gone:
+        with ref.world.change("somebody takes it away") as raw:
+            del raw["machines"][machine]
+    else:
+        ref.world.tamper(machine)
+    dry, real = (golden(*verb, *more, "-o", "json") for more in (("--dry-run",), ()))
+    assert (dry.code, dry.error["id"], dry.error["brief"]) == (9, "tampered", real.error["brief"])
+    assert dry.error["details"] == real.error["details"]
 
 
 def test_doctor_and_verify_tell_of_tampering(imaged: Lab, golden: Golden) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from golden.testing.memory import Fault
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Golden
     from tests.cli.lab import Lab
@@ -60,6 +62,62 @@ def test_a_signal_is_told_to_programs(ref: Lab) -> None:
     assert (error["id"], error["exit_code"], process.returncode) == ("interrupted", 143, 143)
 
 
+def test_a_capture_that_is_stopped_while_it_publishes_names_its_image(ref: Lab, golden: Golden) -> None:
+    """The image stays, and so it is told: by the error, with what publishes it, and by the record of the job."""
+    process = publishing(ref)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert "ref@i1 is captured and stays; golden publish ref@i1 --to plain" in err
+    job = golden("jobs", "--all", "-o", "json").data["jobs"][-1]
+    words = "stopped by a signal; what it had recorded stays, the rest was taken away"
+    assert (job["state"], job["problem"]["brief"]) == ("cancelled", words)
+    assert golden("publish", "ref@i1", "--to", "plain").code == 0
+    assert golden("doctor").code == 0
+
+
+def test_cancelling_a_capture_names_the_image_that_stays(ref: Lab, golden: Golden) -> None:
+    """After kill -9 during the upload the image is there, whether the job goes on or is given up."""
+    process = publishing(ref)
+    process.kill()
+    process.communicate(timeout=30)
+    ran = golden("cancel", "-y")
+    assert (ran.code, "ref@i1 is captured and stays; golden publish ref@i1 --to plain" in ran.err) == (0, True)
+    assert [one["number"] for one in golden("log", "-o", "json").data["images"]] == [1]
+
+
+def test_several_captures_taken_up_name_the_images_that_stay(ref: Lab, golden: Golden) -> None:
+    """What a process of its own tells beside its error is told."""
+    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+    for reference in ("ref", "two"):
+        process = publishing(ref, reference)
+        process.kill()
+        process.communicate(timeout=30)
+    toml = ref.path / "golden.toml"
+    toml.write_text(toml.read_text().replace(PLAIN.format(ref.path), PLAIN.format(ref.path / "nowhere")))
+    ran = golden("resume", "--all", "-q")
+    assert (ran.code, "two@i1 is captured and stays; golden publish two@i1 --to plain" in ran.err) == (10, True)
+
+
+PLAIN = '[libraries.plain]\nurl = "memory-library:{}/world"\n'
+
+
+def publishing(lab: Lab, reference: str = "ref") -> subprocess.Popen[str]:
+    """A capture that is stuck in its library, once its image is recorded."""
+    toml = lab.path / "golden.toml"
+    if PLAIN.format(lab.path) not in toml.read_text():
+        toml.write_text(toml.read_text() + PLAIN.format(lab.path))
+    lab.world.add_faults(Fault("library.publish", action="delay", seconds=20))
+    process = lab.begin("capture", reference, "--to", "plain")
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit and process.poll() is None:
+        if any(fault["seen"] for fault in lab.world.read()["faults"]):
+            lab.world.clear_faults()
+            return process
+        time.sleep(0.05)
+    raise AssertionError(f"nothing was published: {process.communicate(timeout=5)}")
+
+
 @pytest.mark.parametrize("act", ["resume", "cancel"])
 def test_a_killed_update_can_be_taken_up_at_once(ref: Lab, golden: Golden, act: str) -> None:
     """After kill -9, status names the job and what to type; resume or cancel work at once and leave nothing."""
@@ -71,6 +129,9 @@ def test_a_killed_update_can_be_taken_up_at_once(ref: Lab, golden: Golden, act: 
     assert not job["running"]
     assert f"golden resume {job['id']}" in golden("status").out
     assert golden("update", "--add", "a.inf", "-o", "json").error["id"] == "conflict"
+    plans = ("update", "--add", "a.inf"), ("capture",), ("prune",), ("adopt", "ref", "--from", "base", "--os", "memory")
+    for plan in plans:
+        assert f"golden resume {job['id']}" in golden(*plan, "--dry-run", "-o", "json").error["hint"]
     assert golden("doctor").code == 4
     begun = time.monotonic()
     ran = golden(act, "-y")
@@ -175,7 +236,7 @@ def test_a_refused_start_costs_a_slept_writer_nothing(ref: Lab, golden: Golden) 
 
 
 def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> None:
-    """The second update of a reference is refused with who holds it; status shows the first running."""
+    """The second update of a reference is refused with who holds it; status shows the first, and a plan can be made."""
     process = hanging(ref)
     try:
         told = golden("update", "--add", "a.inf", "-o", "json")
@@ -183,6 +244,7 @@ def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> N
         assert str(process.pid) in told.error["brief"]
         (job,) = golden("status", "-o", "json").data["jobs"]
         assert job["running"]
+        assert golden("update", "--add", "a.inf", "--dry-run").code == 0
         assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
         assert golden("doctor").code == 0
     finally:
@@ -192,8 +254,6 @@ def test_two_updates_of_one_reference_do_not_meet(ref: Lab, golden: Golden) -> N
 
 def test_a_second_signal_leaves_at_once(ref: Lab, golden: Golden, until: Callable[[Callable[[], bool]], None]) -> None:
     """While the first Ctrl-C still unwinds, a second one ends golden at once and says how to go on."""
-    from golden.testing.memory import Fault
-
     ref.world.add_faults(Fault("destroy", nth=0, action="delay", seconds=20))
     process = hanging(ref)
     process.send_signal(signal.SIGINT)

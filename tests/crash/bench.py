@@ -213,7 +213,8 @@ def forked(home: Home, act: str, die_at: int, stop_at: int | None) -> tuple[int,
             ACTS[act](project)
             project.close()
             status = 0
-        except signals.Stopped:
+        except signals.Stopped as stop:
+            (home.path / "told").write_text("\n".join(getattr(stop, "__notes__", ())))
             status = DIED
         except BaseException:
             (home.path / "traceback").write_text(traceback.format_exc())

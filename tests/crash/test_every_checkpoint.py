@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from golden.jobs import states
 from tests.crash.bench import DIED, Home, child, copied, seed, troubles
 
 pytestmark = pytest.mark.slow
@@ -230,7 +231,10 @@ def test_killed_while_a_disk_is_exported(place: Path) -> None:
 
 @pytest.mark.parametrize("procedure", ["update", "capture"])
 def test_asked_to_stop_at_any_line(procedure: str, place: Path) -> None:
-    """SIGTERM between any two lines of golden's: the job ends or had ended, and nothing waits or is left over."""
+    """
+    SIGTERM between any two lines of golden's: the job ends or had ended, and nothing waits or is left over. What was
+    recorded by then is told.
+    """
     template = templates(place, procedure, outlives=True)
     before = snapshot(copied(*template))
     status, lines = child(copied(*template), procedure, stop_at=0)
@@ -242,6 +246,24 @@ def test_asked_to_stop_at_any_line(procedure: str, place: Path) -> None:
         try:
             assert status in (DIED, 0), (home.path / "traceback").read_text()
             check(procedure, home, before, finished=True if status == 0 else None)
+            if status == DIED:
+                told = "stays" in (home.path / "told").read_text()
+                assert told == has_more(home, before) or all_done(home)
         except AssertionError as error:
             failures.append(f"{procedure} asked to stop at line {number} of {lines}: {error}")
     assert not failures, f"{len(failures)} wrong:\n" + "\n".join(failures[:3])
+
+
+def has_more(home: Home, before: dict[str, Any]) -> bool:
+    """Whether there is a version or an image that was not there before."""
+    now = snapshot(home)
+    return any(len(now[key]) > len(before[key]) for key in ("versions", "images"))
+
+
+def all_done(home: Home) -> bool:
+    """Whether every job went well, so that the stop came after the last of them."""
+    project = home.project()
+    try:
+        return set(states(project.database).values()) == {"done"}
+    finally:
+        project.close()

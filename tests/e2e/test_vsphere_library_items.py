@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from golden.errors import Conflict, NotAble, NotFound, PolicyRefused, ProofFailed, Refused
+from golden.errors import Conflict, GoldenError, NotAble, NotFound, PolicyRefused, ProofFailed, Refused
 from golden.library import Library
 from golden.model import Form, Image, Publication
 from golden.provider import Endpoint, Scope
@@ -82,6 +82,20 @@ def test_the_newest_image_lies_under_the_references_name(store: tuple[Peer, str]
     assert item(peer, "ref") is made
     library.withdraw(third)
     assert item(peer, "ref") is None
+
+
+def test_a_withdrawal_that_was_cut_off_is_found_again(store: tuple[Peer, str], opened: Any) -> None:
+    """The publication is there until the reference's item holds it no more, so whoever clears up knows of both."""
+    peer, _ = store
+    bench, library = opened("ovf", f"content-library:{STORE_URL}?endpoint=vc&kind=ovf&current=yes")
+    made = put(library, bench.image("cut", 1))
+    peer.rule("DELETE /rest/com/vmware/content/library/item/.*", "http", nth=2, status=400)
+    with pytest.raises(GoldenError):
+        library.withdraw(made)
+    assert peer.world.rules.unmet() == []
+    assert library.settle(made.key) == made
+    library.withdraw(made)
+    assert item(peer, "cut") is None
 
 
 def test_the_newest_image_is_replaced_after_the_new_one_stood_its_test(store: tuple[Peer, str], opened: Any) -> None:

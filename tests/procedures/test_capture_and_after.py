@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from golden.app import run, upkeep
+from golden.app import moves, run, upkeep
 from golden.app.capturing import CaptureWish, capture_order
 from golden.app.names import Target
+from golden.app.orders import publish_order
 from golden.errors import (
     Conflict,
     GeneralizeFailed,
@@ -109,6 +110,28 @@ def test_a_newer_image_retires_the_older_one_after_it_is_there(bench: Bench) -> 
     assert len(list((bench.folder / "shelf").glob("*.qcow2"))) == 2
 
 
+def test_an_older_publication_that_somebody_took_away_holds_up_nobody(bench: Bench) -> None:
+    """The newer image is published all the same; the older one counts as retired, which is a warning, and may go."""
+    bench.adopt()
+    bench.capture(libraries=("shelf",))
+    for path in (bench.folder / "shelf").glob("*-i1.*"):
+        path.unlink()
+    bench.capture()
+    order = publish_order(bench.project, "ref", 2, ("shelf",))
+    job, _ = run.start(bench.project, "publish", order, run.Manner())
+    assert [(p.image, p.retired) for p in bench.project.catalog.publications("ref")] == [(1, True), (2, False)]
+    (warning,) = moves.warned(bench.project, job)
+    assert (warning["id"], warning["severity"], warning["library"]) == ("publication-gone", "warning", "shelf")
+    assert "ref@i1 was published as ref-i1.qcow2, and is not there any more" in warning["sentence"]
+    (finding,) = upkeep.doctor(bench.project, Silent())
+    assert (finding.id, finding.severity) == ("publication-gone", Severity.WARNING)
+    bench.capture(libraries=("shelf",))
+    _, images = upkeep.prune_plan(bench.project, "ref", 1, Silent())
+    assert [image.number for image in images] == [1, 2]
+    run.start(bench.project, "prune", PruneOrder("ref", (), (1, 2)), run.Manner())
+    assert upkeep.doctor(bench.project, Silent()) == []
+
+
 def test_one_library_that_fails_does_not_hold_up_the_others(bench: Bench) -> None:
     """Exit code 8 says which has it; publishing again mends it."""
     bench.adopt()
@@ -123,26 +146,31 @@ def test_one_library_that_fails_does_not_hold_up_the_others(bench: Bench) -> Non
 
 
 def test_a_failed_publish_never_costs_the_image(bench: Bench) -> None:
-    """Captured and published in one command: the image stays when the library fails."""
+    """Captured and published in one command: the image stays when the library fails, and the error says so."""
     bench.adopt()
     (bench.folder / "shelf").write_text("a file where the folder should be")
-    with pytest.raises(Exception, match="shelf"):
-        bench.capture(libraries=("shelf",))
+    with pytest.raises(Exception, match="shelf") as caught:
+        bench.capture(libraries=("attic", "shelf"))
+    assert "ref@i1 is captured and stays; golden publish ref@i1 --to shelf" in caught.value.__notes__
+    assert caught.value.hint == "golden publish ref@i1 --to shelf"
     assert [image.number for image in bench.project.catalog.images("ref")] == [1]
     assert bench.troubles() == ["bad-config"], "the library, and nothing else"
 
 
 def test_channels_move_and_go_back(bench: Bench) -> None:
-    """Promote, promote, roll back; what never moved cannot go back."""
+    """Promote, promote, roll back; what never moved cannot go back, nor what is back where it began."""
     bench.adopt()
     for _ in (1, 2):
         bench.capture()
     catalog = bench.project.catalog
     promote(catalog, "ref", 1, "stable")
-    with pytest.raises(NotFound, match="never named another"):
+    with pytest.raises(NotFound, match="is i1, and goes back no further"):
         roll_back_channel(catalog, "ref", "stable")
     assert promote(catalog, "ref", 2, "stable").history == (1,)
     assert roll_back_channel(catalog, "ref", "stable").image == 1
+    with pytest.raises(NotFound, match="is i1, and goes back no further") as caught:
+        roll_back_channel(catalog, "ref", "stable")
+    assert caught.value.hint == "golden promote ref@iN --channel stable points it at any image"
     with pytest.raises(NotFound, match="no channel 'prod'"):
         catalog.channel("ref", "prod")
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from golden import stopping
 from golden.app import run
+from golden.app.project import Project
 from golden.errors import ChangeFailed, Conflict, GuestUnfit, NotFound, Refused, Tampered, TimedOut, UsageError
+from golden.jobs import records
 from golden.testing.memory import Fault
 from tests.procedures.conftest import Bench
 
@@ -48,6 +53,25 @@ def test_a_failed_change_leaves_nothing(bench: Bench, change: str, error: type[E
     assert bench.project.catalog.reference("ref").head == 1
     assert run.unfinished(bench.project) == []
     assert bench.update("say works").number == 2
+
+
+def test_a_stop_after_the_record_says_that_the_version_was_made(bench: Bench) -> None:
+    """From its commit on the version is the head: neither the error nor the job's record says it was taken away."""
+    bench.adopt()
+
+    def checkpoint(label: str) -> None:
+        if label == "after version ref@v2":
+            stopping.ask(KeyboardInterrupt())
+
+    project = Project(bench.project.settings, write=True, checkpoint=checkpoint)
+    with closing(project), pytest.raises(KeyboardInterrupt) as caught:
+        Bench(bench.folder, bench.world, project).update("say x")
+    assert caught.value.__notes__ == ["ref@v2 is made and stays"]
+    assert bench.project.catalog.reference("ref").head == 2
+    job = records(bench.project.database)[-1]
+    assert job.problem is not None
+    assert (job.state, "what it had recorded stays" in job.problem["brief"]) == ("cancelled", True)
+    assert bench.troubles() == []
 
 
 def test_a_guest_that_hangs_meets_the_limit(bench: Bench) -> None:

@@ -46,12 +46,12 @@ def roll_back_head(project: Project, target: Target) -> Reference:
     return channels.roll_back_head(project.catalog, target.reference, number)
 
 
-def at_version(target: Target, number: int | None) -> Target:
-    """The address with a version said apart from it. UsageError where both are said and differ."""
+def at_version(target: Target, number: int | None, option: str) -> Target:
+    """The address with a version said apart from it, as typed. UsageError where both are said and differ."""
     if number is None:
         return target
     if target.selector not in ("", f"v{number}"):
-        raise UsageError(f"@{target.selector} and --version {number} say different things")
+        raise UsageError(f"@{target.selector} and {option} say different things")
     return Target(target.reference, f"v{number}")
 
 
@@ -61,8 +61,11 @@ def examine(project: Project, order: AdoptOrder, watcher: Watcher) -> tuple[Cand
 
     Where nothing was ever recorded, nothing is: it is looked at from a state folder that goes again.
     """
+    from golden.app.run import refuse_unfinished
     from golden.procedures import adopt
 
+    if project.exists():
+        refuse_unfinished(project, order.reference)
     with _looking(project) as looked, looked.shop(order.endpoint, order.reference, "look", watcher) as shop:
         return adopt.examine(shop, order), shop.hypervisor.free_space()
 

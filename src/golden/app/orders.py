@@ -7,7 +7,8 @@ from pathlib import Path
 
 from golden.app.names import Target, version_of
 from golden.app.project import Project, family
-from golden.errors import GoldenError, NotFound, Refused, UsageError
+from golden.app.run import refuse_unfinished
+from golden.errors import GoldenError, NotAble, NotFound, Refused, UsageError
 from golden.guest.asking import as_asked
 from golden.guest.family import Family, Prepared, Wanted
 from golden.model import (
@@ -22,6 +23,7 @@ from golden.model import (
     UpdateOrder,
     Version,
 )
+from golden.procedures.frozen import check_frozen
 from golden.provider import Abilities, Hypervisor
 from golden.settings import check_name, nearest
 from golden.waiting import Watcher
@@ -92,11 +94,16 @@ def origin_of(where: str, **options: object) -> Origin:
         return Origin("definition", str(path.absolute()), **options)  # type: ignore[arg-type]
     if path.is_file():
         return Origin("disk", str(path.absolute()), **options)  # type: ignore[arg-type]
-    if "/" in where or "\\" in where or path.suffix.lower() in (*DISK_ENDINGS, ".xml"):
-        raise NotFound(
-            f"there is no file {where}",
-            hint=f"a disk image, a domain's XML file, or a machine's name (machine:{where})",
+    if path.is_block_device():
+        raise NotAble(
+            f"{where} is a block device, and golden adopts disks that are files",
+            hint=f"with its machine off: qemu-img convert -O qcow2 {where} disk.qcow2, and --from disk.qcow2",
         )
+    if "/" in where or "\\" in where or path.suffix.lower() in (*DISK_ENDINGS, ".xml"):
+        hint = f"a disk image, a domain's XML file, or a machine's name (machine:{where})"
+        if path.is_dir():
+            raise UsageError(f"{where} is a folder", hint=hint)
+        raise NotFound(f"there is no file {where}", hint=hint)
     return Origin("machine", where, **options)  # type: ignore[arg-type]
 
 
@@ -140,6 +147,19 @@ def update_order(project: Project, target: Target, wish: UpdateWish, watcher: Wa
     sources = tuple(source for one in prepared for source in one.sources)
     kind = "linked" if linked else "full"
     return order, Plan("update", order.reference, *names, kind, space, free, steps, findings, sources)
+
+
+def assert_would_begin(project: Project, reference: str, number: int, watcher: Watcher) -> None:
+    """
+    For a plan that nobody carries out: what a job on that version looks at first of all, refused as the job would.
+
+    Conflict where another one was cut off, Tampered where the frozen version is not what it was.
+    """
+    refuse_unfinished(project, reference)
+    endpoint = project.catalog.reference(reference).endpoint
+    with project.shop(endpoint, reference, "look", watcher) as shop:
+        watcher.doing(f"looking at the frozen files of {reference}@v{number}")
+        check_frozen(shop, shop.catalog.version(reference, number))
 
 
 def _update_steps(changes: tuple[Change, ...], wish: UpdateWish) -> tuple[str, ...]:

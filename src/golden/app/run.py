@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -28,12 +28,13 @@ from golden.jobs import (
     record,
     records,
 )
-from golden.model import AdoptOrder
+from golden.model import AdoptOrder, CaptureOrder
 from golden.procedures import adopt, capture, check, prune, publish, update
+from golden.procedures.kinds import made_by
 from golden.procedures.shop import Shop
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 
-REVISION = 2
+REVISION = 3
 """Raised whenever the steps of a procedure change their names or meaning; resume refuses another one."""
 
 PATIENCE = 20.0
@@ -64,10 +65,10 @@ def start(project: Project, procedure: str, order: Any, manner: Manner, *, job: 
     Conflict where an interrupted job of it waits to be resumed or cancelled.
     """
     job = job or new_id()
-    _refuse_unfinished(project, order.reference)  # Before a lease is taken that somebody may still hold.
-    with ExitStack() as stack:
+    refuse_unfinished(project, order.reference)  # Before a lease is taken that somebody may still hold.
+    with _telling(project, job, order), ExitStack() as stack:
         _lease(stack, project, order.reference, job, manner, wait=None)
-        _refuse_unfinished(project, order.reference, leased=True)
+        refuse_unfinished(project, order.reference, leased=True)
         shop = stack.enter_context(project.shop(_endpoint(project, order), order.reference, job, manner.watcher))
         with stopping.held():  # Until the job's own hand is on it, nobody would end a job that is written down.
             # Written down only now: a job that could not begin would block the next one of its reference.
@@ -83,7 +84,7 @@ def resume(project: Project, job: str, manner: Manner) -> Any:
             f"job {job} was begun by another golden (revision {found.revision}; this one has {REVISION})",
             hint=f"golden cancel {job}, then begin it again",
         )
-    with ExitStack() as stack:
+    with _telling(project, job, found.order), ExitStack() as stack:
         _lease(stack, project, found.reference, job, manner, wait=PATIENCE)
         found = _open_record(project, job)  # The process that was waited for may have ended it.
         shop = _shop(stack, project, found, manner)
@@ -127,6 +128,32 @@ def cut_off(project: Project, watcher: Watcher) -> list[JobRecord]:
     return unfinished(project)
 
 
+def refuse_unfinished(project: Project, reference: str, *, leased: bool = False) -> None:
+    """
+    Conflict where a job of the reference was cut off: before it is resumed or cancelled no other one begins. Under the
+    lease (``leased``) whatever is open is run by nobody.
+    """
+    for other in records(project.database, only_open=True):
+        if other.reference == reference and (leased or holder(project.database, other.id) is None):
+            raise Conflict(
+                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
+                hint=f"golden resume {other.id}, or golden cancel {other.id}",
+            )
+
+
+def staying(project: Project, job: str, order: Any) -> Iterator[str]:
+    """What a job made that the catalog has: it stays however the job ends, and need not be made again."""
+    versions, images = made_by(job, project.catalog, order.reference)
+    for version in versions:
+        yield f"{version.reference}@v{version.number} is made and stays"
+    for image in images:
+        name = f"{image.reference}@i{image.number}"
+        there = {one.library for one in project.catalog.publications(image.reference, image.number)}
+        wanted = order.libraries if isinstance(order, CaptureOrder) else ()
+        missing = "".join(f" --to {library}" for library in wanted if library not in there)
+        yield f"{name} is captured and stays" + (f"; golden publish {name}{missing}" if missing else "")
+
+
 def sweep_scratch(project: Project) -> None:
     """Take away what jobs that nobody runs any more left of what goes with them: a killed one's copies of disks."""
     for folder in project.scratch.glob("*"):
@@ -134,16 +161,6 @@ def sweep_scratch(project: Project) -> None:
             shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # It is not there, or a job that runs has its folder in it.
         project.scratch.rmdir()
-
-
-def _refuse_unfinished(project: Project, reference: str, *, leased: bool = False) -> None:
-    """Under the lease whatever is open of this reference is run by nobody."""
-    for other in records(project.database, only_open=True):
-        if other.reference == reference and (leased or holder(project.database, other.id) is None):
-            raise Conflict(
-                f"job {other.id} ({other.procedure} of {other.reference}) was cut off and is not over",
-                hint=f"golden resume {other.id}, or golden cancel {other.id}",
-            )
 
 
 def _open_record(project: Project, job: str) -> JobRecord:
@@ -159,6 +176,18 @@ def _run(project: Project, found: JobRecord, manner: Manner, shop: Shop) -> Any:
         return job.run(partial(PROCEDURES[found.procedure], job, shop, found.order))
     except GoldenError as error:
         error.job = found.id  # type: ignore[attr-defined]
+        raise
+
+
+@contextmanager
+def _telling(project: Project, job: str, order: Any) -> Iterator[None]:
+    """However the block fails: what its job has in the catalog by then stays, and the error says so."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(GoldenError):  # It is told beside the error, never in its place.
+            for words in staying(project, job, order):
+                error.add_note(words)
         raise
 
 

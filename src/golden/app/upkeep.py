@@ -9,7 +9,7 @@ from pathlib import Path
 
 from golden.app.names import Target, image_of, is_image, version_of
 from golden.app.project import Project
-from golden.app.run import sweep_scratch, unfinished
+from golden.app.run import refuse_unfinished, sweep_scratch, unfinished
 from golden.app.shelves import lies_on
 from golden.app.ways_in import assert_usable
 from golden.catalog.payloads import Payloads
@@ -200,8 +200,9 @@ def _hash(name: str, artifact: Artifact, hint: str) -> int:
 def prune_plan(
     project: Project, reference: str, keep: int, watcher: Watcher
 ) -> tuple[tuple[Version, ...], tuple[Image, ...]]:
-    """What a prune that keeps the newest ``keep`` of each would take."""
+    """What a prune that keeps the newest ``keep`` of each would take. Conflict where a job of it was cut off."""
     found = project.catalog.reference(reference)
+    refuse_unfinished(project, reference)
     with project.shop(found.endpoint, reference, "look", watcher) as shop:
         return prunable(shop, reference, keep)
 

@@ -41,12 +41,14 @@ def capture(
     with open_project.writing() as project:
         from golden.app import capturing, moves, orders
 
-        target = moves.at_version(open_project.target(project, reference), version)
+        target = moves.at_version(open_project.target(project, reference), version, f"--version {version}")
         libraries = tuple(dict.fromkeys(to or ()))
         forms = tuple(dict.fromkeys(form or ()))
         wish = capturing.CaptureWish(seal, answer_file, libraries, limit, mode_vm, fix, forms)
         with shown(talk) as steps:
             order, plan = capturing.capture_order(project, target, wish, steps)
+            if dry_run:
+                orders.assert_would_begin(project, order.reference, order.version, steps)
         work.show_plan(talk, plan, data=dry_run)
         if dry_run:
             return
@@ -69,7 +71,8 @@ def publish(
     on_error: OnError = "cleanup",
 ) -> None:
     """
-    Put an image into libraries. Again is harmless: what is there already is not sent twice.
+    Put an image into libraries. Again is harmless: what is there already is not sent twice, and what a newer image
+    retired there stays retired.
 
     Example: golden publish win2022@i2 --to shelf
     """
@@ -82,9 +85,13 @@ def publish(
         job, publications, _ = work.do(talk, project, "publish", order, on_error)
         data = [moves.told_plainly(one) for one in publications]
         warnings = moves.warned(project, job)
-    lines = [f"{talk.paint(one['library'], 'bold')}  {one['name']}  {one['where']}" for one in data]
+    lines = [f"{talk.paint(one['library'], 'bold')}  {one['name']}  {one['where']}{_retired(one)}" for one in data]
     talk.tell("publications", {"publications": data, "job": job, "warnings": warnings}, lines)
     _warn(talk, warnings)
+
+
+def _retired(publication: dict[str, Any]) -> str:
+    return "  retired" if publication["retired"] else ""
 
 
 def _warn(talk: Talk, warnings: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from golden.app import reading
@@ -55,7 +56,7 @@ def rollback(
                 raise UsageError("--channel steps back to the image before; it takes no version", hint="golden promote")
             moved = moves.roll_back_channel(project, target.reference, channel)
         else:
-            head = moves.roll_back_head(project, moves.at_version(target, _number(to)))
+            head = moves.roll_back_head(project, moves.at_version(target, _number(to), f"--to {to}"))
     if channel is not None:
         _tell(talk, moved)
         return
@@ -84,12 +85,23 @@ def _one(data: dict[str, Any], place: str | None) -> Iterator[str]:
 
 
 def _place(data: dict[str, Any]) -> str | None:
-    """The newest current publication, else the image's own first form."""
-    for publication in reversed(data["publications"]):
+    """
+    The newest current publication; else the newest retired one, which is whole all the same, unless its file is seen to
+    be gone; else the image's own first form, which is golden's.
+    """
+    newest_first = data["publications"][::-1]
+    for publication in newest_first:
         if not publication["retired"]:
             return str(publication["where"])
-    places = [form["path"] or form["url"] for form in data["forms"]]
+    places = [publication["where"] for publication in newest_first if not _is_gone(publication["where"])]
+    places += [form["path"] or form["url"] for form in data["forms"]]
     return next((str(place) for place in places if place), None)
+
+
+def _is_gone(where: str) -> bool:
+    """Whether a path is of this computer, as its folder is here, and there is no such file."""
+    path = Path(where)
+    return path.is_absolute() and path.parent.is_dir() and not path.exists()
 
 
 def _number(text: str | None) -> int | None:

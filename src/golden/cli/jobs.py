@@ -113,7 +113,8 @@ def _one(talk: Talk, project: Project, job: str, act: str) -> dict[str, Any]:
         if act == "resume":
             work.told(project, lambda: run.resume(project, job, manner))
         else:
-            run.cancel(project, job, manner)
+            for words in run.staying(project, job, run.cancel(project, job, manner).order):
+                talk.say(words)
     told = moves.job_log(project, job)
     return {key: told[key] for key in ("id", "procedure", "reference", "state", "created", "ended")}
 
@@ -132,6 +133,8 @@ def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
     told = envelope["error"]
     error = GoldenError(told["brief"], details=told["details"], hint=told["hint"])
     error.id, error.exit_code = told["id"], told["exit_code"]
+    for note in told.get("notes", ()):
+        error.add_note(note)
     raise error
 
 

@@ -83,6 +83,8 @@ def update(
         wish = orders.UpdateWish(wanted, message, full, network, limit, apply_fixes)
         with shown(talk) as steps:
             order, plan = orders.update_order(project, target, wish, steps)
+            if dry_run:
+                orders.assert_would_begin(project, order.reference, order.parent, steps)
         work.show_plan(talk, plan, data=dry_run)
         if dry_run:
             return

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,17 @@ from shutil import disk_usage
 from typing import TYPE_CHECKING, BinaryIO
 
 from golden.codec import plain
-from golden.errors import BadConfig, BadName, Conflict, NotFound, PolicyRefused, ProofFailed, Refused, Unreachable
+from golden.errors import (
+    BadConfig,
+    BadName,
+    Conflict,
+    GoldenError,
+    NotFound,
+    PolicyRefused,
+    ProofFailed,
+    Refused,
+    Unreachable,
+)
 from golden.image.shelf import Record, Shelf
 from golden.image.writing import translated
 from golden.library import Library, LibraryAbilities, LibraryFactory
@@ -75,9 +85,12 @@ class DirectoryLibrary:
         return None
 
     def settle(self, key: str) -> Publication | None:
-        """Clear away part and note of a cut-off publish, and the file where its manifest was not written yet."""
+        """
+        Finish a publish or withdrawal that was cut off: what has its manifest stays and is in the pointer, of the rest
+        nothing does.
+        """
         for file in self._shelf.begun(key):
-            self._shelf.end(file, published=self._shelf.record(file) is not None)
+            self._shelf.settle(file)
         return self.find(key)
 
     def list(self) -> tuple[Publication, ...]:
@@ -103,7 +116,8 @@ class DirectoryLibrary:
             record = _record(image, form, key, file)
             self._shelf.put(record)
         except BaseException:
-            self._shelf.end(file, published=self._shelf.record(file) is not None)
+            with suppress(GoldenError):  # What is left is noted, and settled before anything else happens to it.
+                self.settle(key)
             raise
         self._shelf.end(file, published=True)
         return self._publication(record)
@@ -130,7 +144,7 @@ class DirectoryLibrary:
         return replace(publication, retired=True)
 
     def withdraw(self, publication: Publication) -> None:
-        """The file, its manifest, and the pointer where it names it."""
+        """The manifest, the pointer where it names it, and the file."""
         record = self._shelf.record(publication.name)
         if record is not None and record["key"] == publication.key:
             self._shelf.drop(record)

@@ -74,7 +74,7 @@ class Job:
             raise
         except KeyboardInterrupt as stop:
             self._release_all(stop)  # A signal may come where no block of the procedure sees it.
-            self._stopped(Interrupted("stopped by a signal; what it had made was taken away"), CANCELLED)
+            self._stopped(Interrupted(f"stopped by a signal; what it had {self._became()}"), CANCELLED)
             raise
         except OSError as error:
             # A full disk or a missing right meets whoever writes next, be it only a log.
@@ -253,6 +253,16 @@ class Job:
                 self._journal.end(state, error)
         except (StateUnusable, LeaseLost) as problem:
             error.add_note(f"the job stays open: {problem.brief}")
+
+    def _became(self) -> str:
+        """What has become of the things this job made, now that it was stopped."""
+        if self._left:
+            return "made was taken away as far as it would go"
+        if self._still_owned():
+            return "made is kept, to be looked at"
+        if any(entry.kind == "kept" for entry in self._journal.entries):
+            return "recorded stays, the rest was taken away"
+        return "made was taken away"
 
     def _spoiled(self) -> bool:
         """Whether the present attempt cannot be carried on from where it stopped."""

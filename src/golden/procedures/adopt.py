@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from golden.database import now
+from golden.disk.source import BlockSource
 from golden.errors import ChecksFailed, Conflict, GuestUnfit, NotAble
 from golden.guest.family import Family
 from golden.jobs import Job
@@ -21,6 +22,9 @@ from golden.model import (
 from golden.procedures.frozen import lineage_digest
 from golden.procedures.seeing import Judging, frozen_and_judged, way
 from golden.procedures.shop import Shop
+
+FAMILIES = ("windows", "linux")
+"""Whose guests may be adopted; the first where nobody says."""
 
 _WHY = {
     GuestState.SEALED: "it is sealed (generalized and not yet started): a reference is a machine that never was",
@@ -64,7 +68,8 @@ def examine(shop: Shop, order: AdoptOrder) -> Candidate:
         raise NotAble("this endpoint cannot adopt a machine in place", hint="leave out --in-place: golden copies")
     if shop.hypervisor.abilities.open_disk:
         with shop.hypervisor.open_disk(order.origin) as disk:
-            accept(family_of(shop, order).read(disk), order, candidate.name)
+            facts = family_of(shop, order).read(disk)
+            accept(facts, order, candidate.name, other_family(shop, order, disk) if not facts.os else None)
     return candidate
 
 
@@ -76,16 +81,22 @@ def take_over(name: str, shop: Shop, order: AdoptOrder) -> Machine:
 
 def family_of(shop: Shop, order: AdoptOrder) -> Family:
     """The family of guests the user named, Windows where nothing was said."""
-    return shop.families(order.origin.os or "windows")
+    return shop.families(order.origin.os or FAMILIES[0])
 
 
-def accept(facts: GuestFacts, order: AdoptOrder, name: str) -> GuestFacts:
+def other_family(shop: Shop, order: AdoptOrder, disk: BlockSource) -> str | None:
+    """What to type where no guest of the named family is on the disk, and one of another is."""
+    others = (one for one in FAMILIES if one != (order.origin.os or FAMILIES[0]))
+    found = next((one for one in others if shop.families(one).read(disk).os), None)
+    return f"a {found.capitalize()} is on its disk: the same again with --os {found}" if found else None
+
+
+def accept(facts: GuestFacts, order: AdoptOrder, name: str, hint: str | None = None) -> GuestFacts:
     """Only VIRGIN, or DEPLOYED where the user insists. GuestUnfit with every input of the decision otherwise."""
     if facts.state is GuestState.VIRGIN:
         return facts
     if facts.state is GuestState.DEPLOYED and order.accept_deployed:
         return facts
-    hint = None
     if facts.state is GuestState.DEPLOYED:
         hint = "golden adopt … --accept-deployed takes it all the same; golden log will say so for ever"
     raise GuestUnfit(

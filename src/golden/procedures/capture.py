@@ -29,6 +29,7 @@ from golden.procedures.exporting import exported
 from golden.procedures.forms import further_forms
 from golden.procedures.frozen import check_frozen
 from golden.procedures.inside import inside
+from golden.procedures.kinds import made_by
 from golden.procedures.power import SO_FAR, must_be_unstarted, noted, witnessed
 from golden.procedures.publish import publish_all, several_disks
 from golden.procedures.shop import Shop
@@ -67,8 +68,9 @@ def claim(shop: Shop, order: CaptureOrder) -> Image | None:
     None where the number is still free; the image itself where an earlier attempt of this very job made it and only
     its publishing failed. Conflict where somebody was faster between the order and the lease.
     """
-    for image in shop.catalog.images(order.reference):
-        if image.number == order.number and image.artifact.name.startswith(f"golden-{shop.job}-"):
+    _, images = made_by(shop.job, shop.catalog, order.reference)
+    for image in images:
+        if image.number == order.number:
             return image
     if shop.catalog.next_image(order.reference) != order.number:
         raise Conflict(

@@ -21,10 +21,11 @@ def roll_back_channel(catalog: Catalog, reference: str, channel: str) -> Channel
     """Point the channel at the image it named before."""
     now = catalog.channel(reference, channel)
     there = {image.number for image in catalog.images(reference)}
+    other = f"golden promote {reference}@iN --channel {channel} points it at any image"
     if not now.history:
-        raise NotFound(f"channel {channel} of {reference} never named another image than i{now.image}")
+        raise NotFound(f"channel {channel} of {reference} is i{now.image}, and goes back no further", hint=other)
     if now.history[-1] not in there:
-        raise NotFound(f"the image that {channel} named before, i{now.history[-1]}, was pruned")
+        raise NotFound(f"the image that {channel} named before, i{now.history[-1]}, was pruned", hint=other)
     return catalog.move_channel(reference, channel, now.history[-1], back=True)
 
 

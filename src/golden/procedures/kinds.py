@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from golden.catalog import Catalog
 from golden.library import Library
-from golden.model import Artifact, Machine, Publication, Snapshot
+from golden.model import Artifact, Image, Machine, Publication, Snapshot, Version
 from golden.provider import Hypervisor
 
 
@@ -90,6 +91,15 @@ class Publications:
     def needed(self, name: str) -> bool:
         """Whether the catalog lists it."""
         return self.needs.refers_to(name)
+
+
+def made_by(job: str, catalog: Catalog, reference: str) -> tuple[tuple[Version, ...], tuple[Image, ...]]:
+    """Versions and images of a reference that are held by things this job gave their names."""
+    mine = f"golden-{job}-"
+    return (
+        tuple(one for one in catalog.versions(reference) if one.snapshot.machine.startswith(mine)),
+        tuple(one for one in catalog.images(reference) if one.artifact.name.startswith(mine)),
+    )
 
 
 def publication_key(installation: str, reference: str, image: int, library: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import BinaryIO
 
 from golden.errors import GoldenError, LeaseLost, NotAble, NotFound, PartlyPublished, PolicyRefused, StateUnusable
@@ -35,7 +36,7 @@ def publish_all(job: Job, shop: Shop, image: Image, libraries: tuple[str, ...]) 
         except GoldenError as error:
             failed.append((name, error))
     if failed:
-        raise told(failed, done)
+        raise told(image, failed, done)
     return tuple(done)
 
 
@@ -46,8 +47,8 @@ def publish_to(job: Job, shop: Shop, image: Image, name: str) -> Publication:
     with job.holding(shop.publications, key):
         made = job.step(f"publish to {name}", put, shop, image, name, key)
         publication = job.step(f"record in {name}", shop.catalog.put_publication, made)
-    job.step(f"retire in {name}", retire_others, shop, publication)
-    if found := warnings(shop.libraries(name), image):
+    gone = job.step(f"retire in {name}", retire_others, shop, publication)
+    if found := (*warnings(shop.libraries(name), image), *gone, *behind(shop, image, publication)):
         job.step(f"{WARNINGS}{name}", tuple, found)
     return publication
 
@@ -125,22 +126,60 @@ def content(form: Form) -> Iterator[BinaryIO]:
         yield file
 
 
-def retire_others(shop: Shop, publication: Publication) -> tuple[Publication, ...]:
-    """Older images of the reference in the same library are marked as no longer current."""
-    library, retired = shop.libraries(publication.library), []
+def retire_others(shop: Shop, publication: Publication) -> tuple[Finding, ...]:
+    """
+    Older images of the reference in the same library are marked as no longer current. A warning of each that somebody
+    took away there: it counts as retired all the same, or no later publish would ever come past it.
+    """
+    library, gone = shop.libraries(publication.library), []
     for other in shop.catalog.publications(publication.reference):
         if other.library == publication.library and not other.retired and other.image < publication.image:
-            retired.append(shop.catalog.put_publication(library.retire(other)))
-    return tuple(retired)
+            try:
+                retired = library.retire(other)
+            except NotFound:
+                retired = replace(other, retired=True)
+                gone.append(taken_away(other))
+            shop.catalog.put_publication(retired)
+    return tuple(gone)
 
 
-def told(failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
+def taken_away(publication: Publication) -> Finding:
+    """That somebody took a publication out of its library."""
+    image = f"{publication.reference}@i{publication.image}"
+    return Finding(
+        "publication-gone",
+        Severity.WARNING,
+        f"{image} was published as {publication.name}, and is not there any more; it counts as retired",
+        publication.where,
+        f"golden publish {image} --to {publication.library} puts it there again",
+    )
+
+
+def behind(shop: Shop, image: Image, publication: Publication) -> tuple[Finding, ...]:
+    """
+    A warning where the image is not what its library calls current: that is the newest, and no publication takes its
+    place back from it. Older images go out of use in order, so going back means capturing the older version anew.
+    """
+    of_it = shop.catalog.publications(image.reference)
+    newer = [one.image for one in of_it if one.library == publication.library and not one.retired]
+    newest = max(newer, default=0)
+    if not publication.retired and newest <= image.number:
+        return ()
+    name, library = f"{image.reference}@i{image.number}", publication.library
+    sentence = f"{name} is there and retired" if publication.retired else f"{name} is there, and not the current image"
+    sentence += f"; {image.reference}@i{newest} is current" if newest > image.number else ""
+    fix = f"golden capture {image.reference}@v{image.version} --to {library} makes its version current again"
+    return (Finding("not-current", Severity.WARNING, sentence, publication.where, fix),)
+
+
+def told(image: Image, failed: list[tuple[str, GoldenError]], done: list[Publication]) -> GoldenError:
     """The one error of a single library, or PartlyPublished."""
     if len(failed) == 1 and not done:
         return failed[0][1]
     good = ", ".join(publication.library for publication in done) or "none"
+    again = "".join(f" --to {name}" for name, _ in failed)
     return PartlyPublished(
         f"published to {good}; failed: {', '.join(name for name, _ in failed)}",
         details="\n".join(f"{name}: {error.brief}" for name, error in failed),
-        hint="golden publish again; what is there already is not sent twice",
+        hint=f"golden publish {image.reference}@i{image.number}{again}",
     )

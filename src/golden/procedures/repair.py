@@ -89,15 +89,21 @@ def survey(shop: Shop, reference: str) -> list[Finding]:
 
 
 def published(shop: Shop, reference: str) -> list[Finding]:
-    """Every publication of one reference is in its library still, as far as that sees without reading all of it."""
+    """
+    Every publication of one reference is in its library still, as far as that sees without reading all of it. A
+    retired one that is not is a warning only: nobody is sent there any more.
+    """
     found = []
     for one in shop.catalog.publications(reference):
         image = f"{reference}@i{one.image}"
         try:
             if shop.libraries(one.library).find(one.key) is None:
                 sentence = f"{image} was published to {one.library} as {one.name}, and is not there, or not whole."
-                fix = f"golden publish {image} --to {one.library}"
-                found.append(Finding("publication-gone", Severity.ERROR, sentence, one.where, fix))
+                severity, fix = Severity.ERROR, f"golden publish {image} --to {one.library}"
+                if one.retired:
+                    severity = Severity.WARNING
+                    fix += " puts it there again; golden prune lets go of old images"
+                found.append(Finding("publication-gone", severity, sentence, one.where, fix))
         except GoldenError as error:
             sentence = f"{image} was published to {one.library}, which cannot be asked: {error.brief}"
             found.append(Finding("library-unknown", Severity.ERROR, sentence, error.details or "", error.hint or ""))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,18 @@ def test_the_pointer_names_the_newest_that_is_not_retired(library: DirectoryLibr
     assert data_of(pointer)["image"] == 1
     library.withdraw(first)
     assert not pointer.exists()
+
+
+def test_the_pointer_never_names_what_is_gone(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """A manifest whose file somebody took away is passed over, until the image is published again."""
+    pointer = tmp_path / "images/win2022.json"
+    first, second = put(library, image_of(1)), put(library, image_of(2))
+    Path(second.where).unlink()
+    put(library, image_of(1, "vmdk"), "other")
+    assert data_of(pointer)["image"] == 1
+    put(library, image_of(2))
+    library.retire(first)
+    assert data_of(pointer)["image"] == 2
 
 
 def test_two_forms_of_one_image_stand_side_by_side(library: DirectoryLibrary, tmp_path: Path) -> None:
@@ -146,6 +160,104 @@ def test_a_cut_after_the_manifest_is_finished_by_settle(library: DirectoryLibrar
     assert library.settle("key-1") == publication
     assert not [path for path in (tmp_path / "images").iterdir() if path.name.startswith(".")]
     library.verify(publication)
+
+
+CHANGES = ("os.rename", "os.remove", "os.mkdir")
+
+
+def cut(act: Callable[[], object], folder: Path, number: int) -> bool:
+    """Do it in a process that dies before its change of that number to the folder; False where it has no so many."""
+    pid = os.fork()
+    if pid == 0:
+        seen = 0
+
+        def die(event: str, details: tuple[Any, ...]) -> None:
+            nonlocal seen
+            writes = event == "open" and isinstance(details[1], str) and "w" in details[1]
+            if (writes or event in CHANGES) and str(details[0]).startswith(str(folder)):
+                seen += 1
+                if seen == number:
+                    os._exit(137)
+
+        sys.addaudithook(die)
+        try:
+            act()
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert status in (0, 137)
+    return status == 137
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="dies in a process of its own, forked")
+@pytest.mark.parametrize("verb", ["publish", "withdraw", "mend"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_every_cut_is_mended_by_settle(tmp_path: Path, verb: str, number: int) -> None:
+    """
+    Killed before any change to the folder: once it is settled the image is there whole or not at all, the pointer says
+    what is current, and nothing hidden is left; then the same again works. The others are 1, retired, and 2.
+    """
+    key, image = f"key-{number}", image_of(number)
+    cuts = 0
+    while True:
+        folder = tmp_path / f"{cuts}" / "images"
+        folder.parent.mkdir()
+        library = DirectoryLibrary("shelf", folder)
+        made = {one: put(library, image_of(one)) for one in (1, 2) if one != number or verb != "publish"}
+        if number != 1:
+            library.retire(made[1])
+        if verb != "publish":
+            made[number] = put(library, image)
+        if verb == "mend":
+            Path(made[number].where).unlink()
+
+        def act(library: DirectoryLibrary = library, made: dict[int, Publication] = made) -> object:
+            return library.withdraw(made[number]) if verb == "withdraw" else put(library, image)
+
+        if not cut(act, folder, cuts + 1):
+            break
+        cuts += 1
+        found = library.settle(key)
+        assert consistent(folder, but=number if verb == "mend" and not found else 0)
+        assert (found is not None) == (folder / f"win2022-i{number}.qcow2").exists()
+        if verb == "withdraw":
+            library.withdraw(made[number])
+        else:
+            library.verify(put(library, image))
+        assert consistent(folder)
+        assert (library.find(key) is None) == (verb == "withdraw")
+        assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    assert cuts >= (3 if verb == "withdraw" else 6)
+
+
+def consistent(folder: Path, but: int = 0) -> bool:
+    """
+    Every manifest has its file, every file its manifest, and the pointer names the newest current; ``but`` one that
+    somebody took away, which the pointer may still name.
+    """
+    names = {path.name for path in folder.glob("[!.]*")} if folder.exists() else set()
+    manifests = [data_of(folder / name) for name in names if name.endswith(".qcow2.json")]
+    of_files = {name for name in names if name.endswith(".qcow2")} | ({f"win2022-i{but}.qcow2"} if but else set())
+    current = [one["image"] for one in manifests if not one["retired"] and one["file"] in names]
+    pointer = data_of(folder / "win2022.json")["image"] if "win2022.json" in names else 0
+    hidden = [path.name for path in folder.glob(".*") if not path.name.startswith("..")] if folder.exists() else []
+    assert pointer in {max(current, default=0), but or max(current, default=0)}
+    return ({one["file"] for one in manifests}, hidden) == (of_files, [])
+
+
+def test_an_old_image_is_taken_from_a_full_disk(library: DirectoryLibrary, tmp_path: Path) -> None:
+    """Withdrawing what is not current writes nothing, so it works where no room is left at all."""
+    first, second = put(library, image_of(1)), put(library, image_of(2))
+    library.retire(first)
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, old[1]))
+    try:
+        library.withdraw(first)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert library.list() == (second,)
+    assert consistent(tmp_path / "images")
 
 
 def test_publishing_again_mends_a_file_that_is_gone(library: DirectoryLibrary) -> None:
