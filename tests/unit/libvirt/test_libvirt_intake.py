@@ -49,7 +49,7 @@ def killed(event, given):
     if event == "open" and str(given[0]).endswith("flat.qcow2"):
         os.kill(os.getpid(), signal.SIGKILL)
 sys.addaudithook(killed)
-line = connection.open_line("test:///default")
+line = connection.open_first("test:///default")
 intake = Intake(line, Pool(line, "default-pool"), Scope("job", state), None, True)
 intake.take("v1.disk0.qcow2", disk, tools.disk_info(disk), is_theirs=False)
 """
@@ -59,7 +59,7 @@ intake.take("v1.disk0.qcow2", disk, tools.disk_info(disk), is_theirs=False)
 @pytest.fixture
 def line() -> Iterator[connection.Line]:
     """libvirt's own stand-in for a host: its pools hold nothing of this computer's, and it takes no uploads."""
-    opened = connection.open_line("test:///default")
+    opened = connection.open_first("test:///default")
     yield opened
     opened.close()
 
