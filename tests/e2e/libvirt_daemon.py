@@ -160,9 +160,9 @@ def _copying(target: Path) -> int | None:
 
 @contextmanager
 def pool(name: str | None = None) -> Iterator[str]:
-    """A new storage pool's name; its folder and what is left in it go at the end."""
-    name = name or f"golden-test-{secrets.token_hex(3)}"
-    folder = Path("/var/lib/libvirt") / f"{name}-{secrets.token_hex(3)}"
+    """A new storage pool's name; its folder, whose name is its own, and what is left in it go at the end."""
+    own = f"golden-test-{secrets.token_hex(3)}"
+    folder, name = Path("/var/lib/libvirt") / own, name or own
     folder.mkdir(mode=0o711)
     line = connection.open_first("qemu:///system")
     try:
