@@ -182,6 +182,28 @@ def test_who_died_elsewhere_is_listened_for(ref: Lab, golden: Golden, more: tupl
     assert clones(ref) == []
 
 
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_all_that_fail_are_told_once(ref: Lab, golden: Golden, output: str) -> None:
+    """One envelope, or one error after the other; the exit code is that of the last."""
+    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+    for reference in ("ref", "two"):
+        process = hanging(ref, "--timeout", "1", reference=reference)
+        process.kill()
+        process.communicate(timeout=30)
+        for machine in clones(ref):
+            with ref.world.change("the guest is done for") as raw:
+                raw["machines"][machine]["power"] = "off"
+    waiting = [job["id"] for job in golden("status", "-o", "json").data["jobs"]]
+    ran = golden("resume", "--all", "-o", output)
+    assert ran.code == 11
+    if output == "json":
+        assert ran.data["failed"] == waiting
+        assert [(one["id"], one["job"]) for one in ran.data["errors"]] == [("timed-out", job) for job in waiting]
+    else:
+        assert ran.err.count("golden: waited ") == 2
+        assert all(f"golden logs {job}" in ran.err for job in waiting)
+
+
 def test_a_stop_of_resume_all_is_handed_on(ref: Lab, golden: Golden) -> None:
     """The job that is just taken up unwinds in order, as it would by itself; the next one waits on."""
     assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0

@@ -12,7 +12,7 @@ from golden.app import reading
 from golden.cli import open_project
 from golden.cli.human import age, columns, moment, seconds, size
 from golden.cli.overview import job_line
-from golden.cli.talk import Talk
+from golden.cli.talk import Talk, fields_of
 from golden.errors import GoldenError, Interrupted, UsageError
 
 if TYPE_CHECKING:
@@ -95,11 +95,20 @@ def _each(talk: Talk, job: str | None, act: str, *, every: bool) -> None:
     lines = [f"{talk.paint('✓', 'green')} {one['id']}: {one['procedure']} of {one['reference']}" for one in done]
     if len(problems) == 1 and not done:
         raise problems[0][1]
-    talk.tell("jobs", {"jobs": done, "failed": [name for name, _ in problems]}, lines)
+    failed = [name for name, _ in problems]
+    talk.tell("jobs", {"jobs": done, "failed": failed, "errors": [fields_of(one) for _, one in problems]}, lines)
     if problems:
-        for name, problem in problems[:-1]:
-            talk.say(f"{name}: {problem.brief}")
-        raise problems[-1][1]
+        _tell_all(talk, [problem for _, problem in problems])
+
+
+def _tell_all(talk: Talk, problems: list[GoldenError]) -> None:
+    """Programs have them in the one envelope; the exit code is that of the last."""
+    import typer
+
+    if not talk.for_programs:
+        for problem in problems:
+            talk.fail(problem)
+    raise typer.Exit(problems[-1].exit_code)
 
 
 def _one(talk: Talk, project: Project, job: str, act: str) -> dict[str, Any]:
@@ -133,6 +142,7 @@ def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
     told = envelope["error"]
     error = GoldenError(told["brief"], details=told["details"], hint=told["hint"])
     error.id, error.exit_code = told["id"], told["exit_code"]
+    error.job = told.get("job", job)  # type: ignore[attr-defined]
     for note in told.get("notes", ()):
         error.add_note(note)
     raise error
@@ -180,7 +190,7 @@ def _over(project: Project, job: str) -> str:
 
 def _nothing(talk: Talk, act: str, because: str = "") -> None:
     talk.say(f"Nothing to {act}{because}.")
-    talk.tell("jobs", {"jobs": [], "failed": []}, [])
+    talk.tell("jobs", {"jobs": [], "failed": [], "errors": []}, [])
 
 
 def _open(talk: Talk, found: list[dict[str, Any]]) -> Iterator[str]:

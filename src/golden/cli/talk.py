@@ -90,23 +90,13 @@ class Talk:
 
         Never raises OSError: the exit code tells it even where no word can be written.
         """
-        notes = [str(note) for note in getattr(error, "__notes__", ())]
-        job = getattr(error, "job", None)
         if self.for_programs:
-            fields: dict[str, Any] = {
-                "id": error.id,
-                "brief": error.brief,
-                "details": error.details,
-                "hint": error.hint,
-            }
-            fields["exit_code"] = error.exit_code
-            fields |= {"notes": notes} if notes else {}
-            fields |= {"job": job} if job else {}
             try:
-                self._json({"schema": SCHEMA, "kind": "error", "error": fields})
+                self._json({"schema": SCHEMA, "kind": "error", "error": fields_of(error)})
             except OSError:
                 _say(f"golden: {error.brief}")
             return
+        notes, job = _notes(error), getattr(error, "job", None)
         lines = [f"{self.error_paint('golden', 'red')}: {error.brief}"]
         lines += [f"  {line}" for text in (error.details or "", *notes) for line in text.splitlines()]
         if error.hint:
@@ -155,6 +145,17 @@ def _say(*lines: str) -> None:
             print(line, file=_err(), flush=True)
     except OSError:
         pass  # Whoever read along has gone, or the log's disk is full.
+
+
+def fields_of(error: GoldenError) -> dict[str, Any]:
+    """An error as programs read it."""
+    fields: dict[str, Any] = {key: getattr(error, key) for key in ("id", "brief", "details", "hint", "exit_code")}
+    fields |= {"notes": notes} if (notes := _notes(error)) else {}
+    return fields | ({"job": job} if (job := getattr(error, "job", None)) else {})
+
+
+def _notes(error: GoldenError) -> list[str]:
+    return [str(note) for note in getattr(error, "__notes__", ())]
 
 
 def _painted(text: str, looks: tuple[str, ...], *, here: bool) -> str:
