@@ -273,6 +273,8 @@ class AgentLine:
         except Exception as error:
             if not faults.is_libvirt(error):
                 raise
+            if faults.code_of(error) != faults.NO_DOMAIN:
+                raise faults.of_libvirt(f"looking at the machine {self._name}", error) from error
             return False
 
     def _look_again(self, uuid: str, line: Line) -> None:

@@ -14,6 +14,8 @@ from golden_libvirt.address import Address, understand
 from golden_libvirt.reading import choose
 from golden_libvirt.store import Store
 
+_VIRTUALIZATION = "switch on virtualization, also nested in a virtual host"
+
 
 def diagnose(endpoint: Endpoint, scope: Scope) -> tuple[Finding, ...]:
     """Findings for one endpoint; BadConfig for a URL or an option that cannot be."""
@@ -36,6 +38,9 @@ def _daemon(address: Address, endpoint: Endpoint) -> Iterator[Finding]:
         yield Finding("libvirt-daemon", Severity.ERROR, error.brief, error.details or "", error.hint or fix)
         return
     try:
+        if address.remote and not endpoint.options.get("virt_type") and not kvm.is_offered(line):
+            sentence = "libvirt's host offers no KVM, so guests run there in software, many times slower"
+            yield Finding("kvm-missing", Severity.WARNING, sentence, fix=_VIRTUALIZATION)
         choose(line, endpoint.options.get("pool"))
     except GoldenError as error:
         yield Finding("storage-pool", Severity.ERROR, error.brief, error.details or "", error.hint or "")
@@ -71,9 +76,7 @@ def _processor(endpoint: Endpoint, scope: Scope) -> Iterator[Finding]:
     why = kvm.verdict(scope.state / "libvirt")
     if why:
         sentence = "KVM does not work here, so guests run in software, many times slower"
-        yield Finding(
-            "kvm-broken", Severity.WARNING, sentence, why, "switch on virtualization, also nested in a virtual host"
-        )
+        yield Finding("kvm-broken", Severity.WARNING, sentence, why, _VIRTUALIZATION)
 
 
 def _folders(address: Address, scope: Scope) -> Iterator[Finding]:

@@ -143,11 +143,7 @@ class Intake:
         """As configured; else kvm where the daemon's computer has it, and, as far as we can try, it works there."""
         if self.virt_type or (self.is_here and kvm.verdict(self.scope.state / "libvirt")):
             return self.virt_type or "qemu"
-        try:
-            self.line.native.getDomainCapabilities(None, "x86_64", None, "kvm", 0)
-        except self.line.libvirt.libvirtError:
-            return "qemu"
-        return "kvm"
+        return "kvm" if kvm.is_offered(self.line) else "qemu"
 
     def definition(self, entry: Record, origin: Origin, found: Found) -> tuple[ET.Element, dict[str, Path]]:
         """The machine's definition, and which further files of this computer (by name) belong to it."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from golden.errors import GoldenError
 from golden.waiting import Deadline
+from golden_libvirt.connection import Line
 from golden_libvirt.record import write_json
 from golden_libvirt.tools import bound
 
@@ -57,6 +58,15 @@ def virt_type(state: Path, wanted: str | None) -> str:
     if wanted:
         return wanted
     return "qemu" if verdict(state) else "kvm"
+
+
+def is_offered(line: Line) -> bool:
+    """Whether a daemon's computer has KVM, as far as libvirt there knows: nothing can be tried from here."""
+    try:
+        line.native.getDomainCapabilities(None, "x86_64", None, "kvm", 0)
+    except line.libvirt.libvirtError:
+        return False
+    return True
 
 
 def _unusable(device: Path) -> str:
