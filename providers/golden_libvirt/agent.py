@@ -304,6 +304,8 @@ class AgentLine:
         except Exception as error:
             if not faults.is_libvirt(error):
                 raise
+            if faults.code_of(error) not in (faults.NO_DOMAIN, faults.OPERATION_INVALID):
+                raise faults.of_libvirt(f"looking at the machine {self._name}", error) from error
             raise GuestSilent(
                 f"the machine {self._name} is off, so its guest does not answer", details=str(error)
             ) from error

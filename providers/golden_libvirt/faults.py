@@ -64,7 +64,7 @@ def of_libvirt(wanted: str, error: BaseException) -> GoldenError:
         # As root, libvirt wants the account its package makes, even where its configuration names another one.
         hint = "install Debian's libvirt-daemon-system (libvirt-daemon-driver-qemu elsewhere), or run golden as a user"
         return EndpointError(f"{wanted} did not work: libvirt's own account is missing", details=words, hint=hint)
-    if code in _ABSENT or ("cannot open directory" in words and "No such file" in words):
+    if code in _ABSENT:
         return NotFound(f"{wanted}: libvirt does not know it", details=words)
     if code in _THERE or "already exists" in words:
         return Conflict(f"{wanted}: the name is taken", details=words)

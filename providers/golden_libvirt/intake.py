@@ -49,9 +49,13 @@ def look(line: Line, origin: Origin, *, remote: bool) -> Found:
 def _without_variables(line: Line, found: Found, name: str) -> Found:
     """Told where they are surely not there; what this user cannot see, the daemon is asked for."""
     variables = None if found.domain is None else _variables_of(line, found.domain, name)
-    with contextlib.suppress(OSError):
-        if variables is not None and not Path(variables).exists():
+    if variables is not None:
+        try:
+            Path(variables).stat()
+        except (FileNotFoundError, NotADirectoryError):
             return replace(found, problems=(*found.problems, origins.fresh_variables(variables)))
+        except OSError:
+            pass
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
-from golden.errors import Conflict, NotFound, TimedOut
+from golden.errors import Conflict, EndpointError, NotFound, TimedOut
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_libvirt.connection import Line
 from golden_libvirt.faults import (
@@ -78,7 +78,15 @@ class Pool:
                     f"there is no storage pool {name}", details=str(error), hint=_make_it(uri, name, folder)
                 ) from error
             if not self.native.isActive():
-                self.native.create(0)
+                self._start()
+
+    def _start(self) -> None:
+        try:
+            self.native.create(0)
+        except self._line.libvirt.libvirtError as error:
+            brief = f"the storage pool {self.name} cannot be started"
+            hint = f"is what it lies on mounted there? virsh -c {self._line.native.getURI()} pool-start {self.name}"
+            raise EndpointError(brief, details=str(error), hint=hint) from error
 
     @property
     def folder(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import platform
 import posixpath
@@ -14,9 +15,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from golden.errors import EndpointError, NotAble
+from golden.errors import EndpointError, NotAble, NotFound
 from golden_libvirt.connection import Line
-from golden_libvirt.faults import NO_STORAGE_POOL, NO_STORAGE_VOL, OPERATION_FAILED, code_of, translated
+from golden_libvirt.faults import (
+    NO_STORAGE_POOL,
+    NO_STORAGE_VOL,
+    OPERATION_FAILED,
+    SYSTEM_ERROR,
+    code_of,
+    translated,
+)
 from golden_libvirt.qcow2 import Qcow2, Source
 from golden_libvirt.record import Maker
 
@@ -72,6 +80,8 @@ def _look(line: Line, folder: str) -> Any:
         try:
             return line.native.storagePoolCreateXML(ET.tostring(wanted, encoding="unicode"), 0)
         except line.libvirt.libvirtError as error:
+            if code_of(error) == SYSTEM_ERROR and error.get_int1() == errno.ENOENT:
+                raise NotFound(f"there is no folder {folder} on libvirt's host", details=str(error)) from error
             if code_of(error) != OPERATION_FAILED or dots == _MOST_LOOKS - 1:
                 raise
     raise AssertionError
@@ -145,7 +155,7 @@ def _below(line: Line, native: Any, path: str, backing: str) -> Any:
         raise NotAble(
             f"{whole}, which lies below {path}, is in no storage pool of the endpoint, so it cannot be read from here",
             details=str(error),
-            hint="make a pool of its folder (virsh pool-create-as), or run golden on that host",
+            hint="make a pool of its folder (virsh pool-define-as, pool-start, pool-autostart), or run golden there",
         ) from error
 
 

@@ -204,6 +204,25 @@ def test_all_that_fail_are_told_once(ref: Lab, golden: Golden, output: str) -> N
         assert all(f"golden logs {job}" in ran.err for job in waiting)
 
 
+def test_a_stopped_process_is_listened_for(ref: Lab, golden: Golden) -> None:
+    """Ctrl-Z leaves a job that nobody goes on with: it is taken over once it was not heard of, and told so before."""
+    process = hanging(ref)
+    process.send_signal(signal.SIGSTOP)
+    try:
+        with sqlite3.connect(ref.path / ".golden/golden.db") as db:
+            db.execute("UPDATE lease SET expires = 1")
+        db.close()
+        (job,) = golden("status", "-o", "json").data["jobs"]
+        assert f"golden resume {job['id']} takes it over" in golden("update", "--add", "a.inf").err
+        ran = golden("cancel", "-y", "-o", "json")
+        assert (ran.code, [one["id"] for one in ran.data["jobs"]]) == (0, [job["id"]])
+        assert clones(ref) == []
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=60)
+    assert process.returncode == 9
+
+
 def test_a_stop_of_resume_all_is_handed_on(ref: Lab, golden: Golden) -> None:
     """The job that is just taken up unwinds in order, as it would by itself; the next one waits on."""
     assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0

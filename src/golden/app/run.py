@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from golden import stopping
 from golden.app.project import Project
 from golden.errors import Conflict, GoldenError, TimedOut, UsageError
 from golden.jobs import (
+    HEARTBEAT,
     LENGTH,
     OPEN,
     Job,
@@ -27,6 +29,7 @@ from golden.jobs import (
     new_id,
     record,
     records,
+    states,
 )
 from golden.model import AdoptOrder, CaptureOrder
 from golden.procedures import adopt, capture, check, prune, publish, update
@@ -37,6 +40,7 @@ from golden.waiting import Deadline, Silent, Waiting, Watcher
 REVISION = 3
 """Raised whenever the steps of a procedure change their names or meaning; resume refuses another one."""
 
+DAY = 86_400.0
 PATIENCE = 20.0
 """Seconds that resume and cancel wait for another process to let go."""
 
@@ -114,18 +118,21 @@ def unfinished(project: Project) -> list[JobRecord]:
 
 
 def cut_off(project: Project, watcher: Watcher) -> list[JobRecord]:
-    """The same, once every process of another computer or container was heard of, or its lease has run out."""
+    """
+    The same, and those whose process was not heard of while it had to be: one of another computer or container may
+    have died, one of this computer may be stopped.
+    """
     database = project.database
-    heard = {job.id: beat(database, job.id) for job in records(database, only_open=True)}
+    heard = {job.id: at for job in records(database, only_open=True) if (at := beat(database, job.id)) is not None}
+    length = max((LENGTH if at > time.time() else HEARTBEAT for at in heard.values()), default=0.0) + 1
 
     def are_settled() -> bool:
-        return all(last is None or beat(database, job) != last for job, last in heard.items())
+        return all(beat(database, job) != at for job, at in heard.items())
 
-    with suppress(TimedOut):  # The clock of the other one is ahead of ours; its lease is waited for by name.
-        Waiting(Deadline(LENGTH + 1), 0.5, watcher).until(
-            "word of processes that are not of this computer", are_settled
-        )
-    return unfinished(project)
+    with suppress(TimedOut):
+        Waiting(Deadline(length), 0.5, watcher).until("word of processes that may have died", are_settled)
+    silent = {job for job, at in heard.items() if beat(database, job) == at}
+    return [job for job in records(database, only_open=True) if job.id in silent or holder(database, job.id) is None]
 
 
 def refuse_unfinished(project: Project, reference: str, *, leased: bool = False) -> None:
@@ -155,9 +162,14 @@ def staying(project: Project, job: str, order: Any) -> Iterator[str]:
 
 
 def sweep_scratch(project: Project) -> None:
-    """Take away what jobs that nobody runs any more left of what goes with them: a killed one's copies of disks."""
+    """
+    Take away what jobs that nobody runs any more left of what goes with them: a killed one's copies of disks. What no
+    job has made (a selftest) has no lease to tell that it is at work, so it is left alone for a day.
+    """
+    jobs = states(project.database)
     for folder in project.scratch.glob("*"):
-        if holder(project.database, folder.name) is None:
+        is_old = folder.name in jobs or time.time() - folder.stat().st_mtime > DAY
+        if is_old and holder(project.database, folder.name) is None:
             shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # It is not there, or a job that runs has its folder in it.
         project.scratch.rmdir()

@@ -31,11 +31,18 @@ def direct(reference: str, guest: dict[str, str], base: Path) -> Communicator:
 
 
 def assert_usable(reference: str, guest: dict[str, str], base: Path) -> None:
-    """The table can be used, as far as is seen without connecting. BadConfig otherwise."""
+    """
+    The table can be used, as far as is seen without connecting. BadConfig otherwise.
+
+    No keyring is asked, since that may ask somebody; and a variable may be set only where updates are typed.
+    """
+    table = dict(guest)
+    if "password_env" in table or table.pop("keyring", ""):
+        table |= {"password_env": "PATH"}
     if guest.get("communicator", "agent") != "agent":
-        direct(reference, guest, base)
+        direct(reference, table, base)
     elif "account" in guest:
-        password(guest, guest["account"], base)
+        password(table, guest["account"], base)
 
 
 def _ssh(table: str, guest: dict[str, str], base: Path) -> Communicator:

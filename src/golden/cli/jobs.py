@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -150,19 +152,23 @@ def _apart(talk: Talk, job: str, act: str) -> dict[str, Any]:
 
 def _heard(argv: list[str]) -> tuple[bytes, int]:
     """
-    What a process of golden's says on stdout, and its exit code. A signal to this one is handed on, and the other is
-    waited for while it unwinds; it has a process group of its own, so that Ctrl-C does not reach it twice.
+    What a process of golden's says on stdout, and its exit code. It is waited for while it unwinds: Ctrl-C at a
+    terminal reaches it too, any other signal to this one is handed on.
     """
     import subprocess
 
-    apart: dict[str, Any] = {} if sys.platform == "win32" else {"process_group": 0}
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, **apart)
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE)
     try:
         return process.communicate()[0], process.returncode
-    except KeyboardInterrupt:
-        process.terminate()
+    except KeyboardInterrupt as stop:
+        if os.name != "nt" and not (_is_ctrl_c(stop) and sys.stderr.isatty()):
+            process.terminate()
         process.communicate()
         raise
+
+
+def _is_ctrl_c(stop: KeyboardInterrupt) -> bool:
+    return getattr(stop, "number", signal.SIGINT) == signal.SIGINT
 
 
 def _chosen(talk: Talk, project: Project, job: str | None, act: str, *, every: bool) -> list[str]:

@@ -3,10 +3,11 @@
 from golden.jobs.job import Job
 from golden.jobs.journal import OPEN, Entry, JobRecord, Journal, create, entries, new_id, record, records, states
 from golden.jobs.kind import Kind
-from golden.jobs.lease import LENGTH, Lease, Owner, beat, holder, holder_is_alive
+from golden.jobs.lease import HEARTBEAT, LENGTH, Lease, Owner, beat, holder, holder_is_alive
 from golden.jobs.showing import Show, ShowNothing
 
 __all__ = [
+    "HEARTBEAT",
     "LENGTH",
     "OPEN",
     "Entry",

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from golden import stopping
@@ -133,6 +133,9 @@ class Job:
             self._unwind(kind, name, error)
             raise
         if not self._entry("kept", name):
+            with suppress(StateUnusable):  # Then a resume begins anew, should the thing be gone by then.
+                if not self._entry("over", name):
+                    self._write("over", name)
             self._try_release(kind, name, self._left.append)
 
     def take(self, kind: Kind[Any], name: str) -> None:
@@ -270,7 +273,7 @@ class Job:
             return True
         here = [entry for entry in self._journal.entries if entry.attempt == self.attempt]
         done = {entry.name for entry in here if entry.kind == "done"}
-        held = {entry.name for entry in here if entry.kind == "owned"}
+        held = {e.name for e in here if e.kind == "owned"} - {e.name for e in here if e.kind == "over"}
         if any(name in held and kind.find(name) is None for name, kind in self._still_owned()):
             return True  # It went without a record: the disk was full, or somebody took it away.
         return any(e.kind == "start" and e.value == "delicate" and e.name not in done for e in here)

@@ -21,7 +21,7 @@ class Entry:
 
     attempt: int
     kind: str
-    """start | done | own | owned | kept | released | failed"""
+    """start | done | own | owned | over (its block ended well) | kept | released | failed"""
     name: str
     value: Any = None
     at: str = ""

@@ -209,7 +209,7 @@ class Lease:
         with self._database.writing("lease taken") as execute:
             row = execute(sql, (self._reference,)).fetchone()
             if row is not None and not self._has_run_out(owner := Owner(**json.loads(row[0])), row[3]):
-                return {"owner": owner, "job": row[1], "since": row[2]}
+                return {"owner": owner, "job": row[1], "since": row[2], "expires": row[3]}
             values = (self._reference, self._job, self._token, json.dumps(asdict(Owner.me())), now())
             execute("REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", (*values, time.time() + LENGTH))
         return None
@@ -227,11 +227,12 @@ class Lease:
         return time.monotonic() - self._seen[1] > (LENGTH if left > 0 else HEARTBEAT + 1)
 
     def _busy(self, holder: dict[str, Any]) -> JobBusy:
-        return JobBusy(
-            f"{self._reference} is being written by job {holder['job']}: "
-            f"{holder['owner'].told()}, since {holder['since']}",
-            hint=f"wait for it, or stop it there; golden logs {holder['job']} shows what it does",
-        )
+        job = holder["job"]
+        hint = f"wait for it, or stop it there; golden logs {job} shows what it does"
+        if holder["expires"] <= time.time():
+            hint = f"it was not heard of lately; golden resume {job} takes it over if it stays so"
+        brief = f"{self._reference} is being written by job {job}: {holder['owner'].told()}, since {holder['since']}"
+        return JobBusy(brief, hint=hint)
 
     def _renew_for_ever(self) -> None:
         while not self._stop.wait(HEARTBEAT):
@@ -258,13 +259,14 @@ def holder(database: Database, job: str) -> Owner | None:
 
 def beat(database: Database, job: str) -> float | None:
     """
-    What changes whenever the holder of a job's lease is heard of; None where it evidently runs or evidently does not,
-    so that nobody needs to listen for it.
+    What changes whenever the holder of a job's lease is heard of: when that runs out, as the clock has it. None where
+    nobody needs to listen: the holder evidently runs, or evidently does not.
     """
     rows = database.rows("SELECT owner, expires FROM lease WHERE job = ?", job)
-    if not rows or not holder_is_alive(*rows[0]) or Owner(**json.loads(rows[0][0])).is_evidently_alive():
+    if not rows or not holder_is_alive(*rows[0]):
         return None
-    return float(rows[0][1])
+    expires = float(rows[0][1])
+    return None if Owner(**json.loads(rows[0][0])).is_evidently_alive() and expires > time.time() else expires
 
 
 def holder_is_alive(owner: str, expires: float) -> bool:

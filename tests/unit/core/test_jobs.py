@@ -209,6 +209,32 @@ def test_what_has_gone_without_a_record_is_made_again(database: Database, things
     assert job.run(procedure) == "golden-j1-a2-clone"
 
 
+def test_a_thing_that_was_done_with_costs_no_attempt(database: Database, things: Things, lease: Lease) -> None:
+    """Killed just after it was taken away at the end of its block, before that was written down: nothing is redone."""
+    calls: list[str] = []
+
+    def procedure(job: Job) -> str:
+        with job.owning(things, "clone", things.make) as clone:
+            job.once("changes", calls.append, "changes")
+            with job.owning(things, "looking", things.make):
+                job.step("look", calls.append, "look")
+            job.step("record", calls.append, "record")
+            job.keep("clone")
+        return clone
+
+    job = opened(database, things, lease)
+    with job.owning(things, "clone", things.make) as clone:
+        job.once("changes", calls.append, "changes")
+        with job.owning(things, "looking", things.make):
+            job.step("look", calls.append, "look")
+        job.keep("clone")
+    with database.writing("as if killed before it") as execute:
+        execute("DELETE FROM entry WHERE kind IN ('released', 'kept')")
+    job = opened(database, things, lease)
+    assert job.run(lambda: procedure(job)) == clone
+    assert calls == ["changes", "look", "record"]
+
+
 def test_two_steps_of_one_name_are_refused(database: Database, things: Things, lease: Lease) -> None:
     """The second would be given the result of the first."""
     job = opened(database, things, lease)
