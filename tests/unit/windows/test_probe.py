@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from golden.windows.dialect import SCRIPTS
+from tests.peers.hyperv.failures import Failure
 from tests.peers.hyperv.objects import record
 from tests.peers.hyperv.powershell import Arguments, Context, Refused, Runner
+from tests.peers.hyperv.powershell.statics import Statics
 
 FRAMEWORK = "HKLM:\\SOFTWARE\\Microsoft\\NET Framework Setup\\NDP\\v4\\Full"
 
@@ -79,6 +81,106 @@ def test_an_old_powershell_is_told_with_what_to_install(
     assert "PowerShell 3.0" in lacking["wanted"]
     assert "Windows Management Framework 5.1" in lacking["fix"]
     assert set(old.asked[1:]) == {"Get-ItemProperty"}
+
+
+class Windows(OldWindows):
+    """A Windows whose probe comes to its end: a registry that forgets volatile keys, and a clock that is set."""
+
+    def __init__(self, folder: Path, *, may_write: bool = True) -> None:
+        super().__init__(folder, 5, 528040)
+        self.may_write, self.clock, self.volatile = may_write, 0, Keys(self)
+        self.runner.statics = Types(self)
+        (folder / "in").write_text("{}")
+
+    def find(self, name: str) -> Any:
+        """The probe's commands."""
+        mine = {"Get-ItemProperty": self.get_item_property, "Get-Content": self.get_content,
+                "Test-Path": lambda *_: [False], "Get-Process": lambda *_: [],
+                "Get-CimInstance": lambda *_: [record(LastBootUpTime=Clock(self.clock))]}  # fmt: skip
+        return mine.get(name)
+
+    def get_item_property(self, arguments: Arguments, piped: Any, context: Context) -> Iterator[Any]:
+        """No value of sysprep's."""
+        if dict(arguments.named)["LiteralPath"] == FRAMEWORK:
+            yield record(Release=self.release)
+
+    def get_content(self, arguments: Arguments, piped: Any, context: Context) -> Iterator[Any]:
+        """A file as text."""
+        yield self.path(dict(arguments.named)["LiteralPath"]).read_text()
+
+    def mark(self) -> str:
+        """What it is asked for."""
+        self.probe(until="exit 0")
+        return str(json.loads((self.folder / "out").read_text())["boot_mark"])
+
+
+class Clock:
+    """A DateTime that is shown as its second."""
+
+    def __init__(self, second: int) -> None:
+        self.second = second
+
+    def ps_call(self, name: str, given: list[Any]) -> Any:
+        return {"touniversaltime": self, "tostring": f"second {self.second}"}[name.lower()]
+
+
+class Keys:
+    """HKLM: keys below it that a start of Windows forgets."""
+
+    def __init__(self, windows: Windows) -> None:
+        self.windows, self.kept = windows, {}  # type: tuple[Windows, dict[str, dict[str, Any]]]
+
+    def ps_call(self, name: str, given: list[Any]) -> Any:
+        if name == "CreateSubKey":
+            assert given[2] == "Volatile", "this would reach the disk"
+            if not self.windows.may_write:
+                raise Failure("Access is denied.", "UnauthorizedAccessException", "NotSpecified", terminating=True)
+            self.kept.setdefault(given[0], {})
+        return Key(self.kept[given[0]]) if given[0] in self.kept else None
+
+
+class Key:
+    """A RegistryKey."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.values = values
+
+    def ps_call(self, name: str, given: list[Any]) -> Any:
+        if name == "SetValue":
+            self.values[given[0]] = given[1]
+        return self.values.get(given[0]) if name == "GetValue" else None
+
+
+class Types(Statics):
+    """.NET's types, and those of the registry."""
+
+    def __init__(self, windows: Windows) -> None:
+        super().__init__(windows.path)
+        self.windows = windows
+
+    def get(self, name: str, member: str) -> Any:
+        if name == "Microsoft.Win32.Registry":
+            return self.windows.volatile
+        return member if name.startswith("Microsoft.Win32.Registry") else super().get(name, member)
+
+
+def test_the_boot_mark_stays_when_the_clock_is_set_and_goes_with_the_boot(tmp_path: Path) -> None:
+    """A step of the clock moves the time of the last start, too, and is no restart."""
+    windows = Windows(tmp_path)
+    first = windows.mark()
+    assert first
+    windows.clock += 7200
+    assert windows.mark() == first
+    windows.volatile.kept.clear()
+    assert windows.mark() not in ("", first)
+
+
+def test_a_line_that_may_not_write_the_registry_still_has_a_mark(tmp_path: Path) -> None:
+    """The time of the last start is what is left; one that somebody else made is read."""
+    windows = Windows(tmp_path, may_write=False)
+    assert windows.mark() == "second 0"
+    windows.volatile.kept["SYSTEM\\CurrentControlSet\\Control\\golden-boot"] = {"mark": "made by another"}
+    assert windows.mark() == "made by another"
 
 
 @pytest.mark.parametrize(("major", "release"), [(3, 378389), (4, None), (5, 528040)])

@@ -15,15 +15,36 @@ if ($version.Major -lt 3 -or ($version.Major -eq 3 -and ($null -eq $framework -o
     exit 0
 }
 $p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
-function Get-Value([string]$key, [string]$name) {
+function Get-Value {
+    param([string]$key, [string]$name)
     $item = Get-ItemProperty -LiteralPath $key -ErrorAction SilentlyContinue
     if ($null -eq $item -or $null -eq $item.PSObject.Properties[$name]) { return $null }
     return $item.$name
 }
-$boot = (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime.ToUniversalTime().ToString('o')
+# A random name in a key that exists in memory alone: it goes with each start of Windows, and is on no disk. The time of the
+# last start will not do, for it moves with every step of the clock (docs/facts: windows 5.9); it is what is left to a line
+# that may not write below HKLM.
+function Get-BootMark {
+    $place = 'SYSTEM\CurrentControlSet\Control\golden-boot'
+    $key = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey($place)
+    try {
+        if ($null -eq $key -or $null -eq $key.GetValue('mark')) {
+            $rights = [Microsoft.Win32.RegistryKeyPermissionCheck]::ReadWriteSubTree
+            $key = [Microsoft.Win32.Registry]::LocalMachine.CreateSubKey($place, $rights, [Microsoft.Win32.RegistryOptions]::Volatile)
+        }
+        $mark = $key.GetValue('mark')
+        if ($null -eq $mark) {
+            $mark = [guid]::NewGuid().ToString()
+            $key.SetValue('mark', $mark)
+        }
+        return $mark
+    }
+    catch { return (Get-CimInstance -ClassName Win32_OperatingSystem).LastBootUpTime.ToUniversalTime().ToString('o') }
+    finally { if ($null -ne $key) { $key.Close() } }
+}
 $sysprep = Join-Path $env:windir 'System32\Sysprep'
 $answer = @{
-    boot_mark            = [string]$boot
+    boot_mark            = [string](Get-BootMark)
     image_state          = Get-Value 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' 'ImageState'
     setup_type           = Get-Value 'HKLM:\SYSTEM\Setup' 'SetupType'
     cmd_line             = Get-Value 'HKLM:\SYSTEM\Setup' 'CmdLine'

@@ -142,9 +142,16 @@ class World:
 
     @property
     def boot_mark(self) -> str:
-        """Text that differs after each boot."""
-        place = self.machine / "boot_id"
-        return place.read_text().strip() if place.is_file() else "never booted"
+        """What the probe finds, or makes, in a volatile key: its machine forgets it with the start it was made in."""
+        start, kept = self.machine / "boot_id", self.machine / "volatile.json"
+        begun = start.read_text().strip() if start.is_file() else "never booted"
+        volatile = json.loads(kept.read_text()) if kept.is_file() else {}
+        if volatile.get("start") != begun:
+            volatile = {"start": begun, "mark": os.urandom(16).hex()}
+            beside = kept.with_name(f"{kept.name}.{os.getpid()}")
+            beside.write_text(json.dumps(volatile))
+            beside.replace(kept)
+        return str(volatile["mark"])
 
 
 def _matching(folder: Path, name: str) -> Path:
