@@ -281,6 +281,16 @@ def test_an_account_that_is_not_there_is_told_with_the_guests_words(tmp_path: Pa
 
 
 @pytest.mark.slow
+def test_a_policy_against_stored_passwords_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """The Task Scheduler refuses what it would have to store a password for; the password is not to blame."""
+    guest = Guest(tmp_path, unfit=["account.stored-password"])
+    with pytest.raises(GeneralizeFailed, match="a policy keeps the Task Scheduler from storing its password") as error:
+        guest.generalize()
+    assert "Lsa!DisableDomainCreds = 0" in (error.value.hint or "")
+    assert "password is right" not in (error.value.hint or "")
+
+
+@pytest.mark.slow
 def test_a_sysprep_that_hangs_is_a_time_out_with_its_last_words(tmp_path: Path) -> None:
     """At the limit TimedOut gives the last line of its log, which was shown while it was at work, too."""
     guest = Guest(tmp_path, sysprep="hang")

@@ -134,7 +134,7 @@ def _proved_before(registry: Hive, change: Change, before: list[str]) -> str:
         )
     about = "Microsoft\\Windows NT\\CurrentVersion"
     build, revision = registry.value(about, "CurrentBuild"), registry.value(about, "UBR")
-    ours = f", build {build}.{revision}" if revision is not None else ""
+    ours = f", build {build}.{revision}" if isinstance(build, str) and isinstance(revision, int) else ""
     more = f" and {len(installed) - 1} more" if len(installed) > 1 else ""
     return f"it changed nothing; servicing: {installed[0]}{more} CurrentState {INSTALLED} (installed){ours}"
 

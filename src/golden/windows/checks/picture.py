@@ -25,6 +25,7 @@ ROLES = "SOFTWARE\\Microsoft\\ServerManager\\ServicingStorage\\ServerComponentCa
 ENROLLMENTS = "SOFTWARE\\Microsoft\\Enrollments"
 SETUP = "SYSTEM\\Setup"
 CONTROL = "SYSTEM\\CurrentControlSet\\Control"
+LSA = f"{CONTROL}\\Lsa"
 SERVICES = "SYSTEM\\CurrentControlSet\\Services"
 COMPUTER_NAME = f"{CONTROL}\\ComputerName"
 ENTRA = f"{CONTROL}\\CloudDomainJoin\\JoinInfo"
@@ -81,6 +82,7 @@ READS = (
     Read(f"{COMPUTER_NAME}\\ActiveComputerName", ("ComputerName",)),
     Read(f"{SERVICES}\\Netlogon", ("JoinDomain", "AvoidSpnSet")),
     Read(f"{SERVICES}\\Tcpip\\Parameters", ("Domain",)),
+    Read(LSA, ("DisableDomainCreds",)),
     Read(f"{CONTROL}\\BitLocker", ("PreventDeviceEncryption",)),
     Read(ENTRA, below=True),
     Read(f"{SERVICES}\\WMPNetworkSvc", ("Start",)),

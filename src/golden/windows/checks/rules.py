@@ -264,6 +264,7 @@ RULES: dict[str, Rule] = {
     "provider.external": _providers(missing=False),
     "role.directory": _roles(DIRECTORY_ROLES),
     "role.unsupported": _roles(UNSUPPORTED_ROLES),
+    "account.stored-password": _number(at.LSA, "DisableDomainCreds"),
     "profiles.several": _profiles,
     "profiles.no-administrator": _administrator_profile,
     "answer-file.cached": _answer_files,

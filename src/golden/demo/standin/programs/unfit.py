@@ -103,6 +103,7 @@ KEYS: dict[str, tuple[Write, ...]] = {
     "role.unsupported": (("SOFTWARE", f"{ROLES}\\DHCP", "InstallState", 1),),
     "account.way-in": (("SOFTWARE", OWN, "WayInCut", 1),),
     "account.no-administrator": (("SOFTWARE", OWN, "PlainUsers", ["plain"]),),
+    "account.stored-password": (("SYSTEM", f"{CONTROL}\\Lsa", "DisableDomainCreds", 1),),
     "profiles.several": (
         ("SOFTWARE", f"{NT}\\ProfileList\\{USER}", "ProfileImagePath", "C:\\Users\\builder"),
         ("SOFTWARE", f"{NT}\\ProfileList\\{USER[:-1]}2", "ProfileImagePath", "C:\\Users\\somebody"),
