@@ -61,7 +61,7 @@ def answer_files(volume: Files, system: Hive, meant: str) -> Iterator[Finding]:
             yield from _copy(left, trusted)
         else:
             yield _unmeant(left)
-    yield from _other_secrets(volume)
+    yield from _other_secrets(volume, trusted)
 
 
 def _all(volume: Files, own: _Left | None) -> Iterator[_Left]:
@@ -138,14 +138,16 @@ def _unmeant(left: _Left) -> Finding:
     )
 
 
-def _other_secrets(volume: Files) -> Iterator[Finding]:
-    """Setup keeps other XML files in Panther, too."""
+def _other_secrets(volume: Files, trusted: _Left | None) -> Iterator[Finding]:
+    """Setup keeps other XML files in Panther, too; one may be a copy of the answer file that is meant."""
     known = {path.rpartition("/")[2].lower() for path in _CACHES}
     for name in _xml(volume, PANTHER):
         if name.lower() in known:
             continue
         left = _read(volume, f"{PANTHER}/{name}")
-        if left is not None and _has_password(left.content):
+        if left is not None and trusted is not None and left.digest == trusted.digest:
+            yield from _secrets(left)
+        elif left is not None and _has_password(left.content):
             yield Finding(
                 "residue-panther-password",
                 Severity.ERROR,

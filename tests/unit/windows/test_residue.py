@@ -120,6 +120,7 @@ GOLDENS = [
     ("residue-hibernated", {"files": {"hiberfil.sys": b"HIBR" + bytes(4096)}}),
     ("residue-answer-file-pointer", {"system": disks.at("Setup", {"UnattendFile": ("sz", "D:\\x.xml")})}),
     ("residue-panther-password", {"files": {"Windows/Panther/setup.xml": SECRET}}),
+    ("residue-panther-password", {"files": {"Windows/Panther/unattend-original.xml": SECRET}}),
 ]  # fmt: skip
 
 
@@ -201,6 +202,14 @@ def test_the_answer_file_that_is_left_is_the_one_that_was_meant(tmp_path: Path) 
     assert set(scrubbed) == {"residue-answer-file-scrubbed", "residue-answer-file-password"}
     for finding in scrubbed.values():
         assert "pw" not in finding.sentence.split()
+
+
+def test_a_kept_copy_of_the_answer_file_that_is_meant_warns_as_the_file_itself_does(tmp_path: Path) -> None:
+    """Windows Setup keeps the one it is given; what is meant to be in the image voids no image by its copy."""
+    kept = "Windows/Panther/unattend-original.xml"
+    met = found(tmp_path, Sealed(files={OURS: SECRET, kept: SECRET}), digest(SECRET))
+    assert met["residue-answer-file-password"].severity is Severity.WARNING
+    assert "residue-panther-password" not in met
 
 
 def test_a_sam_that_was_not_written_to_its_end_proves_nothing(tmp_path: Path) -> None:

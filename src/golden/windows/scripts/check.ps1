@@ -1,8 +1,8 @@
 # Asks a running Windows everything that golden's checks want to know, in one run (docs/facts: windows 2.2, 3.2, 5.8).
-# Parameters: keys[] {key, names[], below, of_below[]} below HKLM, files[] below the system drive, providers[] keys whose
+# Parameters: keys[] {key, names[], below, of_below[], present[]} below HKLM, files[] below the system drive, providers[] keys whose
 # values are "DLL,entry point", account (may be empty), only[] names of sections (empty: all).
 # Result: {sections: {NAME: {ok: true, value: ...} or {ok: false, error: "..."}}}. Every section is guarded by itself, so
-# one that fails hides no other. No value is read that was not asked for.
+# one that fails hides no other. No value is told that was not asked for, and of those in present only whether it is empty.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
 $p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
@@ -46,7 +46,9 @@ Add-Section 'registry' {
                 }
             }
         }
-        $answer[$asked.key] = @{ values = (Get-Asked $item $asked.names); below = $below }
+        $values = Get-Asked $item $asked.names
+        foreach ($name in @($asked.present)) { if ($null -ne $name) { $values[$name] = [bool]$item.GetValue($name) } }
+        $answer[$asked.key] = @{ values = $values; below = $below }
     }
     $answer
 }

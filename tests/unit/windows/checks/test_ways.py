@@ -27,6 +27,7 @@ TOGETHER = (
     "mdm.enrolled", "rearm.exhausted", "rearm.evaluation", "rearm.skipped", "defender.onboarded", "provider.missing",
     "role.directory", "role.unsupported", "profiles.several", "answer-file.cached", "media.answer-file",
     "office.not-rearmed", "servicing.update-service", "domain.policy", "account.way-in", "account.stored-password",
+    "setup-complete.left", "autologon.password",
 )  # fmt: skip
 """States that can be switched on together."""
 APART = ("upgrade.sign", "reboot.cbs", "rearm.low", "provider.external", "media.attached",

@@ -75,7 +75,8 @@ def _key(hive: Hive, key: str, asked: dict[str, Any]) -> dict[str, Any] | None:
     below = {}
     for name in hive.children(key) if asked["below"] else ():
         below[name] = _values(hive, f"{key}\\{name}", asked["of_below"]) if asked["of_below"] else {}
-    return {"values": _values(hive, key, asked["names"]), "below": below}
+    present = {name: bool(hive.get(key, name)) for name in asked["present"]}
+    return {"values": {**_values(hive, key, asked["names"]), **present}, "below": below}
 
 
 def _values(hive: Hive, key: str, names: list[str]) -> dict[str, Any]:

@@ -66,7 +66,8 @@ def prepare_seal(world: World, given: dict[str, str]) -> int:
     folder = world.path(f"{PANTHER}\\Unattend")
     below = [f"{PANTHER}\\Unattend\\{path.name}" for path in sorted(folder.glob("*.[xX][mM][lL]"))]
     removed = []
-    cached = [f"{PANTHER}\\unattend.xml", f"{PANTHER}\\autounattend.xml", f"{SYSPREP}\\unattend.xml"]
+    cached = [f"{PANTHER}\\unattend.xml", f"{PANTHER}\\autounattend.xml", f"{SYSPREP}\\unattend.xml",
+              f"{PANTHER}\\unattend-original.xml"]  # fmt: skip
     for name in (*cached, "C:\\unattend.xml", "C:\\autounattend.xml", *below):
         if world.path(name).is_file():
             world.path(name).unlink()
