@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from golden.disk.source import BlockSource
-from golden.linux.facts import read_facts
+from golden.linux.facts import read_facts, unread
 from golden.model import Checked, Finding, GuestState, Severity
 
 UNREADABLE, UNCLEAN, STATE = "disk.unreadable", "disk.unclean", "linux.state"
@@ -16,6 +16,8 @@ def inspect(disk: BlockSource, seal: str) -> Checked:
     listed = "\n".join(f"{name}: {value}" for name, value in facts.evidence)
     if not facts.os:
         sentence = "there is no Linux on this disk that golden can read, so nothing can be said of it"
+        if apart := unread(facts.evidence):
+            sentence = f"golden reads ext2, ext3 and ext4 from outside, and on this disk there is {apart}"
         unmade = tuple((name, "there is no Linux on the disk that can be read") for name in (UNCLEAN, STATE))
         return Checked((Finding(UNREADABLE, Severity.ERROR, sentence, listed),), (UNREADABLE,), unmade)
     found = []

@@ -204,6 +204,7 @@ def test_the_seal_takes_every_trace_away_and_is_proved(system: Path, tmp_path: P
     assert (system / "var/lib/dbus/machine-id").readlink() == Path("/etc/machine-id")
     with RawFile(disk(system, tmp_path / "disk.img")) as sealed:
         proof = FAMILY.prove_sealed(sealed, "linux")
+    assert proof.findings == ()
     assert proof.facts.state is GuestState.SEALED
     assert ("ssh host keys made again", "at each boot") in proof.signals
 
