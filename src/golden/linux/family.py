@@ -13,7 +13,7 @@ from golden.guest.dialect import Dialect, Script
 from golden.guest.family import Applied, FormMaker, Mended, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
-from golden.linux.checks import STATE, UNCLEAN, UNREADABLE, inspect
+from golden.linux.checks import STATE, UNCLEAN, UNREADABLE, inspect, residue
 from golden.linux.dialect import SCRIPTS, LinuxDialect
 from golden.linux.facts import NOT_SEEN, UNIT, read_facts, root_volume
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
@@ -161,7 +161,8 @@ class LinuxFamily:
             )
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         way = "guest" if isinstance(disk, Running) else "disk"
-        return SealProof(seal, way, facts, tuple((name, told[name]) for name in required), now)
+        signals = tuple((name, told[name]) for name in required)
+        return SealProof(seal, way, facts, signals, now, residue(disk) if seal != "none" else ())
 
     def form_maker(self, form: str) -> FormMaker:
         """None: a Linux guest is deployed from its disk."""

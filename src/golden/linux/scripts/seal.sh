@@ -56,6 +56,11 @@ rm -f /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/timestamps /var
 rm -f /etc/udev/rules.d/70-persistent-net.rules /etc/udev/rules.d/75-persistent-net-generator.rules
 if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ]; then truncate -s 0 /etc/resolv.conf; fi
 
+# What it is registered or joined as, as virt-sysprep takes it away: subscriptions, the host's Kerberos key, what sssd
+# knows of its domain, the disks that LVM may look at by their serial numbers (docs/facts: linux 1).
+rm -f /etc/pki/consumer/* /etc/pki/entitlement/* /etc/sysconfig/rhn/systemid /etc/sysconfig/rhn/osad-auth.conf
+rm -f /etc/krb5.keytab /var/lib/sss/db/* /etc/lvm/devices/system.devices
+
 # Stopping the service writes the seed now, so that the shutdown does not write it again.
 if command -v systemctl >/dev/null 2>&1; then systemctl stop systemd-random-seed.service >/dev/null 2>&1 || :; fi
 rm -f /var/lib/systemd/random-seed /var/lib/urandom/random-seed /boot/efi/loader/random-seed /boot/loader/random-seed
