@@ -15,6 +15,8 @@ class Script:
     """A script that golden ships, run in the guest as the file it is; data travels beside it, never in it."""
 
     path: Path
+    refused: str = ""
+    """What to look at where the guest ends it without an answer, as a hint."""
 
     @property
     def name(self) -> str:

@@ -296,7 +296,9 @@ class Session:
             if told is not None:
                 refuse_lacking(told)
                 return told
-        raise GuestError(f"{what}: {self.dialect.probe.name} ended with code {ended.code} and wrote no answer")
+        probe = self.dialect.probe
+        brief = f"{what}: {probe.name} ended with code {ended.code} and wrote no answer"
+        raise GuestError(brief, hint=probe.refused or None)
 
     def _came_back(self, before: str, deadline: Deadline) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""The probe's own text, executed: a PowerShell that golden's scripts cannot run in is told before all else."""
+"""The probe's and the launcher's own text, executed: what keeps golden's scripts from running is told before all else."""
 
 from __future__ import annotations
 
@@ -21,17 +21,25 @@ FRAMEWORK = "HKLM:\\SOFTWARE\\Microsoft\\NET Framework Setup\\NDP\\v4\\Full"
 class OldWindows:
     """A Windows with this PowerShell and no command but those that PowerShell 2 has for reading the registry."""
 
-    def __init__(self, folder: Path, major: int, release: int | None) -> None:
+    def __init__(self, folder: Path, major: int, release: int | None, mode: str = "FullLanguage") -> None:
         self.folder, self.release, self.asked = folder, release, [""]
         table = record(PSVersion=Version(major))
-        self.runner = Runner(self.find, self.path, lambda *_: None, variables={"PSVersionTable": table})
+        session = record(SessionState=record(LanguageMode=mode))
+        variables = {"PSVersionTable": table, "ExecutionContext": session}
+        self.runner = Runner(self.find, self.path, lambda *_: None, variables=variables)
 
     def path(self, windows: str) -> Path:
         return self.folder / windows.rpartition("\\")[2]
 
     def find(self, name: str) -> Any:
         self.asked.append(name)
-        return self.get_item_property if name == "Get-ItemProperty" else None
+        return {"Get-ItemProperty": self.get_item_property, "Set-Content": self.set_content}.get(name)
+
+    def set_content(self, arguments: Arguments, piped: Any, context: Context) -> Iterator[Any]:
+        """A file of text."""
+        named = dict(arguments.named)
+        self.path(named["LiteralPath"]).write_text(named["Value"] + "\r\n", encoding=named["Encoding"])
+        yield from ()
 
     def get_item_property(self, arguments: Arguments, piped: Any, context: Context) -> Iterator[Any]:
         """The framework's key, where it is."""
@@ -183,9 +191,43 @@ def test_a_line_that_may_not_write_the_registry_still_has_a_mark(tmp_path: Path)
     assert windows.mark() == "made by another"
 
 
+def test_a_restricted_powershell_is_told_by_a_command_alone(tmp_path: Path) -> None:
+    """No method of .NET may be called there, not even to write the answer."""
+    windows = OldWindows(tmp_path, 5, 528040, "ConstrainedLanguage")
+    windows.runner.statics = Refusing(windows.path)
+    windows.probe(until="exit 0")
+    lacking = json.loads((tmp_path / "out").read_text())["lacking"]
+    assert lacking["met"] == "PowerShell in ConstrainedLanguage"
+    assert windows.asked[1:] == ["Set-Content"]
+
+
+class Refusing(Statics):
+    """.NET's types where none may be used."""
+
+    def get(self, name: str, member: str) -> Any:
+        raise AssertionError(f"[{name}]::{member}")
+
+    call = get  # type: ignore[assignment]
+
+
 @pytest.mark.parametrize(("major", "release"), [(3, 378389), (4, None), (5, 528040)])
 def test_a_powershell_that_is_new_enough_is_asked_on(tmp_path: Path, major: int, release: int | None) -> None:
     """It goes on to read its parameters."""
     new = OldWindows(tmp_path, major, release)
     new.probe(until="Get-Content")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("there", "ends"), [(False, Refused), (True, Failure)], ids=["gone", "locked"])
+def test_the_launcher_says_that_an_order_is_gone_only_where_it_is(
+    tmp_path: Path, there: bool, ends: type[Exception]
+) -> None:
+    """Exit code 17 is for another launcher's order; what keeps this one from being taken is an error of its own."""
+    (tmp_path / "order.taken").write_text("somebody's")
+    if there:
+        (tmp_path / "order").write_text("{}")
+    paths = {"C:\\order": tmp_path / "order", "C:\\order.taken": tmp_path / "order.taken"}
+    runner = Runner(lambda name: (lambda *_: [there]) if name == "Test-Path" else None, paths.__getitem__, print)
+    text = (SCRIPTS / "launch.ps1").read_text(encoding="ascii")
+    with pytest.raises(ends, match="exit 17" if not there else None):
+        list(runner.run(text, {"Order": "C:\\order"}))

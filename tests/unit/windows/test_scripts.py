@@ -48,9 +48,10 @@ def test_a_script_is_plain_text_that_says_what_it_takes_and_answers(path: Path) 
 def test_the_probe_uses_nothing_that_powershell_2_lacks_before_it_has_looked() -> None:
     """What it does until it has told the version is in PowerShell 2; JSON, CIM and -Raw are not."""
     text = (SCRIPTS / "probe.ps1").read_text(encoding="ascii")
-    before, _, after = text.partition("    exit 0\n}\n")
-    found = used(before.encode() + b"}\n")
-    assert {name for name, _parameters in found.commands} == {"Get-ItemProperty"}
+    before, _, after = text.partition("$p = Get-Content")
+    assert before.endswith("    exit 0\n}\n")
+    found = used(before.encode())
+    assert {name for name, _parameters in found.commands} == {"Get-ItemProperty", "Set-Content"}
     assert not any(word in before.partition("param(")[2] for word in ("Json", "-Raw", "pscustomobject", " -in "))
     assert "ConvertFrom-Json" in after
 

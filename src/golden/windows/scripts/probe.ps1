@@ -4,6 +4,14 @@
 # .NET 4.5 (copying output as it comes); of them this one alone is written so that PowerShell 2 parses it.
 param([Parameter(Mandatory = $true)][string]$Parameters, [Parameter(Mandatory = $true)][string]$Result)
 $ErrorActionPreference = 'Stop'
+# Where App Control or AppLocker restricts the language, no method of .NET may be called; so this is written by a command.
+$mode = [string]$ExecutionContext.SessionState.LanguageMode
+if ($mode -and $mode -ne 'FullLanguage') {
+    $answer = '{"lacking":{"wanted":"PowerShell in FullLanguage","met":"PowerShell in ' + $mode + '",'
+    $answer = $answer + '"fix":"a policy (App Control, AppLocker) restricts scripts: let it allow those in C:/Windows/Temp/golden"}}'
+    Set-Content -LiteralPath $Result -Value $answer -Encoding Ascii
+    exit 0
+}
 $version = $PSVersionTable.PSVersion
 $framework = Get-ItemProperty -LiteralPath 'HKLM:\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full' -ErrorAction SilentlyContinue
 if ($version.Major -lt 3 -or ($version.Major -eq 3 -and ($null -eq $framework -or $null -eq $framework.Release))) {
