@@ -1,4 +1,4 @@
-"""The probe's and the launcher's own text, executed: what keeps golden's scripts from running is told before all else."""
+"""The own text of the probe and the launcher, executed: what keeps golden's scripts from running is told first."""
 
 from __future__ import annotations
 
