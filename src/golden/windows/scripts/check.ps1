@@ -169,18 +169,28 @@ Add-Section 'roles' {
     }
 }
 
-Add-Section 'account' {
+Add-Section 'way-in' {
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
     $elevated = ([System.Security.Principal.WindowsPrincipal]$identity).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-    $answer = @{ way_in = [string]$identity.Name; elevated = [bool]$elevated; exists = $null; enabled = $null; administrator = $null }
+    @{ way_in = [string]$identity.Name; elevated = [bool]$elevated }
+}
+
+# By ADSI, as start_task.ps1: the commands for local accounts came with PowerShell 5.1, and the one for a group's members
+# fails where one of them is known by its SID alone.
+Add-Section 'account' {
+    $answer = @{ exists = $null; enabled = $null; administrator = $null }
     if ($p.account) {
         $name = ($p.account -split '\\')[-1]
-        $user = Get-LocalUser | Where-Object { $_.Name -eq $name }
+        $computer = [ADSI]('WinNT://' + $env:COMPUTERNAME)
+        $user = $computer.Children | Where-Object { $_.SchemaClassName -eq 'User' -and $_.Name -eq $name }
         $answer.exists = $null -ne $user
         if ($null -ne $user) {
-            $answer.enabled = [bool]$user.Enabled
-            $members = @(Get-LocalGroupMember -SID 'S-1-5-32-544' | ForEach-Object { [string]$_.SID })
-            $answer.administrator = $members -contains [string]$user.SID
+            # ADS_UF_ACCOUNTDISABLE
+            $answer.enabled = (([int]$user.UserFlags.Value) -band 2) -eq 0
+            $sid = New-Object System.Security.Principal.SecurityIdentifier 'S-1-5-32-544'
+            $whole = $sid.Translate([System.Security.Principal.NTAccount]).Value
+            $group = $computer.Children.Find($whole.Split('\')[-1], 'Group')
+            $answer.administrator = [bool]$group.IsMember($user.Path)
         }
     }
     $answer

@@ -91,6 +91,14 @@ def test_a_section_that_the_guest_refuses_hides_no_other(tmp_path: Path) -> None
     assert dict(found.unmade) == dict.fromkeys(lost, "the guest says: Access is denied.")
 
 
+def test_who_golden_is_in_the_guest_is_asked_by_itself(tmp_path: Path) -> None:
+    """Where Windows cannot tell about the account that sysprep is to run as, cut rights are met all the same."""
+    unfit = guest(tmp_path / "guest", ["account.way-in"], unanswered=["account"])
+    found = asked(unfit, tmp_path, Wish("Administrator"))
+    assert met(found) == {"account.way-in": "error"}
+    assert {name for name, _ in found.unmade} == {"account.missing", "account.no-administrator"}
+
+
 def test_the_named_account_must_be_there_and_an_administrator(tmp_path: Path) -> None:
     """Who sysprep is to run as is looked for in the guest."""
     healthy = guest(tmp_path / "guest", ["account.no-administrator"])
