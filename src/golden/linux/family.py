@@ -112,7 +112,7 @@ class LinuxFamily:
                         f"{change.name}: there is no file {path} on the guest's root volume",
                         hint="a destination on another volume, or in a folder that is emptied at shutdown, is not kept",
                     )
-                if file.sha256() != payload.sha256:
+                if file.size != payload.size or file.sha256() != payload.sha256:
                     raise ProofFailed(f"{change.name}: {path} on the disk has other bytes than were sent")
                 proved.append((change.name, f"{path} sha256 {payload.sha256}"))
         return tuple(proved)
