@@ -74,9 +74,10 @@ class Dialect(Protocol):
     @property
     def probe(self) -> Script:
         """
-        The script that answers ``{"boot_mark": …}``, any text that differs after each boot, and ``running``:
-        whether the process with the number given as parameter ``process`` exists. Where this family's scripts cannot
-        run in the guest it answers ``{"lacking": {"wanted": …, "met": …, "fix": …}}`` instead.
+        The script that answers ``{"boot_mark": …}``, any text that differs after each boot, and ``running``: whether
+        the process with the number given as parameter ``process`` exists. It may tell ``code_page``, in which programs
+        of this guest write what is no UTF-8. Where this family's scripts cannot run in the guest it answers
+        ``{"lacking": {"wanted": …, "met": …, "fix": …}}`` instead.
         """
 
     @property

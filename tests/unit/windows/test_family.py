@@ -150,6 +150,22 @@ def test_a_disk_without_windows_proves_nothing(driver: Prepared) -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("850", "Zugriff verweigert: Größe"),
+        ("866", "Отказано в доступе"),
+        ("932", "アクセスが拒否されました"),
+        ("", "Größe"),
+    ],
+)
+def test_what_a_program_says_is_read_in_the_guests_code_page(tmp_path: Path, page: str, text: str) -> None:
+    """Windows' older programs write that into a pipe; what is UTF-8 is read as UTF-8 everywhere."""
+    guest = Guest(tmp_path / "guest", **({"code-page": page} if page else {}))
+    argv = ("C:\\Windows\\System32\\cmd.exe", "/d", "/c", "echo", text)
+    assert guest.session.run(argv, "speaking", Deadline(30)).out.strip().strip('"') == text
+
+
+@pytest.mark.parametrize(
     ("kind", "said", "hint"),
     [
         ("ConstrainedLanguage", "it has PowerShell in ConstrainedLanguage", "policy"),

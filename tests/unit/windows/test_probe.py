@@ -109,8 +109,11 @@ class Windows(OldWindows):
 
     def get_item_property(self, arguments: Arguments, piped: Any, context: Context) -> Iterator[Any]:
         """No value of sysprep's."""
-        if dict(arguments.named)["LiteralPath"] == FRAMEWORK:
+        path = dict(arguments.named)["LiteralPath"]
+        if path == FRAMEWORK:
             yield record(Release=self.release)
+        if path.endswith("\\Nls\\CodePage"):
+            yield record(OEMCP="850")
 
     def get_content(self, arguments: Arguments, piped: Any, context: Context) -> Iterator[Any]:
         """A file as text."""
@@ -119,7 +122,9 @@ class Windows(OldWindows):
     def mark(self) -> str:
         """What it is asked for."""
         self.probe(until="exit 0")
-        return str(json.loads((self.folder / "out").read_text())["boot_mark"])
+        told = json.loads((self.folder / "out").read_text())
+        assert told["code_page"] == "850"
+        return str(told["boot_mark"])
 
 
 class Clock:

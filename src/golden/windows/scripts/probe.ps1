@@ -1,4 +1,4 @@
-# Parameters: process (a process number; optional). Result: boot_mark and the sysprep signals as the running guest sees
+# Parameters: process (a process number; optional). Result: boot_mark, code_page (of consoles) and the sysprep signals as the running guest sees
 # them (docs/facts: windows 1.3); and, where process was given, running: whether that process still exists.
 # Or lacking {wanted, met, fix}, where golden's scripts cannot run in this guest. They want PowerShell 3 (JSON, CIM) and
 # .NET 4.5 (copying output as it comes); of them this one alone is written so that PowerShell 2 parses it.
@@ -53,6 +53,7 @@ function Get-BootMark {
 $sysprep = Join-Path $env:windir 'System32\Sysprep'
 $answer = @{
     boot_mark            = [string](Get-BootMark)
+    code_page            = Get-Value 'HKLM:\SYSTEM\CurrentControlSet\Control\Nls\CodePage' 'OEMCP'
     image_state          = Get-Value 'HKLM:\SOFTWARE\Microsoft\Windows\CurrentVersion\Setup\State' 'ImageState'
     setup_type           = Get-Value 'HKLM:\SYSTEM\Setup' 'SetupType'
     cmd_line             = Get-Value 'HKLM:\SYSTEM\Setup' 'CmdLine'

@@ -148,7 +148,12 @@ def _probe(world: World, given: dict[str, str]) -> int:
     if old is not None:
         lacking = {"wanted": "PowerShell 3.0 or newer with .NET Framework 4.5 or newer", "met": f"PowerShell {old}"}
         return _answer(world, given, {"lacking": {**lacking, "fix": "install Windows Management Framework 5.1"}})
-    answer = {"boot_mark": world.boot_mark, **signals(world), "sysprep_running": is_running(world, "sysprep")}
+    answer = {
+        "boot_mark": world.boot_mark,
+        "code_page": str(world.fault("code-page") or ""),
+        **signals(world),
+        "sysprep_running": is_running(world, "sysprep"),
+    }
     if (process := _parameters(world, given).get("process")) is not None:
         answer["running"] = Path(f"/proc/{process}").exists()
     return _answer(world, given, answer)

@@ -75,13 +75,18 @@ class World:
 
     def say(self, *lines: str) -> None:
         """Lines on standard output, ended as Windows ends them."""
-        self.out.write("".join(line + "\r\n" for line in lines).encode())
+        self.out.write(self._encoded(lines))
         self.out.flush()
 
     def complain(self, *lines: str) -> None:
         """Lines on standard error."""
-        self.err.write("".join(line + "\r\n" for line in lines).encode())
+        self.err.write(self._encoded(lines))
         self.err.flush()
+
+    def _encoded(self, lines: tuple[str, ...]) -> bytes:
+        """As UTF-8, or in the code page that fault ``code-page`` names, as Windows' own programs write into a pipe."""
+        page = self.fault("code-page")
+        return "".join(line + "\r\n" for line in lines).encode(f"cp{page}" if page else "utf-8", "replace")
 
     def full(self, path: str) -> str:
         """The absolute Windows path of ``path``, variables expanded, ``.`` and ``..`` resolved."""
