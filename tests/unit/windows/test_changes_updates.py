@@ -185,6 +185,9 @@ def test_nobody_can_be_told_that_a_cumulative_update_is_not_there(tmp_path: Path
     standing = FAMILY.look(bench.session, replace(change, traces=()), Deadline(30))
     assert standing.there is None
     assert "Package_for_RollupFix~" in standing.sentence
+    gone = replace(change, traces=(("package", package_name(ROLLUP, version="20348.9999.1.1")),))
+    standing = FAMILY.look(bench.session, gone, Deadline(30))
+    assert (standing.there, standing.sentence) == (False, "servicing does not know its packages any more")
 
 
 @pytest.mark.slow

@@ -80,13 +80,15 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     """Whether a package of this update is there, installed or waiting for a restart."""
     known = inventory(session, deadline).packages
     met = [f"{name} is {state}" for name, state in known.items() if _is_meant(change, name)]
-    if not met and "kb" not in dict(change.arguments):
+    seen = any(what == "package" for what, _ in change.traces)
+    if not met and not seen and "kb" not in dict(change.arguments):
         return Standing(None, "its file name has no KB number, so the guest cannot be asked for it")
     collective = [name for name in known if name.startswith(_COLLECTIVE)]
-    if not met and collective:
+    if not met and not seen and collective:
         return Standing(None, f"no package has that number, and {collective[0]}, which may be this update, has none")
     there = any(state == INSTALLED for name, state in known.items() if _is_meant(change, name))
-    return Standing(there, "; ".join(met) or "servicing knows no package of that number")
+    gone = "servicing does not know its packages any more" if seen else "servicing knows no package of that number"
+    return Standing(there, "; ".join(met) or gone)
 
 
 def prove(volume: Files, change: Change) -> str:
