@@ -177,6 +177,25 @@ def test_a_cumulative_update_that_was_there_already_is_no_error(tmp_path: Path) 
 
 
 @pytest.mark.slow
+def test_a_cumulative_update_that_windows_takes_back_is_not_proved_by_its_servicing_stack(tmp_path: Path) -> None:
+    """What came with it may stay; a newer one in its place is as good as itself."""
+    bench = Bench(tmp_path)
+    _done, (change,) = bench.update(cumulative(tmp_path))
+    stack = package_name("Package_for_ServicingStack_2030", version="20348.2030.1.0")
+    lost = package_name(ROLLUP, version="20348.2113.1.7")
+    bench.update(Wanted("update", update_cab(tmp_path / "ssu.cab", "Package_for_ServicingStack_2030",
+                                             version="20348.2030.1.0")))  # fmt: skip
+    taken_back = replace(change, traces=(("package", stack), ("package", lost), *change.traces))
+    with pytest.raises(ProofFailed, match=r"RollupFix~.*20348\.2113\.1\.7 of .* so Windows has taken it back"):
+        bench.prove(taken_back)
+    assert FAMILY.look(bench.session, taken_back, Deadline(30)).there is False
+    bench.update(cumulative(tmp_path / "guest", 5031300, 2227))
+    stale = package_name("Package_for_ServicingStack_1000", version="20348.1000.1.0")  # replaced by the newer stack
+    older = replace(change, traces=(("package", stack), ("package", stale), ("package", lost)))
+    assert "CurrentState 112" in bench.prove(older)[0]
+
+
+@pytest.mark.slow
 def test_nobody_can_be_told_that_a_cumulative_update_is_not_there(tmp_path: Path) -> None:
     """Without a number in its name it is asked for by what was seen to come, and else nothing is claimed."""
     bench = Bench(tmp_path)

@@ -24,7 +24,18 @@ from golden.waiting import Deadline
 from golden.windows.changes.cabinet import names
 from golden.windows.changes.outcomes import DISM, WUSA, Table, concluded
 from golden.windows.changes.payload import check_magic
-from golden.windows.changes.servicing import INSTALLED, PACKAGES, Inventory, changed, inventory, package_state, software
+from golden.windows.changes.servicing import (
+    INSTALLED,
+    PACKAGES,
+    ROLLUP,
+    Inventory,
+    changed,
+    check_kept,
+    inventory,
+    package_state,
+    rolled_back,
+    software,
+)  # fmt: skip
 from golden.windows.dialect import SYSTEM32
 from golden.windows.local import run_local
 
@@ -39,7 +50,7 @@ _KB = re.compile(r"kb(\d{6,8})", re.IGNORECASE)
 _NAMED = re.compile(r"(?:^|[-_.])(x64|amd64|x86|arm64)(?=[-_.]|$)", re.IGNORECASE)
 _ARCHITECTURES = {"x64": "x86_64", "amd64": "x86_64", "x86": "x86", "arm64": "arm64"}
 _FIRST_BYTES = 4 << 20
-_COLLECTIVE = ("Package_for_RollupFix", "Package_for_DotNetRollup", "Package_for_ServicingStack")
+_COLLECTIVE = (ROLLUP, "Package_for_DotNetRollup", "Package_for_ServicingStack")
 """How packages of cumulative updates begin; none of them has a KB number in its name. docs/facts: windows 8.2."""
 
 
@@ -87,6 +98,7 @@ def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     if not met and not seen and collective:
         return Standing(None, f"no package has that number, and {collective[0]}, which may be this update, has none")
     there = any(state == INSTALLED for name, state in known.items() if _is_meant(change, name))
+    there = there and not rolled_back(known, [name for what, name in change.traces if what == "package"])
     gone = "servicing does not know its packages any more" if seen else "servicing knows no package of that number"
     return Standing(there, "; ".join(met) or gone)
 
@@ -107,6 +119,7 @@ def prove(volume: Files, change: Change) -> str:
             f"read from outside, no package of {change.name} is installed",
             details=met or "it brought no package that Component Based Servicing knows",
         )
+    check_kept(registry, change.name, named)
     others = f", {len(states) - len(installed)} in another state" if len(installed) < len(states) else ""
     more = f" and {len(installed) - 1} more" if len(installed) > 1 else ""
     return f"servicing: {installed[0]}{more} CurrentState {INSTALLED} (installed){others}"
