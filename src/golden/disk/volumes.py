@@ -12,6 +12,8 @@ from golden.disk.damage import Damaged, reading
 from golden.disk.source import BlockSource
 
 MOST_VOLUMES = 256
+_START = 0x10048
+"""Bytes of a volume that are looked at; the last eight are where btrfs writes its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Volume:
     size: int
     """Bytes."""
     file_system: str
-    """ntfs | bitlocker | refs | exfat | fat | ext | xfs | empty where none of these."""
+    """ntfs | bitlocker | refs | exfat | fat | ext | xfs | btrfs | lvm | luks | empty where none of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ def layout(disk: BlockSource) -> Layout:
         return Layout("gpt", _gpt(disk))
     if disk.read_at(510, 2) == b"\x55\xaa":
         return Layout("mbr", _mbr(disk))
-    return Layout("none", ())
+    bare = volume_content(disk.read_at(0, _START))
+    return Layout("none", (Volume(1, "", 0, disk.size, bare),) if bare else ())
 
 
 def file_system(start: bytes) -> str:
@@ -66,6 +69,21 @@ def file_system(start: bytes) -> str:
     if start[510:512] == b"\x55\xaa" and (start[54:57] == b"FAT" or start[82:87] == b"FAT32"):
         return "fat"
     return ""
+
+
+def volume_content(start: bytes) -> str:
+    """
+    As ``file_system``, by more bytes, with what Linux systems use beside.
+
+    Never asked of a disk with a partition table: what it was before may still stand between that and the first volume.
+    """
+    if known := file_system(start[:2048]):
+        return known
+    if start[:6] == b"LUKS\xba\xbe":
+        return "luks"
+    if any(start[at : at + 8] == b"LABELONE" and start[at + 24 : at + 28] == b"LVM2" for at in range(0, 2048, 512)):
+        return "lvm"
+    return "btrfs" if start[0x10040:0x10048] == b"_BHRfS_M" else ""
 
 
 def _gpt(disk: BlockSource) -> tuple[Volume, ...]:
@@ -96,7 +114,7 @@ def _mbr(disk: BlockSource) -> tuple[Volume, ...]:
 
 def _volumes(disk: BlockSource, found: list[tuple[str, int, int]]) -> tuple[Volume, ...]:
     return tuple(
-        Volume(number, kind, offset, size, file_system(disk.read_at(offset, 2048)))
+        Volume(number, kind, offset, size, volume_content(disk.read_at(offset, min(size, _START))))
         for number, (kind, offset, size) in enumerate(found, 1)
         if 0 < offset < disk.size and size > 0
     )

@@ -15,6 +15,8 @@ class Script:
     """A script that golden ships, run in the guest as the file it is; data travels beside it, never in it."""
 
     path: Path
+    refused: str = ""
+    """What to look at where the guest ends it without an answer, as a hint."""
 
     @property
     def name(self) -> str:
@@ -72,9 +74,10 @@ class Dialect(Protocol):
     @property
     def probe(self) -> Script:
         """
-        The script that answers ``{"boot_mark": …}``, any text that differs after each boot, and ``running``:
-        whether the process with the number given as parameter ``process`` exists. Where this family's scripts cannot
-        run in the guest it answers ``{"lacking": {"wanted": …, "met": …, "fix": …}}`` instead.
+        The script that answers ``{"boot_mark": …}``, any text that differs after each boot, and ``running``: whether
+        the process with the number given as parameter ``process`` exists. It may tell ``code_page``, in which programs
+        of this guest write what is no UTF-8. Where this family's scripts cannot run in the guest it answers
+        ``{"lacking": {"wanted": …, "met": …, "fix": …}}`` instead.
         """
 
     @property

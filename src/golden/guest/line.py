@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -120,3 +121,22 @@ def _parsed(data: bytes) -> Any:
         return json.loads(data.decode("utf-8-sig"))
     except ValueError:
         return None
+
+
+def decoded(data: bytes, order: bytes, code_page: str, *, cut: bool) -> str:
+    """
+    Text of a program's output; ``order`` are the first two bytes of the whole file, ``cut`` says that these are later.
+
+    What is no UTF-8 is in the guest's own code page, in which Windows' older programs write into a pipe.
+    """
+    if order in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16-le" if order == b"\xff\xfe" else "utf-16-be", "replace").lstrip("\ufeff")
+    # What is cut may begin in the middle of a character, and any output end in one.
+    whole = data.lstrip(bytes(range(0x80, 0xC0))) if cut else data
+    try:
+        return whole.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if code_page and error.reason != "unexpected end of data":
+            with suppress(LookupError):
+                return data.decode(f"cp{code_page}", "replace")
+    return data.decode("utf-8", "replace")

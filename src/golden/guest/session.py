@@ -14,7 +14,7 @@ from golden.errors import GuestError
 from golden.guest.communicator import Communicator, Exit, LineLost
 from golden.guest.dialect import Dialect, Script, refuse_lacking
 from golden.guest.following import Begun, Following, GuestRestarted, Vitals
-from golden.guest.line import Line
+from golden.guest.line import Line, decoded
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 
 __all__ = ["KEPT_OUTPUT", "GuestRestarted", "Ran", "Session"]
@@ -60,6 +60,7 @@ class Session:
         self._serial = 0
         self._there: dict[str, str] = {}
         self._mark: str | None = None
+        self._code_page = ""
 
     def open(self, deadline: Deadline) -> Session:
         """Wait until the guest answers and make the run folder."""
@@ -204,7 +205,7 @@ class Session:
         start = max(0, size - KEPT_OUTPUT) & ~1
         order = self._line.read(path, 0, 2, deadline) if start else b""
         data = b"".join(self._line.pieces(path, deadline, size, start=start))
-        text = _decoded(data, order or data[:2])
+        text = decoded(data, order or data[:2], self._code_page, cut=start > 0)
         return f"[{start} bytes of output before this]\n{text}" if start else text
 
     def put(self, path: str, data: bytes, deadline: Deadline) -> None:
@@ -295,8 +296,11 @@ class Session:
             told = self._line.json(answer, deadline)
             if told is not None:
                 refuse_lacking(told)
+                self._code_page = str(told.get("code_page") or "")
                 return told
-        raise GuestError(f"{what}: {self.dialect.probe.name} ended with code {ended.code} and wrote no answer")
+        probe = self.dialect.probe
+        brief = f"{what}: {probe.name} ended with code {ended.code} and wrote no answer"
+        raise GuestError(brief, hint=probe.refused or None)
 
     def _came_back(self, before: str, deadline: Deadline) -> bool:
         try:
@@ -313,13 +317,6 @@ class Session:
     def _next(self) -> int:
         self._serial += 1
         return self._serial
-
-
-def _decoded(data: bytes, order: bytes) -> str:
-    """Text of a program's output; ``order`` are the first two bytes of the whole file."""
-    if order in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16-le" if order == b"\xff\xfe" else "utf-16-be", "replace").lstrip("\ufeff")
-    return data.decode("utf-8", "replace")
 
 
 def _last(path: str) -> str:

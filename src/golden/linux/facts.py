@@ -1,13 +1,15 @@
 """
 What a powered-off disk tells of the Linux on it.
 
-The decision, from /etc/machine-id, SSH host keys, and golden's own mark in /var/lib/golden/seal::
+The decision, from /etc/machine-id, SSH host keys, and golden's own mark in /etc/golden/seal::
 
     UNKNOWN   the journal was not written back (no orderly shutdown), or nothing below fits
     BROKEN    the mark says that sealing began and did not end
     SEALED    machine-id empty or "uninitialized", no host keys, mark "sealed"
     DEPLOYED  machine-id real, mark "sealed": it was sealed once and has booted since
     VIRGIN    machine-id real, no mark: the only acceptable state of a version
+
+The mark lies beside the machine-id, for /var is often a volume of its own, and that is not read from outside.
 """
 
 from __future__ import annotations
@@ -17,21 +19,26 @@ import shlex
 
 from golden.disk.cache import Cached
 from golden.disk.damage import Damaged
-from golden.disk.volumes import layout
+from golden.disk.volumes import Volume, layout
 from golden.guest.running import Running, Seen
 from golden.linux.ext import Ext
 from golden.linux.inside import Files, RunningFiles
 from golden.model import GuestFacts, GuestState
 
-MARK = "/var/lib/golden/seal"
+MARK = "/etc/golden/seal"
+OLD_MARK = "/var/lib/golden/seal"
+"""Where it was written once; a machine that was deployed from such an image still has it."""
 MACHINE_ID = "/etc/machine-id"
 UNIT = "golden-host-keys.service"
 UNIT_ENABLED = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
+NOT_SEEN = "not seen: /var is a volume of its own"
 SEEDS = ("/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed")
 
 _OS_RELEASE = ("/etc/os-release", "/usr/lib/os-release")
 _ID = re.compile(r"[0-9a-f]{32}")
 _MACHINES = {0x3E: "x86_64", 0xB7: "arm64", 0x03: "x86"}
+_UNREAD = {"xfs": "XFS", "btrfs": "btrfs", "lvm": "LVM", "luks": "LUKS"}
+"""What the root of a Linux may lie on, and golden does not look into."""
 _PROGRAMS = ("/usr/bin/dpkg", "/usr/bin/rpm", "/bin/sh", "/usr/bin/sh")
 
 
@@ -60,7 +67,7 @@ def root_volume(disk: Seen) -> tuple[Files | None, tuple[tuple[str, str], ...]]:
     found = layout(disk)
     met = [("partition table", found.table)]
     for volume in found.volumes:
-        met.append((f"volume {volume.number}", volume.file_system or f"unknown ({volume.type or 'no type'})"))
+        met.append((f"volume {volume.number}", _shown(volume)))
         if volume.file_system != "ext":
             continue
         ext = Ext(disk, volume)
@@ -77,14 +84,15 @@ def signals(volume: Files) -> tuple[tuple[str, str], ...]:
         made_again = "at each boot" if volume.find(UNIT_ENABLED) else "not by golden"
     else:
         made_again = "no SSH server"
-    mark = volume.text(MARK)
+    mark = next((text for path in (MARK, OLD_MARK) if (text := volume.text(path)) is not None), None)
+    apart = not isinstance(volume, RunningFiles) and _is_apart(volume.text("/etc/fstab") or "")
     return (
         ("journal", "open" if volume.is_journal_open else "clean"),
         ("machine-id", _machine_id(volume.text(MACHINE_ID))),
         ("ssh host keys", " ".join(keys) or "none"),
         ("golden's mark", "none" if mark is None else mark.strip()[:40] or "empty"),
         ("ssh host keys made again", made_again),
-        ("random seed", " ".join(seeds) or "none"),
+        ("random seed", " ".join(seeds) or (NOT_SEEN if apart else "none")),
     )
 
 
@@ -118,6 +126,23 @@ def _facts(volume: Files) -> GuestFacts:
         architecture=_architecture(volume),
         computer_name=(volume.text("/etc/hostname") or "").strip()[:255],
     )
+
+
+def unread(met: tuple[tuple[str, str], ...]) -> str:
+    """What was met on a disk that a Linux may lie on and that is not read from outside; empty where there is none."""
+    return ", ".join(dict.fromkeys(name for _, said in met for name in _UNREAD.values() if said.startswith(f"{name},")))
+
+
+def _shown(volume: Volume) -> str:
+    if volume.file_system in _UNREAD:
+        return f"{_UNREAD[volume.file_system]}, which golden does not read from outside"
+    return volume.file_system or f"unknown ({volume.type or 'no type'})"
+
+
+def _is_apart(fstab: str) -> bool:
+    """Whether /var, or what of it matters here, is mounted from another volume. fstab(5)."""
+    words = (line.split() for line in fstab.splitlines() if not line.lstrip().startswith("#"))
+    return any(len(fields) > 1 and fields[1].rstrip("/") in ("/var", "/var/lib") for fields in words)
 
 
 def _machine_id(text: str | None) -> str:

@@ -13,9 +13,9 @@ from golden.guest.dialect import Dialect, Script
 from golden.guest.family import Applied, FormMaker, Mended, Pending, Prepared, SealOrder, Standing, Wanted
 from golden.guest.running import Running, Seen
 from golden.guest.session import Session
-from golden.linux.checks import STATE, UNCLEAN, UNREADABLE, inspect
+from golden.linux.checks import STATE, UNCLEAN, UNREADABLE, inspect, residue
 from golden.linux.dialect import SCRIPTS, LinuxDialect
-from golden.linux.facts import UNIT, read_facts, root_volume
+from golden.linux.facts import NOT_SEEN, UNIT, read_facts, root_volume
 from golden.model import Change, Checked, Finding, GuestFacts, GuestState, Rearm, Sealing, SealProof
 from golden.waiting import Deadline
 
@@ -28,7 +28,7 @@ REQUIRED = (
     ("ssh host keys", ("none",)),
     ("golden's mark", ("sealed",)),
     ("ssh host keys made again", ("at each boot", "no SSH server")),
-    ("random seed", ("none",)),
+    ("random seed", ("none", NOT_SEEN)),
 )
 """What each signal of a sealed disk may be."""
 
@@ -112,7 +112,7 @@ class LinuxFamily:
                         f"{change.name}: there is no file {path} on the guest's root volume",
                         hint="a destination on another volume, or in a folder that is emptied at shutdown, is not kept",
                     )
-                if file.sha256() != payload.sha256:
+                if file.size != payload.size or file.sha256() != payload.sha256:
                     raise ProofFailed(f"{change.name}: {path} on the disk has other bytes than were sent")
                 proved.append((change.name, f"{path} sha256 {payload.sha256}"))
         return tuple(proved)
@@ -161,7 +161,8 @@ class LinuxFamily:
             )
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         way = "guest" if isinstance(disk, Running) else "disk"
-        return SealProof(seal, way, facts, tuple((name, told[name]) for name in required), now)
+        signals = tuple((name, told[name]) for name in required)
+        return SealProof(seal, way, facts, signals, now, residue(disk) if seal != "none" else ())
 
     def form_maker(self, form: str) -> FormMaker:
         """None: a Linux guest is deployed from its disk."""

@@ -26,6 +26,10 @@ class File(Protocol):
     def is_file(self) -> bool:
         """Whether it is a plain file."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of its content."""
+
     def read_at(self, offset: int, size: int) -> bytes:
         """Exactly ``size`` bytes, fewer only at the end of the file."""
 

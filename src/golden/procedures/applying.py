@@ -64,7 +64,7 @@ class Applying:
                 break
             applied = self._apply(change)
             traces += tuple(trace for trace in applied.traces if trace not in traces)
-        self._notice(change)
+        self._notice(replace(change, traces=traces))
         return traces
 
     def _apply(self, change: Change) -> Applied:

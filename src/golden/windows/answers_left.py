@@ -32,8 +32,15 @@ class _Left:
     """One answer file on the disk."""
 
     path: str
+    size: int
     digest: str
+    """Empty for one that is too large: a sparse file of many TiB takes days to hash and no place on its disk."""
     content: bytes
+
+    @property
+    def about(self) -> str:
+        """What tells it from another one."""
+        return f"sha256 {self.digest}" if self.digest else f"{self.size} bytes, too large for an answer file"
 
     @property
     def name(self) -> str:
@@ -45,7 +52,7 @@ def answer_files(volume: Files, system: Hive, meant: str) -> Iterator[Finding]:
     """Findings on every answer file that is left; ``meant`` is the SHA-256 of the one that should be, or empty."""
     own = _read(volume, MEANT)
     if meant and (own is None or own.digest != meant):
-        met = "no such file" if own is None else f"sha256 {own.digest}"
+        met = "no such file" if own is None else own.about
         yield Finding(
             "residue-answer-file-lost",
             Severity.ERROR,
@@ -61,7 +68,7 @@ def answer_files(volume: Files, system: Hive, meant: str) -> Iterator[Finding]:
             yield from _copy(left, trusted)
         else:
             yield _unmeant(left)
-    yield from _other_secrets(volume)
+    yield from _other_secrets(volume, trusted)
 
 
 def _all(volume: Files, own: _Left | None) -> Iterator[_Left]:
@@ -100,7 +107,7 @@ def _copy(left: _Left, trusted: _Left) -> Iterator[Finding]:
             "residue-answer-file-other",
             Severity.ERROR,
             "a cached answer file with other settings than the one that was meant would be taken before it",
-            f"{left.name}: sha256 {left.digest}",
+            f"{left.name}: {left.about}",
         )
         return
     if _SCRUBBED in left.content.decode("utf-8", "replace").replace("\0", ""):
@@ -138,14 +145,16 @@ def _unmeant(left: _Left) -> Finding:
     )
 
 
-def _other_secrets(volume: Files) -> Iterator[Finding]:
-    """Setup keeps other XML files in Panther, too."""
+def _other_secrets(volume: Files, trusted: _Left | None) -> Iterator[Finding]:
+    """Setup keeps other XML files in Panther, too; one may be a copy of the answer file that is meant."""
     known = {path.rpartition("/")[2].lower() for path in _CACHES}
     for name in _xml(volume, PANTHER):
         if name.lower() in known:
             continue
         left = _read(volume, f"{PANTHER}/{name}")
-        if left is not None and _has_password(left.content):
+        if left is not None and trusted is not None and left.digest == trusted.digest:
+            yield from _secrets(left)
+        elif left is not None and _has_password(left.content):
             yield Finding(
                 "residue-panther-password",
                 Severity.ERROR,
@@ -166,7 +175,8 @@ def _read(volume: Files, path: str) -> _Left | None:
     file: File | None = volume.find(path)
     if file is None or file.is_folder:
         return None
-    return _Left(path, file.sha256(), file.read_at(0, min(file.size, _LARGEST)))
+    digest = file.sha256() if file.size <= _LARGEST else ""
+    return _Left(path, file.size, digest, file.read_at(0, min(file.size, _LARGEST)))
 
 
 def _tree(content: bytes) -> ElementTree.Element | None:

@@ -21,6 +21,16 @@ from golden.windows.dialect import POWERSHELL, SCRIPTS
 TASK = "golden-sysprep"
 CLEAN_UP_TASK = "golden-clean-up"
 SYSTEM = "SYSTEM"
+LOGON_REFUSED = {
+    0x8007052E: "its name or password is wrong",
+    0x80070569: "it may not log on as a batch job",
+    0x8007052F: "an account restriction keeps it from logging on",
+    0x80070532: "its password has expired",
+    0x80070533: "it is disabled",
+}
+"""Win32 error codes as HRESULT; [K] as the result of a task."""
+_NO_STORED_PASSWORDS = 0x80070520
+"""ERROR_NO_SUCH_LOGON_SESSION: the answer where a policy lets Windows keep no password. docs/facts: windows 3.2."""
 START = Script(SCRIPTS / "start_task.ps1")
 CLEAN_UP = Script(SCRIPTS / "clean_up.ps1")
 
@@ -49,12 +59,24 @@ class Launcher:
             make=self.runner.made,
         )
         if not told["started"]:
-            raise GeneralizeFailed(
-                f"sysprep could not be started as {self.runner.name}",
-                details=str(told.get("why", "")) or None,
-                hint="the way into the guest needs an administrator's full rights; a named account must be a local "
-                "administrator whose password is right",
+            raise self._refused(str(told.get("why", "")), told.get("code"))
+
+    def _refused(self, why: str, code: object) -> GeneralizeFailed:
+        met = code & 0xFFFFFFFF if isinstance(code, int) else 0
+        cause, hint = (
+            LOGON_REFUSED.get(met, ""),
+            "the way into the guest needs an administrator's full rights; a named account must be a local "
+            "administrator whose password is right",
+        )
+        if met == _NO_STORED_PASSWORDS or f"{_NO_STORED_PASSWORDS:#x}" in why.lower():
+            cause = "a policy keeps the Task Scheduler from storing its password"
+            hint = (
+                "switch the policy off in the reference and restart it; it may come again after deployment: Network "
+                "access: Do not allow storage of passwords and credentials for network authentication "
+                r"(HKLM\SYSTEM\CurrentControlSet\Control\Lsa!DisableDomainCreds = 0)"
             )
+        brief = f"sysprep could not be started as {self.runner.name}" + (f": {cause}" if cause else "")
+        return GeneralizeFailed(brief, details=why or None, hint=hint)
 
     def clear(self, session: Session, deadline: Deadline, *, shut_down: bool) -> tuple[str, ...]:
         """

@@ -19,7 +19,7 @@ from golden.guest.dialect import Script
 from golden.guest.session import Session
 from golden.waiting import Deadline, Waiting
 from golden.windows.dialect import SCRIPTS, SYSTEM32
-from golden.windows.launching import TASK
+from golden.windows.launching import LOGON_REFUSED, TASK
 from golden.windows.state import Evidence, from_probe, has_seal
 from golden.windows.sysprep_log import History, history, lines, verdict
 from golden.windows.sysprep_signatures import NOISE
@@ -38,14 +38,6 @@ _NEVER_RAN = 0x00041303
 """SCHED_S_TASK_HAS_NOT_RUN"""
 _RUNS = 0x00041301
 """SCHED_S_TASK_RUNNING"""
-_LOGON_REFUSED = {
-    0x8007052E: "its name or password is wrong",
-    0x80070569: "it may not log on as a batch job",
-    0x8007052F: "an account restriction keeps it from logging on",
-    0x80070532: "its password has expired",
-    0x80070533: "it is disabled",
-}
-"""Win32 error codes as HRESULT; [K] as the result of a task."""
 
 
 @dataclass(slots=True)
@@ -197,9 +189,9 @@ def _unstarted(result: int | None) -> tuple[str, str | None]:
             f"sysprep was never started: its task {TASK!r} did not run within {GRACE:.0f} s, and there is no log",
             "is the Task Scheduler service of the guest running?",
         )
-    if result in _LOGON_REFUSED:
+    if result in LOGON_REFUSED:
         return (
-            f"sysprep was not started: its account cannot log on ({_LOGON_REFUSED[result]}, {result:#010x})",
+            f"sysprep was not started: its account cannot log on ({LOGON_REFUSED[result]}, {result:#010x})",
             "in golden.toml: [references.NAME.guest] account and password_file or password_env",
         )
     shown = str(result) if result < 0x10000 else f"{result:#010x}"

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from golden.errors import GuestError, GuestSilent, TimedOut, UsageError
+from golden.guest.line import decoded
 from golden.guest.session import KEPT_OUTPUT, GuestRestarted, Session
 from golden.testing.local import Fault, LocalCommunicator
 from golden.waiting import Deadline
@@ -397,3 +398,22 @@ def test_what_a_program_said_is_kept_with_the_job(session: Open, tmp_path: Path)
     session().run(sh("echo useful; exit 9"), "asking", limit())
     (log,) = (tmp_path / "logs").iterdir()
     assert log.read_text().splitlines()[:4] == ["asking", "exit code 9", "--- output", "useful"]
+
+
+@pytest.mark.parametrize(
+    ("data", "page", "cut", "text"),
+    [
+        ("Größe".encode(), "850", False, "Größe"),
+        ("Größe\n".encode("cp850"), "850", False, "Größe\n"),
+        ("Größe".encode("cp850")[:4], "850", False, "Größ"[:4]),
+        ("ößx".encode()[1:], "850", True, "ßx"),
+        ("xö".encode()[:-1], "850", False, "x\ufffd"),
+        ("Größe".encode("cp850"), "", False, "Gr\ufffd\ufffde"),
+        ("Größe".encode("cp850"), "no such", False, "Gr\ufffd\ufffde"),
+        ("Größe".encode("utf-16-le"), "850", False, "Größe"),
+    ],
+)
+def test_output_is_read_as_what_it_was_written_in(data: bytes, page: str, cut: bool, text: str) -> None:
+    """UTF-8 where it is that, whole or cut; else the guest's code page, and never an error."""
+    order = b"\xff\xfe" if text == "Größe" and data[1:2] == b"\0" else data[:2]
+    assert decoded(data, order, page, cut=cut) == text

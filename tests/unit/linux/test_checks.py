@@ -7,6 +7,8 @@ from pathlib import Path
 
 from golden.app import checking
 from golden.app.checking import CheckWish
+from golden.disk.raw import Memory
+from golden.linux.checks import inspect
 from golden.model import CheckReport
 from golden.waiting import Silent
 from tests.unit.linux.disks import disk, tree
@@ -35,11 +37,17 @@ def test_a_sealed_linux_is_not_sealed_again(tmp_path: Path) -> None:
     """A sealed system is an error with what was read."""
     root = tree(tmp_path / "root")
     (root / "etc/machine-id").write_text("")
-    (root / "var/lib/golden").mkdir(parents=True)
-    (root / "var/lib/golden/seal").write_text("sealed\n")
+    (root / "etc/golden").mkdir()
+    (root / "etc/golden/seal").write_text("sealed\n")
     report = checked(disk(root, tmp_path / "disk.img"))
     assert ids(report) == ["linux.state"]
     assert "SEALED" in report.checked.findings[0].sentence
+
+
+def test_a_linux_on_what_golden_does_not_read_is_told_so() -> None:
+    """What lies on the disk is named, and not only that no Linux was found."""
+    (found,) = inspect(Memory(b"XFSB".ljust(1 << 20, b"\0")), "linux").findings
+    assert found.sentence == "golden reads ext2, ext3 and ext4 from outside, and on this disk there is XFS"
 
 
 def test_an_unclean_linux_is_named(tmp_path: Path) -> None:

@@ -34,13 +34,19 @@ def test_a_virgin_system_is_read_whole(root: Path, partitioned: bool) -> None:
     assert ("machine-id", MACHINE_ID) in found.evidence
 
 
-def seal(root: Path, mark: str | None = "sealed", machine_id: str | None = "", keys: tuple[str, ...] = ()) -> None:
+def seal(
+    root: Path,
+    mark: str | None = "sealed",
+    machine_id: str | None = "",
+    keys: tuple[str, ...] = (),
+    place: str = "etc/golden",
+) -> None:
     (root / "etc/machine-id").unlink()
     if machine_id is not None:
         (root / "etc/machine-id").write_text(machine_id)
     if mark is not None:
-        (root / "var/lib/golden").mkdir(parents=True)
-        (root / "var/lib/golden/seal").write_text(f"{mark}\n")
+        (root / place).mkdir(parents=True)
+        (root / place / "seal").write_text(f"{mark}\n")
     for key in keys:
         (root / "etc/ssh" / key).write_text("key")
 
@@ -77,6 +83,51 @@ def test_the_state_follows_the_table(
         "ssh host keys made again",
         "random seed",
     ]
+
+
+def test_the_mark_of_an_earlier_golden_still_counts(root: Path) -> None:
+    """Machines that are deployed from an image with the mark below /var are no VIRGIN ones."""
+    seal(root, machine_id=f"{MACHINE_ID}\n", place="var/lib/golden")
+    assert facts(root).state is GuestState.DEPLOYED
+
+
+@pytest.mark.parametrize("fstab", ["/dev/sda2 /var ext4 defaults 0 2\n", "# /boot\nLABEL=v\t/var/  xfs\n"])
+def test_a_var_of_its_own_hides_no_seal_and_is_named(root: Path, fstab: str) -> None:
+    """The mark lies beside the machine-id; what would be below /var is told as not seen instead of as not there."""
+    seal(root)
+    (root / "etc/fstab").write_text(fstab)
+    shutil.rmtree(root / "var")
+    (root / "var").mkdir()
+    found = facts(root)
+    assert found.state is GuestState.SEALED
+    assert ("random seed", "not seen: /var is a volume of its own") in found.evidence
+    (root / "etc/fstab").write_text("# /dev/sda2 /var ext4\n/dev/sda3 /srv/var ext4\n")
+    assert ("random seed", "none") in facts(root).evidence
+
+
+@pytest.mark.parametrize(
+    ("place", "label", "name"),
+    [
+        (0, b"XFSB", "XFS"),
+        (0, b"LUKS\xba\xbe", "LUKS"),
+        (512, b"LABELONE" + bytes(16) + b"LVM2 001", "LVM"),
+        (0x10040, b"_BHRfS_M", "btrfs"),
+    ],
+)
+def test_what_is_not_read_from_outside_is_named(tmp_path: Path, place: int, label: bytes, name: str) -> None:
+    """On a bare disk and in a partition; and never for what a disk with a table was before it got one."""
+    bare = bytearray(1 << 20)
+    bare[place : place + len(label)] = label
+    said = f"{name}, which golden does not read from outside"
+    assert ("volume 1", said) in read_facts(Memory(bytes(bare))).evidence
+    entry = b"\x00\x00\x02\x00\x83\x00\x00\x00" + (2048).to_bytes(4, "little") + (2048).to_bytes(4, "little")
+    table = bytearray(1 << 20)
+    if name != "XFS":  # which would have taken the table's place
+        table[place : place + len(label)] = label
+    table[446:462], table[510:512] = entry, b"\x55\xaa"
+    met = read_facts(Memory(bytes(table + bare))).evidence
+    assert met == (("partition table", "mbr"), ("volume 1", said))
+    assert read_facts(Memory(bytes(table) + bytes(1 << 20))).evidence[1] == ("volume 1", "unknown (0x83)")
 
 
 def test_a_system_that_was_not_shut_down_is_unknown(root: Path) -> None:

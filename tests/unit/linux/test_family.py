@@ -16,7 +16,7 @@ from golden.guest.family import SealOrder, Wanted
 from golden.guest.session import Session
 from golden.linux.dialect import SCRIPTS, encode_lines
 from golden.linux.family import LinuxFamily
-from golden.model import GuestFacts, GuestState
+from golden.model import GuestFacts, GuestState, Severity
 from golden.testing.local import LocalCommunicator
 from golden.waiting import Deadline
 from tests.unit.linux.disks import MACHINE_ID, disk, elf, tree
@@ -141,6 +141,12 @@ TRACES = {
     "var/log/syslog": "lines",
     "var/log/syslog.2.gz": "lines",
     "var/log/journal/x/system.journal": "lines",
+    "etc/pki/consumer/key.pem": "key",
+    "etc/pki/entitlement/1-key.pem": "key",
+    "etc/sysconfig/rhn/systemid": "id",
+    "etc/krb5.keytab": "key",
+    "etc/lvm/devices/system.devices": "IDTYPE=sys_wwid",
+    "var/lib/sss/db/cache_example.ldb": "hashes",
     "root/.bash_history": "secret",
     "home/ann/.bash_history": "secret",
     "tmp/left": "x",
@@ -204,8 +210,35 @@ def test_the_seal_takes_every_trace_away_and_is_proved(system: Path, tmp_path: P
     assert (system / "var/lib/dbus/machine-id").readlink() == Path("/etc/machine-id")
     with RawFile(disk(system, tmp_path / "disk.img")) as sealed:
         proof = FAMILY.prove_sealed(sealed, "linux")
+    assert proof.findings == ()
     assert proof.facts.state is GuestState.SEALED
     assert ("ssh host keys made again", "at each boot") in proof.signals
+
+
+def test_what_would_be_the_same_in_every_machine_is_a_warning(tmp_path: Path) -> None:
+    """The seal leaves what nothing would make again; a name that is made at each start is no name yet."""
+    root = tree(tmp_path / "root")
+    (root / "etc/machine-id").write_text("")
+    for name, text in {
+        "etc/golden/seal": "sealed\n",
+        "etc/iscsi/initiatorname.iscsi": "# note\nInitiatorName=iqn.1993-08.org.debian:01:abc\n",
+        "etc/nvme/hostid": "0f5c1d6e-2b7a-4c39-9e8d-1a2b3c4d5e6f\n",
+        "etc/krb5.keytab": "key",
+    }.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    with RawFile(disk(root, tmp_path / "disk.img")) as sealed:
+        proof = FAMILY.prove_sealed(sealed, "linux")
+    assert [(one.evidence, one.severity) for one in proof.findings] == [
+        ("/etc/iscsi/initiatorname.iscsi", Severity.WARNING),
+        ("/etc/nvme/hostid", Severity.WARNING),
+        ("/etc/krb5.keytab", Severity.WARNING),
+    ]
+    (root / "etc/iscsi/initiatorname.iscsi").write_text("GenerateName=yes\n")
+    for name in ("etc/nvme/hostid", "etc/krb5.keytab"):
+        (root / name).unlink()
+    with RawFile(disk(root, tmp_path / "disk.img")) as sealed:
+        assert FAMILY.prove_sealed(sealed, "linux").findings == ()
 
 
 @in_chroot

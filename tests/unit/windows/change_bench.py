@@ -77,10 +77,10 @@ class Bench:
                 self.payloads.keep(file, path)
         return found
 
-    def apply(self, *prepared: Prepared, limit: float = 60) -> ChangesDone:
+    def apply(self, *prepared: Prepared, limit: float = 60, family: WindowsFamily = FAMILY) -> ChangesDone:
         """As ``golden update`` does, restarts included."""
         shop = Shop("job", None, None, self.payloads, None, None, None, self.folder / "logs", self.folder)  # type: ignore[arg-type]
-        return Applying(shop, self.session, FAMILY, Deadline(limit)).all(tuple(each.change for each in prepared))
+        return Applying(shop, self.session, family, Deadline(limit)).all(tuple(each.change for each in prepared))
 
     def update(self, *wanted: Wanted, facts: GuestFacts = FACTS) -> tuple[ChangesDone, tuple[Change, ...]]:
         prepared = self.prepare(*wanted, facts=facts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import tree_sitter_powershell
 from tree_sitter import Language, Node, Parser
 
+_OF_5 = ("class_statement", "enum_statement")
 _PARSER = Parser(Language(tree_sitter_powershell.language()))
 
 
@@ -21,7 +22,8 @@ class Used:
     """Types in brackets, and what New-Object makes."""
     evasions: list[str] = field(default_factory=list)
     """
-    Syntax errors, script blocks made of text, and calls of what is not named: ``& $x``, ``. file``.
+    Syntax errors, script blocks made of text, calls of what is not named (``& $x``, ``. file``), and what came with
+    PowerShell 5.
 
     ``& $x`` is no evasion where ``$x`` is declared as a [scriptblock] in the same script: it is code of the script's.
     """
@@ -43,9 +45,17 @@ def used(content: bytes) -> Used:
             found.types.add(_text(node))
         elif node.type == "invokation_expression" and _text(node).lower().startswith("[scriptblock]"):
             found.evasions.append(f"line {node.start_point.row + 1}: code made of text: {_text(node)[:60]}")
+        elif node.type in _OF_5 or (node.type == "invokation_expression" and _is_new(node)):
+            found.evasions.append(f"line {node.start_point.row + 1}: PowerShell 4 does not know: {_text(node)[:60]}")
         elif node.type == "command" and not _is_block(node, blocks):
             _command(node, own, tables, found)
     return found
+
+
+def _is_new(node: Node) -> bool:
+    """``[type]::new(…)``, which is New-Object in what Server 2012 R2 has."""
+    sign, name = (_text(each).lower() for each in node.children[1:3])
+    return (sign, name) == ("::", "new")
 
 
 def _tables(root: Node) -> dict[str, set[str]]:

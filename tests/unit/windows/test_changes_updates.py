@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from golden.errors import ChangeFailed, NotFound, ProofFailed, UsageError
-from golden.guest.family import Wanted
+from golden.guest.family import Applied, Wanted
+from golden.guest.session import Session
+from golden.model import Change
 from golden.waiting import Deadline
 from golden.windows.changes import outcomes
 from golden.windows.changes.outcomes import Meaning, outcome
 from golden.windows.checks.catalogue import catalogue
+from golden.windows.family import WindowsFamily
 from tests.unit.windows.change_bench import FACTS, FAMILY, Bench
 from tests.unit.windows.payloads import cabinet, package_name, update_cab, update_msu
 
@@ -146,6 +150,85 @@ def test_work_that_must_be_local_goes_through_a_task_of_system(tmp_path: Path) -
         ("C:\\Windows\\System32\\wusa.exe", "C:\\x.msu", "/quiet", "/norestart"), "asking wusa directly", Deadline(30)
     )
     assert refused.code == 5
+
+
+ROLLUP = "Package_for_RollupFix"
+
+
+def cumulative(folder: Path, number: int = 5031299, revision: int = 2031) -> Wanted:
+    name = f"windows10.0-kb{number}-x64.cab"
+    return Wanted("update", update_cab(folder / name, ROLLUP, version=f"20348.{revision}.1.7"))
+
+
+@pytest.mark.slow
+def test_a_cumulative_update_that_was_there_already_is_no_error(tmp_path: Path) -> None:
+    """Its package has no KB number; that nothing changed is a note, and the proof says what is installed instead."""
+    bench = Bench(tmp_path)
+    _done, (first,) = bench.update(cumulative(tmp_path))
+    assert first.traces == (("package", package_name(ROLLUP, version="20348.2031.1.7")),)
+    done, (again,) = bench.update(cumulative(tmp_path / "guest"))
+    assert "it changed nothing: the guest has it already, or a newer one" in done.notes[0]
+    assert again.traces == (("already", package_name(ROLLUP, version="20348.2031.1.7")),)
+    (said,) = bench.prove(again)
+    assert said.startswith("it changed nothing; servicing: Package_for_RollupFix~")
+    assert "build 20348" in said
+    with pytest.raises(ProofFailed, match="changed nothing, and read from outside no cumulative update is installed"):
+        Bench(tmp_path / "clean").prove(again)
+
+
+@pytest.mark.slow
+def test_a_cumulative_update_that_windows_takes_back_is_not_proved_by_its_servicing_stack(tmp_path: Path) -> None:
+    """What came with it may stay; a newer one in its place is as good as itself."""
+    bench = Bench(tmp_path)
+    _done, (change,) = bench.update(cumulative(tmp_path))
+    stack = package_name("Package_for_ServicingStack_2030", version="20348.2030.1.0")
+    lost = package_name(ROLLUP, version="20348.2113.1.7")
+    bench.update(Wanted("update", update_cab(tmp_path / "ssu.cab", "Package_for_ServicingStack_2030",
+                                             version="20348.2030.1.0")))  # fmt: skip
+    taken_back = replace(change, traces=(("package", stack), ("package", lost), *change.traces))
+    with pytest.raises(ProofFailed, match=r"RollupFix~.*20348\.2113\.1\.7 of .* so Windows has taken it back"):
+        bench.prove(taken_back)
+    assert FAMILY.look(bench.session, taken_back, Deadline(30)).there is False
+    bench.update(cumulative(tmp_path / "guest", 5031300, 2227))
+    stale = package_name("Package_for_ServicingStack_1000", version="20348.1000.1.0")  # replaced by the newer stack
+    older = replace(change, traces=(("package", stack), ("package", stale), ("package", lost)))
+    assert "CurrentState 112" in bench.prove(older)[0]
+
+
+@pytest.mark.slow
+def test_nobody_can_be_told_that_a_cumulative_update_is_not_there(tmp_path: Path) -> None:
+    """Without a number in its name it is asked for by what was seen to come, and else nothing is claimed."""
+    bench = Bench(tmp_path)
+    _done, (change,) = bench.update(cumulative(tmp_path))
+    assert FAMILY.look(bench.session, change, Deadline(30)).there is True
+    standing = FAMILY.look(bench.session, replace(change, traces=()), Deadline(30))
+    assert standing.there is None
+    assert "Package_for_RollupFix~" in standing.sentence
+    gone = replace(change, traces=(("package", package_name(ROLLUP, version="20348.9999.1.1")),))
+    standing = FAMILY.look(bench.session, gone, Deadline(30))
+    assert (standing.there, standing.sentence) == (False, "servicing does not know its packages any more")
+
+
+@pytest.mark.slow
+def test_a_restart_after_a_cumulative_update_is_followed_by_what_it_brought(tmp_path: Path) -> None:
+    """A guest that restarts by itself once the update has ended is asked for its packages, not for its number."""
+    bench = Bench(tmp_path)
+    prepared = bench.prepare(cumulative(tmp_path))
+
+    class Restarting(WindowsFamily):
+        """As Windows Update's own service may do: the guest restarts as soon as the change is over."""
+
+        def apply(self, session: Session, change: Change, files: Mapping[str, Path], deadline: Deadline) -> Applied:
+            done = super().apply(session, change, files, deadline)
+            (bench.line.machine / "power").write_text("reboot\n")
+            return done
+
+    done = bench.apply(*prepared, family=Restarting())
+    assert bench.line.boots == 1
+    assert done.notes == (
+        "windows10.0-kb5031299-x64.cab: the guest restarted by itself after it; "
+        f"{package_name(ROLLUP, version='20348.2031.1.7')} is 112",
+    )
 
 
 def test_an_update_for_another_architecture_does_not_apply(tmp_path: Path) -> None:

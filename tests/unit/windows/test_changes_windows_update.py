@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from golden.errors import ChangeFailed, UsageError
+from golden.errors import ChangeFailed, ProofFailed, UsageError
 from golden.guest.asking import categories
 from golden.guest.dialect import Script
 from golden.guest.family import Wanted
 from golden.waiting import Deadline
 from golden.windows.dialect import SCRIPTS
 from tests.unit.windows.change_bench import FACTS, FAMILY, Bench
+from tests.unit.windows.payloads import package_name
 
 ROUNDS = [
     [{"kb": "KB1", "category": "security", "restart": True}, {"kb": "KB2", "category": "drivers"}],
@@ -40,6 +42,9 @@ def test_only_what_is_asked_for_is_installed(tmp_path: Path) -> None:
     bench = Bench(tmp_path, updates=ROUNDS)
     _done, (change,) = bench.update(Wanted("windows-update", name="drivers"))
     assert bench.prove(change) == ("1 updates; servicing: 1 of 1 packages CurrentState 112",)
+    lost = ("package", package_name("Package_for_RollupFix", version="20348.2113.1.7"))
+    with pytest.raises(ProofFailed, match="so Windows has taken it back"):
+        bench.prove(replace(change, traces=(*change.traces, lost)))
     _done, (none,) = bench.update(Wanted("windows-update", name="definitions"))
     assert bench.prove(none) == ("Windows Update found nothing to install",)
 

@@ -149,6 +149,37 @@ def test_a_disk_without_windows_proves_nothing(driver: Prepared) -> None:
         FAMILY.prove_sealed(Memory(bytes(1 << 20)), "sysprep")
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("850", "Zugriff verweigert: Größe"),
+        ("866", "Отказано в доступе"),
+        ("932", "アクセスが拒否されました"),
+        ("", "Größe"),
+    ],
+)
+def test_what_a_program_says_is_read_in_the_guests_code_page(tmp_path: Path, page: str, text: str) -> None:
+    """Windows' older programs write that into a pipe; what is UTF-8 is read as UTF-8 everywhere."""
+    guest = Guest(tmp_path / "guest", **({"code-page": page} if page else {}))
+    argv = ("C:\\Windows\\System32\\cmd.exe", "/d", "/c", "echo", text)
+    assert guest.session.run(argv, "speaking", Deadline(30)).out.strip().strip('"') == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "hint"),
+    [
+        ("ConstrainedLanguage", "it has PowerShell in ConstrainedLanguage", "policy"),
+        ("AllSigned", r"probe\.ps1 ended with code 1 and wrote no answer", "Get-ExecutionPolicy -List"),
+    ],
+)
+def test_a_policy_on_scripts_is_told_with_where_to_look(tmp_path: Path, kind: str, said: str, hint: str) -> None:
+    """Neither parameter of powershell.exe helps against them, so the guest's own settings are named."""
+    guest = Guest(tmp_path / "guest", powershell=kind)
+    with pytest.raises(GuestError, match=said) as error:
+        guest.session.script(FAMILY.dialect.hasher, "hashing", Deadline(30), path="C:\\x")
+    assert hint in (error.value.hint or "")
+
+
 @pytest.mark.parametrize("act", ["probe", "script", "change", "generalize"])
 def test_a_guest_with_powershell_2_is_told_what_it_lacks(tmp_path: Path, driver: Prepared, act: str) -> None:
     """As a Windows 7 comes: none of golden's scripts runs there but the probe, which says so, whatever was wanted."""

@@ -17,14 +17,17 @@ from golden.disk.damage import Damaged
 from golden.disk.hive import Hive
 from golden.disk.raw import RawFile
 from golden.errors import ProofFailed
-from golden.model import Finding, Severity
+from golden.guest.family import Wanted
+from golden.model import Finding, GuestFacts, GuestState, Severity
 from golden.windows.answers_left import _has_password, _is_same, _tree
+from golden.windows.changes import files as changed_files
 from golden.windows.facts import windows_volume
 from golden.windows.residue import refuse, residue
 from golden.windows.sam import _task_keys, accounts, profiles, tasks
 from golden.windows.state import open_hive
 from tests.unit.disk import disks
 
+FACTS = GuestFacts("windows", GuestState.VIRGIN, build="20348", architecture="x86_64")
 NAMES = "SAM\\Domains\\Account\\Users\\Names"
 PROFILES = "Microsoft\\Windows NT\\CurrentVersion\\ProfileList"
 TREE = "Microsoft\\Windows NT\\CurrentVersion\\Schedule\\TaskCache\\Tree"
@@ -120,6 +123,7 @@ GOLDENS = [
     ("residue-hibernated", {"files": {"hiberfil.sys": b"HIBR" + bytes(4096)}}),
     ("residue-answer-file-pointer", {"system": disks.at("Setup", {"UnattendFile": ("sz", "D:\\x.xml")})}),
     ("residue-panther-password", {"files": {"Windows/Panther/setup.xml": SECRET}}),
+    ("residue-panther-password", {"files": {"Windows/Panther/unattend-original.xml": SECRET}}),
 ]  # fmt: skip
 
 
@@ -201,6 +205,58 @@ def test_the_answer_file_that_is_left_is_the_one_that_was_meant(tmp_path: Path) 
     assert set(scrubbed) == {"residue-answer-file-scrubbed", "residue-answer-file-password"}
     for finding in scrubbed.values():
         assert "pw" not in finding.sentence.split()
+
+
+def test_a_kept_copy_of_the_answer_file_that_is_meant_warns_as_the_file_itself_does(tmp_path: Path) -> None:
+    """Windows Setup keeps the one it is given; what is meant to be in the image voids no image by its copy."""
+    kept = "Windows/Panther/unattend-original.xml"
+    met = found(tmp_path, Sealed(files={OURS: SECRET, kept: SECRET}), digest(SECRET))
+    assert met["residue-answer-file-password"].severity is Severity.WARNING
+    assert "residue-panther-password" not in met
+
+
+class Sparse:
+    """A file of 16 TiB that takes no place on its disk; nobody has the time to hash it."""
+
+    is_folder, size, attributes = False, 16 << 40, 0x200
+
+    def __init__(self, name: str) -> None:
+        self.name = self.path = name
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        assert size <= 4 << 20
+        return bytes(size)
+
+    def sha256(self) -> str:
+        raise AssertionError(f"{self.name} is hashed")
+
+
+class WithSparse:
+    """A volume on which one file is such a one."""
+
+    def __init__(self, volume: Any, path: str) -> None:
+        self.volume, self.path = volume, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.volume, name)
+
+    def find(self, path: str) -> Any:
+        return Sparse(path) if path == self.path else self.volume.find(path)
+
+
+def test_what_is_too_large_for_an_answer_file_is_named_and_not_hashed(tmp_path: Path) -> None:
+    """Whatever lies at that place is reported, in the time that its name takes."""
+    with RawFile(Sealed(files={OURS: PLAIN}).disk(tmp_path)) as disk:
+        volume = windows_volume(disk)
+        met = {one.id: one for one in residue(WithSparse(volume, CACHED), "sysprep", digest(PLAIN))}  # type: ignore[arg-type]
+        assert met["residue-answer-file-other"].evidence.endswith(f"{16 << 40} bytes, too large for an answer file")
+        lost = {one.id: one for one in residue(WithSparse(volume, OURS), "sysprep", digest(PLAIN))}  # type: ignore[arg-type]
+        assert "too large for an answer file" in lost["residue-answer-file-lost"].evidence
+        source = tmp_path / "x.txt"
+        source.write_bytes(PLAIN)
+        change = changed_files.prepare(Wanted("file", source, "C:\\x.txt"), FACTS).change
+        with pytest.raises(ProofFailed, match=r"x\.txt has other bytes"):
+            changed_files.prove(WithSparse(volume, "x.txt"), change)  # type: ignore[arg-type]
 
 
 def test_a_sam_that_was_not_written_to_its_end_proves_nothing(tmp_path: Path) -> None:

@@ -48,9 +48,10 @@ def test_a_script_is_plain_text_that_says_what_it_takes_and_answers(path: Path) 
 def test_the_probe_uses_nothing_that_powershell_2_lacks_before_it_has_looked() -> None:
     """What it does until it has told the version is in PowerShell 2; JSON, CIM and -Raw are not."""
     text = (SCRIPTS / "probe.ps1").read_text(encoding="ascii")
-    before, _, after = text.partition("    exit 0\n}\n")
-    found = used(before.encode() + b"}\n")
-    assert {name for name, _parameters in found.commands} == {"Get-ItemProperty"}
+    before, _, after = text.partition("$p = Get-Content")
+    assert before.endswith("    exit 0\n}\n")
+    found = used(before.encode())
+    assert {name for name, _parameters in found.commands} == {"Get-ItemProperty", "Set-Content"}
     assert not any(word in before.partition("param(")[2] for word in ("Json", "-Raw", "pscustomobject", " -in "))
     assert "ConvertFrom-Json" in after
 
@@ -85,6 +86,9 @@ def test_the_list_holds_nothing_that_no_script_uses() -> None:
         ("[System.Reflection.Assembly]::Load($bytes)", "the type System.Reflection.Assembly"),
         ("New-Object System.Net.WebClient", "the type System.Net.WebClient"),
         ("New-Object -ComObject WScript.Shell", "the type WScript.Shell"),
+        ("$all = [byte[]]::new(5)", "PowerShell 4 does not know: [byte[]]::new(5)"),
+        ("class Thing { [string]$Name }", "PowerShell 4 does not know: class Thing"),
+        ("enum Kind { One }", "PowerShell 4 does not know: enum Kind"),
         ("if ($x { }", "no PowerShell"),
         ("function Get-It { iex $args }; Get-It", "the command iex"),
     ],

@@ -129,14 +129,16 @@ def test_the_password_is_never_on_a_command_line_and_gone_from_the_disk(tmp_path
 def test_cached_answer_files_go_before_sysprep_and_are_told(tmp_path: Path, answers: Path) -> None:
     """Answer files of the installation would win over the one that is meant, so they go; in the clone only."""
     guest = Guest(tmp_path)
-    old = [guest.line.host(f"C:\\Windows\\Panther\\{name}") for name in ("unattend.xml", "Unattend\\Old.xml")]
+    old = [guest.line.host(f"C:\\Windows\\Panther\\{name}") for name in ("unattend.xml", "Unattend\\Old.xml",
+           "unattend-original.xml")]  # fmt: skip
     for path in old:
         path.parent.mkdir(exist_ok=True)
         path.write_text("<unattend><old/></unattend>")
     sealing = guest.generalize(order=SealOrder("sysprep", answers))
     assert not old[1].exists()
+    assert not old[2].exists()
     assert old[0].read_text() == ANSWERS
-    assert sum("taken away before sysprep" in note for note in sealing.notes) == 2
+    assert sum("taken away before sysprep" in note for note in sealing.notes) == 3
     guest.proof(answer_file=hashlib.sha256(ANSWERS.encode()).hexdigest())
 
 
@@ -278,6 +280,16 @@ def test_an_account_that_is_not_there_is_told_with_the_guests_words(tmp_path: Pa
     with pytest.raises(GeneralizeFailed, match="could not be started as nobody") as error:
         guest.generalize(order=SealOrder("sysprep", account="nobody", password="x"))
     assert "No mapping between account names" in (error.value.details or "")
+
+
+@pytest.mark.slow
+def test_a_policy_against_stored_passwords_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """The Task Scheduler refuses what it would have to store a password for; the password is not to blame."""
+    guest = Guest(tmp_path, unfit=["account.stored-password"])
+    with pytest.raises(GeneralizeFailed, match="a policy keeps the Task Scheduler from storing its password") as error:
+        guest.generalize()
+    assert "Lsa!DisableDomainCreds = 0" in (error.value.hint or "")
+    assert "password is right" not in (error.value.hint or "")
 
 
 @pytest.mark.slow

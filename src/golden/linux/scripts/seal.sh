@@ -4,7 +4,7 @@
 # Usage: seal.sh PARAMETERS RESULT. Parameters (lines "KEY BASE64"): unit (path of golden-host-keys.service), work
 # (golden's work folder, left alone). Result: {"sealed": true} or {"sealed": false, "why": text}.
 #
-# /var/lib/golden/seal holds "begun" from the first act on and "sealed" when all but the last is done. The last act is
+# /etc/golden/seal holds "begun" from the first act on and "sealed" when all but the last is done. The last act is
 # emptying /etc/machine-id, since programs run in between may write it back (docs/facts: users P32). Empty, and not
 # absent: systemd then makes a new one on the next boot without taking that for a first boot with presets.
 set -u
@@ -31,8 +31,8 @@ for place in /usr/sbin/sshd /usr/local/sbin/sshd /sbin/sshd; do [ ! -x "$place" 
 if [ "$sshd" = yes ] && ! { [ -d /etc/systemd/system ] && [ -x /usr/bin/ssh-keygen ]; }; then
     answer '{"sealed":false,"why":"it has an SSH server but no systemd or ssh-keygen: nothing would make host keys again"}'
 fi
-mkdir -p /var/lib/golden || answer '{"sealed":false,"why":"/var/lib/golden cannot be written"}'
-printf 'begun\n' >/var/lib/golden/seal || answer '{"sealed":false,"why":"/var/lib/golden/seal cannot be written"}'
+mkdir -p /etc/golden || answer '{"sealed":false,"why":"/etc/golden cannot be written"}'
+printf 'begun\n' >/etc/golden/seal || answer '{"sealed":false,"why":"/etc/golden/seal cannot be written"}'
 
 # SSH host keys, and the guarantee that they are made again.
 if [ "$sshd" = yes ]; then
@@ -56,6 +56,11 @@ rm -f /var/lib/NetworkManager/secret_key /var/lib/NetworkManager/timestamps /var
 rm -f /etc/udev/rules.d/70-persistent-net.rules /etc/udev/rules.d/75-persistent-net-generator.rules
 if [ -f /etc/resolv.conf ] && [ ! -L /etc/resolv.conf ]; then truncate -s 0 /etc/resolv.conf; fi
 
+# What it is registered or joined as, as virt-sysprep takes it away: subscriptions, the host's Kerberos key, what sssd
+# knows of its domain, the disks that LVM may look at by their serial numbers (docs/facts: linux 1).
+rm -f /etc/pki/consumer/* /etc/pki/entitlement/* /etc/sysconfig/rhn/systemid /etc/sysconfig/rhn/osad-auth.conf
+rm -f /etc/krb5.keytab /var/lib/sss/db/* /etc/lvm/devices/system.devices
+
 # Stopping the service writes the seed now, so that the shutdown does not write it again.
 if command -v systemctl >/dev/null 2>&1; then systemctl stop systemd-random-seed.service >/dev/null 2>&1 || :; fi
 rm -f /var/lib/systemd/random-seed /var/lib/urandom/random-seed /boot/efi/loader/random-seed /boot/loader/random-seed
@@ -76,7 +81,7 @@ rm -rf /var/log/journal/*
 find /var/log -xdev -type f \( -name '*.gz' -o -name '*.xz' -o -name '*.[0-9]' -o -name '*.old' \) -exec rm -f -- {} +
 find /var/log -xdev -type f -exec truncate -s 0 -- {} +
 
-printf 'sealed\n' >/var/lib/golden/seal || answer '{"sealed":false,"why":"/var/lib/golden/seal cannot be written"}'
+printf 'sealed\n' >/etc/golden/seal || answer '{"sealed":false,"why":"/etc/golden/seal cannot be written"}'
 # D-Bus keeps a copy on some systems; a link to the one that is left can never differ from it.
 if [ -e /var/lib/dbus/machine-id ] && [ ! -L /var/lib/dbus/machine-id ]; then
     ln -sf /etc/machine-id /var/lib/dbus/machine-id

@@ -70,7 +70,7 @@ def prove(volume: Files, change: Change) -> str:
             continue
         path = f"{DRIVER_STORE}/{entry.name}/{inf.name}"
         file = volume.find(path)
-        if file is not None and file.sha256() == inf.sha256:
+        if file is not None and file.size == inf.size and file.sha256() == inf.sha256:
             return f"driver store: {entry.name}, {inf.name} sha256 {inf.sha256}"
         met.append(f"{entry.name}: {'no INF' if file is None else 'an INF with other bytes'}")
     raise ProofFailed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from golden.disk.damage import Damaged
@@ -21,6 +22,8 @@ UNINSTALL = (
 )
 INSTALLED = 112
 """CurrentState of an installed package; what other numbers mean is unconfirmed. docs/facts: windows 8.2, 9."""
+ROLLUP = "Package_for_RollupFix~"
+"""How packages of the cumulative update of Windows itself begin."""
 _ASK = Script(SCRIPTS / "packages.ps1")
 
 
@@ -63,6 +66,33 @@ def hive(volume: Files, name: str) -> Hive:
 def package_state(registry: Hive, package: str) -> Data | None:
     """CurrentState of a package; None where there is none of that name."""
     return registry.value(f"{PACKAGES}\\{package}", "CurrentState")
+
+
+def rolled_back(states: Mapping[str, object], named: Iterable[str]) -> str:
+    """
+    The newest cumulative update of Windows among these that is not installed, nor a newer one in its place; or nothing.
+
+    With such an update its servicing stack comes too, and stays where a restart takes the update itself back. Of other
+    cumulative packages the names differ from one release to the next, so an old one of them is told from none.
+    """
+    newest = max((name for name in named if name.startswith(ROLLUP)), key=_version, default="")
+    there = (name for name, state in states.items() if name.startswith(ROLLUP) and state == INSTALLED)
+    return newest if newest and not any(_version(name) >= _version(newest) for name in there) else ""
+
+
+def check_kept(registry: Hive, change: str, named: Iterable[str]) -> None:
+    """ProofFailed where Windows has taken back the cumulative update among these, whatever else of it stayed."""
+    states = {name: package_state(registry, name) for name in registry.subkeys(PACKAGES) if name.startswith(ROLLUP)}
+    if back := rolled_back(states, named):
+        raise ProofFailed(
+            f"read from outside, {back} of {change} is not installed, so Windows has taken it back",
+            details="\n".join(f"{name}: CurrentState {state!r}" for name, state in states.items()) or None,
+            hint="CBS.log says why; golden explain reads it: the same command again with --on-error keep",
+        )
+
+
+def _version(package: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in package.rpartition("~")[2].split(".") if part.isdigit())
 
 
 def program(registry: Hive, key: str) -> dict[str, str] | None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from golden.disk.hive import Hive
 from golden.disk.source import Files
 from golden.errors import ChangeFailed, GuestError, ProofFailed, TimedOut, UsageError
 from golden.guest import changes
@@ -23,7 +24,18 @@ from golden.waiting import Deadline
 from golden.windows.changes.cabinet import names
 from golden.windows.changes.outcomes import DISM, WUSA, Table, concluded
 from golden.windows.changes.payload import check_magic
-from golden.windows.changes.servicing import INSTALLED, PACKAGES, changed, inventory, package_state, software
+from golden.windows.changes.servicing import (
+    INSTALLED,
+    PACKAGES,
+    ROLLUP,
+    Inventory,
+    changed,
+    check_kept,
+    inventory,
+    package_state,
+    rolled_back,
+    software,
+)  # fmt: skip
 from golden.windows.dialect import SYSTEM32
 from golden.windows.local import run_local
 
@@ -38,6 +50,8 @@ _KB = re.compile(r"kb(\d{6,8})", re.IGNORECASE)
 _NAMED = re.compile(r"(?:^|[-_.])(x64|amd64|x86|arm64)(?=[-_.]|$)", re.IGNORECASE)
 _ARCHITECTURES = {"x64": "x86_64", "amd64": "x86_64", "x86": "x86", "arm64": "arm64"}
 _FIRST_BYTES = 4 << 20
+_COLLECTIVE = (ROLLUP, "Package_for_DotNetRollup", "Package_for_ServicingStack")
+"""How packages of cumulative updates begin; none of them has a KB number in its name. docs/facts: windows 8.2."""
 
 
 def prepare(wanted: Wanted, facts: GuestFacts) -> Prepared:
@@ -70,24 +84,30 @@ def apply(session: Session, change: Change, files: Mapping[str, Path], deadline:
         _keep_logs(session)
         raise
     traces = changed(before, inventory(session, deadline))
-    if not traces:
-        traces = tuple(("package", name) for name in before.packages if _is_meant(change, name))
-    return replace(done, traces=traces)
+    return replace(done, traces=traces) if traces else _there_before(change, done, before)
 
 
 def look(session: Session, change: Change, deadline: Deadline) -> Standing:
     """Whether a package of this update is there, installed or waiting for a restart."""
     known = inventory(session, deadline).packages
     met = [f"{name} is {state}" for name, state in known.items() if _is_meant(change, name)]
-    if not met and "kb" not in dict(change.arguments):
+    seen = any(what == "package" for what, _ in change.traces)
+    if not met and not seen and "kb" not in dict(change.arguments):
         return Standing(None, "its file name has no KB number, so the guest cannot be asked for it")
+    collective = [name for name in known if name.startswith(_COLLECTIVE)]
+    if not met and not seen and collective:
+        return Standing(None, f"no package has that number, and {collective[0]}, which may be this update, has none")
     there = any(state == INSTALLED for name, state in known.items() if _is_meant(change, name))
-    return Standing(there, "; ".join(met) or "servicing knows no package of that number")
+    there = there and not rolled_back(known, [name for what, name in change.traces if what == "package"])
+    gone = "servicing does not know its packages any more" if seen else "servicing knows no package of that number"
+    return Standing(there, "; ".join(met) or gone)
 
 
 def prove(volume: Files, change: Change) -> str:
-    """At least one of its packages is installed on the powered-off disk, and none of them waits."""
+    """At least one of its packages is installed on the powered-off disk; or those that made it superfluous are."""
     registry = software(volume)
+    if before := [name for what, name in change.traces if what == "already"]:
+        return _proved_before(registry, change, before)
     named = [name for what, name in change.traces if what == "package"]
     if not named:
         named = [name for name in registry.subkeys(PACKAGES) if _is_meant(change, name)]
@@ -99,9 +119,39 @@ def prove(volume: Files, change: Change) -> str:
             f"read from outside, no package of {change.name} is installed",
             details=met or "it brought no package that Component Based Servicing knows",
         )
+    check_kept(registry, change.name, named)
     others = f", {len(states) - len(installed)} in another state" if len(installed) < len(states) else ""
     more = f" and {len(installed) - 1} more" if len(installed) > 1 else ""
     return f"servicing: {installed[0]}{more} CurrentState {INSTALLED} (installed){others}"
+
+
+def _there_before(change: Change, done: Applied, before: Inventory) -> Applied:
+    """An update that changed nothing: its package by number, or the cumulative ones that the guest had already."""
+    if named := [name for name in before.packages if _is_meant(change, name)]:
+        return replace(done, traces=tuple(("package", name) for name in named))
+    had = [name for name, state in before.packages.items() if name.startswith(_COLLECTIVE) and state == INSTALLED]
+    if not had:
+        return done
+    note = done.note or "it changed nothing: the guest has it already, or a newer one"
+    return replace(done, note=note, traces=tuple(("already", name) for name in had))
+
+
+def _proved_before(registry: Hive, change: Change, before: list[str]) -> str:
+    installed = [name for name in before if package_state(registry, name) == INSTALLED]
+    if not installed:
+        # Another change of the same update may have brought a newer one.
+        installed = [name for name in registry.subkeys(PACKAGES)
+                     if name.startswith(_COLLECTIVE) and package_state(registry, name) == INSTALLED]  # fmt: skip
+    if not installed:
+        raise ProofFailed(
+            f"{change.name} changed nothing, and read from outside no cumulative update is installed",
+            details="\n".join(before),
+        )
+    about = "Microsoft\\Windows NT\\CurrentVersion"
+    build, revision = registry.value(about, "CurrentBuild"), registry.value(about, "UBR")
+    ours = f", build {build}.{revision}" if isinstance(build, str) and isinstance(revision, int) else ""
+    more = f" and {len(installed) - 1} more" if len(installed) > 1 else ""
+    return f"it changed nothing; servicing: {installed[0]}{more} CurrentState {INSTALLED} (installed){ours}"
 
 
 def _check(path: Path) -> None:

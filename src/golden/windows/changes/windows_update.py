@@ -22,7 +22,7 @@ from golden.guest.family import Applied, Prepared, Standing, Wanted
 from golden.guest.session import Session
 from golden.model import Change, Finding, GuestFacts, Severity
 from golden.waiting import Deadline
-from golden.windows.changes.servicing import INSTALLED, changed, inventory, package_state, software
+from golden.windows.changes.servicing import INSTALLED, changed, check_kept, inventory, package_state, software
 from golden.windows.dialect import SCRIPTS
 from golden.windows.local import script_local
 
@@ -101,6 +101,7 @@ def prove(volume: Files, change: Change) -> str:
             "read from outside, nothing that Windows Update installed is on the disk",
             details="\n".join(f"{name}: CurrentState {package_state(registry, name)!r}" for name in named),
         )
+    check_kept(registry, "Windows Update", named)
     if not titles:
         return "Windows Update found nothing to install"
     return f"{len(titles)} updates; servicing: {len(installed)} of {len(named)} packages CurrentState {INSTALLED}"

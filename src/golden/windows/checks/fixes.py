@@ -50,8 +50,8 @@ def _appx(session: Session, findings: list[Finding], deadline: Deadline) -> Mend
 
 
 def _package(finding: Finding) -> str:
-    """The full name, which the fix of the finding ends with."""
-    return finding.fix.rpartition(" ")[2]
+    """The full name, which stands in the fix of the finding."""
+    return finding.fix.partition(" -Package ")[2].partition(";")[0]
 
 
 def _answer_files(session: Session, findings: list[Finding], deadline: Deadline) -> Mended:

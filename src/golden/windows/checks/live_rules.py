@@ -142,7 +142,7 @@ def _roles(known: tuple[str, ...]) -> Rule:
 
 def _way_in(answers: Answers, _wish: Wish) -> Iterator[Met]:
     """What golden does in the guest, sysprep's start included, it can do as an administrator only."""
-    told = answers.of("account")
+    told = answers.of("way-in")
     if not isinstance(told.get("elevated"), bool):
         raise Unread("the guest does not tell with what rights golden works in it")
     if not told["elevated"]:

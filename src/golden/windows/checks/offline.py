@@ -159,8 +159,10 @@ def _place(hives: Hives, path: str) -> str:
 
 def _key(node: Node, read: Read) -> Key:
     values: dict[str, Data] = {}
-    if read.names:
-        values = {name.lower(): data for name, data in node.values().items() if _wanted(name, read.names)}
+    if read.names or read.present:
+        shown = node.values()
+        values = {name.lower(): data for name, data in shown.items() if _wanted(name, read.names)}
+        values |= {name.lower(): int(bool(data)) for name, data in shown.items() if _wanted(name, read.present)}
     below: dict[str, dict[str, Data]] = {}
     for child in node.below() if read.below else ():
         told = child.values() if read.of_below else {}

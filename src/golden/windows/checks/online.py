@@ -38,8 +38,10 @@ def check(session: Session, wish: Wish, deadline: Deadline) -> Checked:
 def ask(session: Session, wish: Wish, deadline: Deadline, only: tuple[str, ...] = ()) -> Answers:
     """What the guest answers; ``only`` names sections."""
     asked = [
-        {"key": one.key, "names": list(one.names), "below": one.below, "of_below": list(one.of_below)} for one in READS
-    ]
+        {"key": one.key, "names": list(one.names), "below": one.below, "of_below": list(one.of_below),
+         "present": list(one.present)}
+        for one in READS
+    ]  # fmt: skip
     told = session.script(
         SCRIPT,
         "asking the guest whether it can be generalized",

@@ -15,6 +15,7 @@ from golden.errors import GuestError
 CURRENT = "SOFTWARE\\Microsoft\\Windows\\CurrentVersion"
 VERSION = "SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion"
 PROFILES = f"{VERSION}\\ProfileList"
+WINLOGON = f"{VERSION}\\Winlogon"
 SPP = f"{VERSION}\\SoftwareProtectionPlatform"
 CBS = f"{CURRENT}\\Component Based Servicing"
 UPDATE = f"{CURRENT}\\WindowsUpdate\\Auto Update"
@@ -25,6 +26,7 @@ ROLES = "SOFTWARE\\Microsoft\\ServerManager\\ServicingStorage\\ServerComponentCa
 ENROLLMENTS = "SOFTWARE\\Microsoft\\Enrollments"
 SETUP = "SYSTEM\\Setup"
 CONTROL = "SYSTEM\\CurrentControlSet\\Control"
+LSA = f"{CONTROL}\\Lsa"
 SERVICES = "SYSTEM\\CurrentControlSet\\Services"
 COMPUTER_NAME = f"{CONTROL}\\ComputerName"
 ENTRA = f"{CONTROL}\\CloudDomainJoin\\JoinInfo"
@@ -32,6 +34,8 @@ ENTRA = f"{CONTROL}\\CloudDomainJoin\\JoinInfo"
 PENDING_XML = "Windows\\WinSxS\\pending.xml"
 IN_ROOT = ("unattend.xml", "autounattend.xml")
 """Found last of all, so they count only where there is no other answer file."""
+KEPT = ("Windows\\Panther\\unattend-original.xml",)
+"""What Setup keeps of the one it was given, passwords and all; it is never used again."""
 ANSWER_FILES = (
     "Windows\\Panther\\Unattend\\unattend.xml",
     "Windows\\Panther\\Unattend\\autounattend.xml",
@@ -39,8 +43,10 @@ ANSWER_FILES = (
     "Windows\\Panther\\autounattend.xml",
     "Windows\\System32\\Sysprep\\unattend.xml",
     *IN_ROOT,
+    *KEPT,
 )
-"""In the order in which Windows finds them. docs/facts: windows 4.4."""
+"""In the order in which Windows finds them; the last one it only keeps. docs/facts: windows 4.4."""
+SETUP_COMPLETE = "Windows\\Setup\\Scripts\\SetupComplete.cmd"
 OFFICE = tuple(
     f"{programs}\\Microsoft Office\\Office{number}\\OSPPREARM.EXE"
     for programs in ("Program Files", "Program Files (x86)")
@@ -57,11 +63,14 @@ class Read:
     below: bool = False
     of_below: tuple[str, ...] = ()
     """Values of each key below."""
+    present: tuple[str, ...] = ()
+    """Values of which nothing is told but whether there is something in them: 1 or 0. They may be secret."""
 
 
 READS = (
     Read(VERSION, ("CurrentBuild", "CurrentBuildNumber", "InstallationType", "EditionID")),
     Read(SPP, ("SkipRearm",)),
+    Read(WINLOGON, present=("DefaultPassword",)),
     Read(PROFILES, below=True, of_below=("ProfileImagePath",)),
     Read(CBS, below=True),
     Read(f"{CBS}\\SessionsPending", ("Exclusive",)),
@@ -81,12 +90,13 @@ READS = (
     Read(f"{COMPUTER_NAME}\\ActiveComputerName", ("ComputerName",)),
     Read(f"{SERVICES}\\Netlogon", ("JoinDomain", "AvoidSpnSet")),
     Read(f"{SERVICES}\\Tcpip\\Parameters", ("Domain",)),
+    Read(LSA, ("DisableDomainCreds",)),
     Read(f"{CONTROL}\\BitLocker", ("PreventDeviceEncryption",)),
     Read(ENTRA, below=True),
     Read(f"{SERVICES}\\WMPNetworkSvc", ("Start",)),
     Read(f"{SERVICES}\\tiledatamodelsvc", ("Start",)),
 )
-FILES = (PENDING_XML, *ANSWER_FILES, *OFFICE)
+FILES = (PENDING_XML, *ANSWER_FILES, SETUP_COMPLETE, *OFFICE)
 """Paths on the system drive, without it."""
 
 

@@ -215,9 +215,20 @@ def _answer_files(seen: Picture, _wish: Wish) -> Iterator[Met]:
     named = seen.value(at.SETUP, "UnattendFile")
     if isinstance(named, str) and named:
         there.append(f"{named} (named by HKLM\\{at.SETUP}!UnattendFile)")
+    why = dict.fromkeys(at.IN_ROOT, "its first boot takes it where it finds no other")
+    why |= dict.fromkeys(at.KEPT, "whoever has the image can read the passwords that were in it")
     for path in there:
-        last = path[3:] in at.IN_ROOT
-        yield Met(f"{path}, which its first boot takes where it finds no other" if last else path, path)
+        yield Met(f"{path} ({why.get(path[3:], 'Windows finds it before a later one')})", path)
+
+
+def _setup_complete(seen: Picture, _wish: Wish) -> Iterator[Met]:
+    if seen.has_file(at.SETUP_COMPLETE):
+        yield Met(evidence=f"C:\\{at.SETUP_COMPLETE}")
+
+
+def _logon_password(seen: Picture, _wish: Wish) -> Iterator[Met]:
+    if seen.number(at.WINLOGON, "DefaultPassword"):
+        yield Met(evidence=f"HKLM\\{at.WINLOGON}!DefaultPassword is there")
 
 
 def _office(seen: Picture, _wish: Wish) -> Iterator[Met]:
@@ -264,9 +275,12 @@ RULES: dict[str, Rule] = {
     "provider.external": _providers(missing=False),
     "role.directory": _roles(DIRECTORY_ROLES),
     "role.unsupported": _roles(UNSUPPORTED_ROLES),
+    "account.stored-password": _number(at.LSA, "DisableDomainCreds"),
     "profiles.several": _profiles,
     "profiles.no-administrator": _administrator_profile,
     "answer-file.cached": _answer_files,
+    "setup-complete.left": _setup_complete,
+    "autologon.password": _logon_password,
     "office.not-rearmed": _office,
     "hint.media-sharing": _service("WMPNetworkSvc", 1, _WINDOWS_7),
     "hint.tile-data": _service("tiledatamodelsvc", _FIRST_WINDOWS_10, _1607 - 1),

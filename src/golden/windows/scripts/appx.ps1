@@ -18,6 +18,12 @@ try {
         foreach ($package in @(Get-AppxProvisionedPackage -Online | Where-Object { $_.DisplayName -eq $p.name })) {
             $null = Remove-AppxProvisionedPackage -Online -PackageName $package.PackageName
         }
+        # With -AllUsers Remove-AppxPackage wants the bundle where a package is a part of one (Microsoft's page of it).
+        if ((Get-Command Get-AppxPackage).Parameters.ContainsKey('PackageTypeFilter')) {
+            foreach ($bundle in @(Get-AppxPackage -AllUsers -PackageTypeFilter Bundle -Name $p.name)) {
+                Remove-AppxPackage -AllUsers -Package $bundle.PackageFullName
+            }
+        }
         foreach ($package in @(Get-AppxPackage -AllUsers -Name $p.name)) {
             Remove-AppxPackage -AllUsers -Package $package.PackageFullName
         }

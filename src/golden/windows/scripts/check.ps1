@@ -1,8 +1,8 @@
 # Asks a running Windows everything that golden's checks want to know, in one run (docs/facts: windows 2.2, 3.2, 5.8).
-# Parameters: keys[] {key, names[], below, of_below[]} below HKLM, files[] below the system drive, providers[] keys whose
+# Parameters: keys[] {key, names[], below, of_below[], present[]} below HKLM, files[] below the system drive, providers[] keys whose
 # values are "DLL,entry point", account (may be empty), only[] names of sections (empty: all).
 # Result: {sections: {NAME: {ok: true, value: ...} or {ok: false, error: "..."}}}. Every section is guarded by itself, so
-# one that fails hides no other. No value is read that was not asked for.
+# one that fails hides no other. No value is told that was not asked for, and of those in present only whether it is empty.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
 $p = Get-Content -LiteralPath $Parameters -Raw -Encoding UTF8 | ConvertFrom-Json
@@ -46,7 +46,9 @@ Add-Section 'registry' {
                 }
             }
         }
-        $answer[$asked.key] = @{ values = (Get-Asked $item $asked.names); below = $below }
+        $values = Get-Asked $item $asked.names
+        foreach ($name in @($asked.present)) { if ($null -ne $name) { $values[$name] = [bool]$item.GetValue($name) } }
+        $answer[$asked.key] = @{ values = $values; below = $below }
     }
     $answer
 }
@@ -167,18 +169,28 @@ Add-Section 'roles' {
     }
 }
 
-Add-Section 'account' {
+Add-Section 'way-in' {
     $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
     $elevated = ([System.Security.Principal.WindowsPrincipal]$identity).IsInRole([System.Security.Principal.WindowsBuiltInRole]::Administrator)
-    $answer = @{ way_in = [string]$identity.Name; elevated = [bool]$elevated; exists = $null; enabled = $null; administrator = $null }
+    @{ way_in = [string]$identity.Name; elevated = [bool]$elevated }
+}
+
+# By ADSI, as start_task.ps1: the commands for local accounts came with PowerShell 5.1, and the one for a group's members
+# fails where one of them is known by its SID alone.
+Add-Section 'account' {
+    $answer = @{ exists = $null; enabled = $null; administrator = $null }
     if ($p.account) {
         $name = ($p.account -split '\\')[-1]
-        $user = Get-LocalUser | Where-Object { $_.Name -eq $name }
+        $computer = [ADSI]('WinNT://' + $env:COMPUTERNAME)
+        $user = $computer.Children | Where-Object { $_.SchemaClassName -eq 'User' -and $_.Name -eq $name }
         $answer.exists = $null -ne $user
         if ($null -ne $user) {
-            $answer.enabled = [bool]$user.Enabled
-            $members = @(Get-LocalGroupMember -SID 'S-1-5-32-544' | ForEach-Object { [string]$_.SID })
-            $answer.administrator = $members -contains [string]$user.SID
+            # ADS_UF_ACCOUNTDISABLE
+            $answer.enabled = (([int]$user.UserFlags.Value) -band 2) -eq 0
+            $sid = New-Object System.Security.Principal.SecurityIdentifier 'S-1-5-32-544'
+            $whole = $sid.Translate([System.Security.Principal.NTAccount]).Value
+            $group = $computer.Children.Find($whole.Split('\')[-1], 'Group')
+            $answer.administrator = [bool]$group.IsMember($user.Path)
         }
     }
     $answer

@@ -14,7 +14,10 @@
 param([Parameter(Mandatory)][string]$Order)
 $ErrorActionPreference = 'Stop'
 try { [System.IO.File]::Move($Order, $Order + '.taken') }
-catch { exit 17 }
+catch {
+    if (Test-Path -LiteralPath $Order) { throw }
+    exit 17
+}
 $o = Get-Content -LiteralPath ($Order + '.taken') -Raw -Encoding UTF8 | ConvertFrom-Json
 [System.IO.File]::WriteAllText($o.code + '.pid', [string]$PID)
 

@@ -1,5 +1,6 @@
 # What is done in the clone before sysprep. Cached answer files would be found before the one that is meant and replay
-# the settings of the installation; one in the root of the drive is found where none is meant (facts/windows.md 4.4).
+# the settings of the installation; one in the root of the drive is found where none is meant; and Setup keeps the one
+# it was given as unattend-original.xml, passwords and all (facts/windows.md 4.4).
 # Office is not rearmed by sysprep (2.5).
 # Parameters: none. Result: removed[] (paths and values that were taken away), media[] (answer files on removable
 # media), office[] ({path, code} of each OSPPREARM.EXE), msdtc (whether that service is there; only a hint).
@@ -10,6 +11,7 @@ $panther = Join-Path $env:windir 'Panther'
 $cached = @(
     (Join-Path $panther 'unattend.xml'),
     (Join-Path $panther 'autounattend.xml'),
+    (Join-Path $panther 'unattend-original.xml'),
     (Join-Path $env:windir 'System32\Sysprep\unattend.xml'),
     ($env:SystemDrive + '\unattend.xml'),
     ($env:SystemDrive + '\autounattend.xml')

@@ -42,9 +42,13 @@ try {
 }
 catch { $told = $null } # a client that does not answer asks for nothing
 if ($null -ne (Get-Process -Name TiWorker -ErrorAction SilentlyContinue)) { $busy += 'TiWorker.exe' }
-if ($p.task -and (Get-Command Get-ScheduledTask -ErrorAction SilentlyContinue)) {
-    $task = Get-ScheduledTask -TaskName $p.task -ErrorAction SilentlyContinue
-    if ($null -ne $task -and $task.State -ne 'Running') { Unregister-ScheduledTask -TaskName $p.task -Confirm:$false }
+if ($p.task) {
+    $service = New-Object -ComObject Schedule.Service
+    $service.Connect()
+    $folder = $service.GetFolder('\')
+    # 1: hidden ones, too; state 4: it runs.
+    $task = $folder.GetTasks(1) | Where-Object { $_.Name -eq $p.task }
+    if ($null -ne $task -and $task.State -ne 4) { $folder.DeleteTask([string]$p.task, 0) }
 }
 $answer = @{ sure = @($sure); likely = @($likely); busy = @($busy) }
 [System.IO.File]::WriteAllText($Result, ($answer | ConvertTo-Json -Compress))

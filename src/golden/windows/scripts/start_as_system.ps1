@@ -10,10 +10,21 @@ function ConvertTo-Argument([string]$text) {
     $quoted = $text -replace '(\\*)"', '$1$1\"' -replace '(\\+)$', '$1$1'
     return '"' + $quoted + '"'
 }
-$rest = (@($p.argv | Select-Object -Skip 1 | ForEach-Object { ConvertTo-Argument $_ }) -join ' ')
-$action = New-ScheduledTaskAction -Execute $p.argv[0] -Argument $rest
-$settings = New-ScheduledTaskSettingsSet -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries -ExecutionTimeLimit (New-TimeSpan -Hours 12)
-$null = Register-ScheduledTask -TaskName $p.task -Action $action -Settings $settings -User 'SYSTEM' -RunLevel Highest -Force
-Start-ScheduledTask -TaskName $p.task
+# By COM, as start_task.ps1: the commands for tasks came with Windows 8, whatever PowerShell an older one has got.
+$service = New-Object -ComObject Schedule.Service
+$service.Connect()
+$folder = $service.GetFolder('\')
+$definition = $service.NewTask(0)
+$definition.Settings.AllowDemandStart = $true
+$definition.Settings.DisallowStartIfOnBatteries = $false
+$definition.Settings.StopIfGoingOnBatteries = $false
+$definition.Settings.ExecutionTimeLimit = 'PT12H'
+$definition.Principal.RunLevel = 1
+$action = $definition.Actions.Create(0)
+$action.Path = [string]$p.argv[0]
+$action.Arguments = (@($p.argv | Select-Object -Skip 1 | ForEach-Object { ConvertTo-Argument $_ }) -join ' ')
+# 6: made or replaced; logon type 5: a service account.
+$task = $folder.RegisterTaskDefinition([string]$p.task, $definition, 6, 'SYSTEM', $null, 5)
+$null = $task.Run($null)
 [System.IO.File]::WriteAllText($Result, '{"started":true}')
 exit 0

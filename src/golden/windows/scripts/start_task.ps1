@@ -1,7 +1,7 @@
 # Starts a program as local work of this Windows: in a one-time task, which lives on when the connection is gone.
 # Sysprep is not supported under SYSTEM (facts/windows.md 0.4), and a child of a remote session dies with it (0.5).
 # Parameters: task, argv[], account, password, make. The account "SYSTEM" needs no password. With make the account is
-# made first, as a local administrator. Result: {"started": bool, "why": text}.
+# made first, as a local administrator. Result: {"started": bool, "why": text, "code": HRESULT}.
 # The parameters file may hold a password: it is overwritten and deleted before anything else happens.
 param([Parameter(Mandatory)][string]$Parameters, [Parameter(Mandatory)][string]$Result)
 $ErrorActionPreference = 'Stop'
@@ -45,7 +45,7 @@ function Set-Builder([string]$name, [string]$password) {
     if (-not $group.IsMember($user.Path)) { $group.Add($user.Path) }
 }
 
-$answer = @{ started = $false; why = '' }
+$answer = @{ started = $false; why = ''; code = 0 }
 try {
     if ($p.make) { Set-Builder $p.account $p.password }
     $service = New-Object -ComObject Schedule.Service
@@ -68,6 +68,9 @@ try {
     $null = $task.Run($null)
     $answer.started = $true
 }
-catch { $answer.why = [string]$_.Exception.Message }
+catch {
+    $answer.why = [string]$_.Exception.Message
+    $answer.code = $_.Exception.GetBaseException().HResult
+}
 [System.IO.File]::WriteAllText($Result, ($answer | ConvertTo-Json -Compress))
 exit 0

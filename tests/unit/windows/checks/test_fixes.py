@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from golden.waiting import Deadline
 from golden.windows.checks import fixes, online
 from golden.windows.checks.catalogue import ONLINE, catalogue
 from golden.windows.checks.rules import Wish
+from golden.windows.dialect import SCRIPTS
+from tests.peers.hyperv.objects import record
+from tests.peers.hyperv.powershell import Arguments, Context, Refused, Runner
 from tests.unit.windows.checks.guests import Restarting, guest, inside, met
 
 SAFE = ["appx.not-provisioned", "answer-file.cached", "servicing.busy", "reboot.windows-update",
@@ -56,6 +61,42 @@ def test_a_key_that_outlives_restarts_is_still_told(tmp_path: Path) -> None:
     _before, done, after = mended(unfit, tmp_path)
     assert done == ("reboot.cbs: restarted the guest",)
     assert met(after) == {"reboot.cbs": "error"}
+
+
+@pytest.mark.parametrize("filter_known", [True, False])
+def test_a_part_of_a_bundle_goes_by_the_bundles_name(tmp_path: Path, filter_known: bool) -> None:
+    """The own text of the script, executed: for all users bundles go whole, and what is in none goes by itself."""
+    removed: list[str] = []
+    part, alone = "Acme.Notes_2.0.0.0_x64__abc", "Acme.Clock_1.0.0.0_x64__abc"
+    bundle, other = "Acme.Notes_2.0.0.0_neutral_~_abc", "Acme.Notes_2.0.0.0_neutral_~_xyz"
+
+    def packages(arguments: Arguments, piped: object, context: Context) -> Iterator[object]:
+        named = dict(arguments.named)
+        known = [bundle, other] if "PackageTypeFilter" in named else [part, alone]
+        for full in known:
+            family = full.split("_")[0] + "_" + full.split("_")[-1]
+            if full.split("_")[0] == named["Name"] and not (full == part and bundle in removed):
+                users = [record(InstallState="Installed")]
+                yield record(PackageFullName=full, PackageFamilyName=family, PackageUserInformation=users)
+
+    def remove(arguments: Arguments, piped: object, context: Context) -> Iterator[object]:
+        removed.append(dict(arguments.named)["Package"])
+        yield from ()
+
+    packages.switches = {"allusers"}  # type: ignore[attr-defined]
+    remove.switches = {"allusers"}  # type: ignore[attr-defined]
+    parameters = {"Name": True, **({"PackageTypeFilter": True} if filter_known else {})}
+    commands = {
+        "Get-Content": lambda *_: [json.dumps({"packages": [part, alone]})],
+        "Get-Command": lambda *_: [record(Parameters=parameters)],
+        "Get-AppxPackage": packages,
+        "Remove-AppxPackage": remove,
+    }
+    runner = Runner(commands.get, lambda _: tmp_path / "out", print)
+    with pytest.raises(Refused, match="exit 0"):
+        list(runner.run((SCRIPTS / "fix_appx.ps1").read_text(), {"Parameters": "C:\\in", "Result": "C:\\out"}))
+    assert json.loads((tmp_path / "out").read_text()) == {"done": [part, alone], "failed": {}}
+    assert removed == ([bundle, alone] if filter_known else [part, alone])
 
 
 def test_findings_of_others_are_passed_over(tmp_path: Path) -> None:

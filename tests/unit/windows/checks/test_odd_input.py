@@ -19,8 +19,8 @@ from golden.windows.checks.provider import library
 from golden.windows.checks.rules import Wish
 from tests.unit.windows.checks.guests import disk, guest
 
-NAMES = ("registry", "files", "providers", "appx", "bitlocker", "servicing", "domain", "rearm", "roles", "account",
-         "media", "configmgr")  # fmt: skip
+NAMES = ("registry", "files", "providers", "appx", "bitlocker", "servicing", "domain", "rearm", "roles",
+         "way-in", "account", "media", "configmgr")  # fmt: skip
 WORDS = st.sampled_from(["list", "installed", "provisioned", "name", "full", "users", "values", "below", "windows",
                          "sku", "processes", "updating", "elevated", "decrypted", "phase", "data", READS[0].key,
                          READS[2].key])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from golden.waiting import Deadline
 from golden.windows.checks import rules
 from golden.windows.checks.catalogue import OFFLINE, ONLINE
 from golden.windows.checks.disk_rules import AppxPackages, unprovisioned
+from golden.windows.checks.fixes import fix
 from golden.windows.checks.live_rules import LIVE_RULES, Answers
-from golden.windows.checks.picture import ENROLLMENTS, SETUP, Key, Picture
+from golden.windows.checks.online import ask
+from golden.windows.checks.picture import ENROLLMENTS, SETUP, WINLOGON, Key, Picture
 from golden.windows.checks.rules import RULES, Wish
 from tests.unit.windows.checks.guests import asked, disk, guest, inside, looked_at, met
 
@@ -136,4 +139,33 @@ def test_an_answer_file_in_the_root_says_when_it_counts(tmp_path: Path, name: st
     (unfit.tree / name).write_text("<unattend/>")
     for found in (looked_at(disk(unfit, tmp_path / "c.ntfs")), asked(unfit, tmp_path)):
         assert met(found) == {"answer-file.cached": "warning"}
-        assert "takes where it finds no other" in found.findings[0].sentence
+        assert "its first boot takes it where it finds no other" in found.findings[0].sentence
+
+
+def test_the_answer_file_that_setup_keeps_is_named_and_taken_away(tmp_path: Path) -> None:
+    """Windows 11 24H2 keeps the one it was given beside the one it used; it would void the image after sysprep."""
+    unfit = guest(tmp_path / "guest")
+    kept = unfit.tree / "Windows/Panther/unattend-original.xml"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text("<unattend/>")
+    for found in (looked_at(disk(unfit, tmp_path / "c.ntfs")), asked(unfit, tmp_path)):
+        assert met(found) == {"answer-file.cached": "warning"}
+        assert "unattend-original.xml (whoever has the image can read" in found.findings[0].sentence
+    with inside(unfit, tmp_path) as session:
+        came = fix(session, found.findings, Deadline(60))
+    assert came.done == ("answer-file.cached: removed C:\\Windows\\Panther\\unattend-original.xml",)
+    assert not kept.exists()
+
+
+def test_a_password_in_the_registry_is_told_of_and_never_read(tmp_path: Path) -> None:
+    """That it is there is all that leaves the guest or the disk; an empty value is none."""
+    unfit = guest(tmp_path / "guest", ["autologon.password"])
+    with inside(unfit, tmp_path) as session:
+        answers = json.dumps(ask(session, Wish(), Deadline(60)).sections)
+    assert "DefaultPassword" in answers
+    assert "Correct-Horse-1" not in answers
+    on_disk = looked_at(disk(unfit, tmp_path / "c.ntfs"))
+    assert met(on_disk) == {"autologon.password": "warning"}
+    assert "Correct-Horse-1" not in repr(on_disk)
+    empty = Key({"defaultpassword": 0}, {})
+    assert seen("autologon.password", {WINLOGON: empty}).findings == ()

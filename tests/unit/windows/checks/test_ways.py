@@ -26,7 +26,8 @@ TOGETHER = (
     "reboot.configmgr", "reserved-storage.busy", "servicing.busy", "upgrade.in-place", "domain.joined", "entra.joined",
     "mdm.enrolled", "rearm.exhausted", "rearm.evaluation", "rearm.skipped", "defender.onboarded", "provider.missing",
     "role.directory", "role.unsupported", "profiles.several", "answer-file.cached", "media.answer-file",
-    "office.not-rearmed", "servicing.update-service", "domain.policy", "account.way-in",
+    "office.not-rearmed", "servicing.update-service", "domain.policy", "account.way-in", "account.stored-password",
+    "setup-complete.left", "autologon.password",
 )  # fmt: skip
 """States that can be switched on together."""
 APART = ("upgrade.sign", "reboot.cbs", "rearm.low", "provider.external", "media.attached",
@@ -88,6 +89,14 @@ def test_a_section_that_the_guest_refuses_hides_no_other(tmp_path: Path) -> None
     assert met(found) == {"rearm.skipped": "warning"}
     lost = {"appx.not-provisioned", "appx.version-differs", "role.directory", "role.unsupported"}
     assert dict(found.unmade) == dict.fromkeys(lost, "the guest says: Access is denied.")
+
+
+def test_who_golden_is_in_the_guest_is_asked_by_itself(tmp_path: Path) -> None:
+    """Where Windows cannot tell about the account that sysprep is to run as, cut rights are met all the same."""
+    unfit = guest(tmp_path / "guest", ["account.way-in"], unanswered=["account"])
+    found = asked(unfit, tmp_path, Wish("Administrator"))
+    assert met(found) == {"account.way-in": "error"}
+    assert {name for name, _ in found.unmade} == {"account.missing", "account.no-administrator"}
 
 
 def test_the_named_account_must_be_there_and_an_administrator(tmp_path: Path) -> None:

@@ -45,8 +45,10 @@ def run(world: World, name: str, arguments: list[str]) -> int:
     handler = HANDLERS.get(name)
     if handler is None:
         raise Unknown(f"golden's script {name}; teach it in demo/standin/programs/shipped.py")
-    if world.fault("powershell") is not None and name != "probe.ps1":
-        world.complain(f"{name} : Missing argument in parameter list.")  # PowerShell 2 does not parse the others
+    kind = world.fault("powershell")
+    if kind == "AllSigned" or (kind is not None and name != "probe.ps1"):
+        # The policy of a group comes before -ExecutionPolicy; the others do not parse or may not call a method.
+        world.complain(f"File {name} cannot be loaded. The file is not digitally signed.")
         return 1
     words = [word.lower().lstrip("-") for word in arguments[::2]]
     return handler(world, dict(zip(words, arguments[1::2], strict=True)))
@@ -140,10 +142,18 @@ def _place(world: World, given: dict[str, str]) -> int:
 
 def _probe(world: World, given: dict[str, str]) -> int:
     old = world.fault("powershell")
+    if old == "ConstrainedLanguage":
+        lacking = {"wanted": "PowerShell in FullLanguage", "met": f"PowerShell in {old}"}
+        return _answer(world, given, {"lacking": {**lacking, "fix": "let its policy allow golden's scripts"}})
     if old is not None:
         lacking = {"wanted": "PowerShell 3.0 or newer with .NET Framework 4.5 or newer", "met": f"PowerShell {old}"}
         return _answer(world, given, {"lacking": {**lacking, "fix": "install Windows Management Framework 5.1"}})
-    answer = {"boot_mark": world.boot_mark, **signals(world), "sysprep_running": is_running(world, "sysprep")}
+    answer = {
+        "boot_mark": world.boot_mark,
+        "code_page": str(world.fault("code-page") or ""),
+        **signals(world),
+        "sysprep_running": is_running(world, "sysprep"),
+    }
     if (process := _parameters(world, given).get("process")) is not None:
         answer["running"] = Path(f"/proc/{process}").exists()
     return _answer(world, given, answer)

@@ -75,7 +75,8 @@ def _key(hive: Hive, key: str, asked: dict[str, Any]) -> dict[str, Any] | None:
     below = {}
     for name in hive.children(key) if asked["below"] else ():
         below[name] = _values(hive, f"{key}\\{name}", asked["of_below"]) if asked["of_below"] else {}
-    return {"values": _values(hive, key, asked["names"]), "below": below}
+    present = {name: bool(hive.get(key, name)) for name in asked["present"]}
+    return {"values": {**_values(hive, key, asked["names"]), **present}, "below": below}
 
 
 def _values(hive: Hive, key: str, names: list[str]) -> dict[str, Any]:
@@ -163,13 +164,14 @@ def _roles(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
         return {"installed": [name for name in names if hive.get(f"{unfit.ROLES}\\{name}", "InstallState") == 1]}
 
 
+def _way_in(world: World, _wanted: dict[str, Any]) -> dict[str, Any]:
+    return {"way_in": "NT AUTHORITY\\SYSTEM", "elevated": not _own(world, "WayInCut")}
+
+
 def _account(world: World, wanted: dict[str, Any]) -> dict[str, Any]:
     """Accounts are those of the SAM, administrators all of them, and the plain users that a test wished for."""
     name = str(wanted["account"] or "").rsplit("\\", 1)[-1].lower()
-    answer: dict[str, Any] = {
-        "way_in": "NT AUTHORITY\\SYSTEM", "elevated": not _own(world, "WayInCut"),
-        "exists": None, "enabled": None, "administrator": None,
-    }  # fmt: skip
+    answer: dict[str, Any] = {"exists": None, "enabled": None, "administrator": None}
     if name:
         with registry_of(world.root, world.machine).open("SAM") as sam:
             known = {each.lower() for each in sam.children("SAM\\Domains\\Account\\Users\\Names")}
@@ -203,6 +205,7 @@ SECTIONS: dict[str, Callable[[World, dict[str, Any]], dict[str, Any]]] = {
     "domain": _domain,
     "rearm": _rearm,
     "roles": _roles,
+    "way-in": _way_in,
     "account": _account,
     "media": _media,
     "configmgr": _configmgr,

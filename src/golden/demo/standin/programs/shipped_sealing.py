@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 
-from . import accounts, tasks
+from . import accounts, tasks, unfit
 from .registry import registry_of
 from .world import World
 
@@ -40,7 +40,10 @@ def start_task(world: World, given: dict[str, str]) -> int:
         accounts.make(world, account)
     if account != "SYSTEM" and accounts.number_of(world, account) is None:
         why = "No mapping between account names and security IDs was done. (Exception from HRESULT: 0x80070534)"
-        return _answer(world, given, {"started": False, "why": why})
+        return _answer(world, given, {"started": False, "why": why, "code": 0x80070534 - (1 << 32)})
+    if account != "SYSTEM" and _stores_no_passwords(world):
+        why = "A specified logon session does not exist. It may already have been terminated."
+        return _answer(world, given, {"started": False, "why": why, "code": 0x80070520 - (1 << 32)})
     tasks.register(world, task, {"argv": wanted["argv"], "user": account})
     fault = world.fault("task") if account != "SYSTEM" else None
     if fault == "logon-refused":
@@ -49,7 +52,11 @@ def start_task(world: World, given: dict[str, str]) -> int:
         if account != "SYSTEM":
             accounts.log_on(world, account)
         start_detached(world, [str(word) for word in wanted["argv"]], task=task, user=account)
-    return _answer(world, given, {"started": True, "why": ""})
+    return _answer(world, given, {"started": True, "why": "", "code": 0})
+
+
+def _stores_no_passwords(world: World) -> bool:
+    return registry_of(world.root, world.machine).get(f"HKLM\\SYSTEM\\{unfit.CONTROL}\\Lsa", "DisableDomainCreds") == 1
 
 
 def prepare_seal(world: World, given: dict[str, str]) -> int:
@@ -59,7 +66,8 @@ def prepare_seal(world: World, given: dict[str, str]) -> int:
     folder = world.path(f"{PANTHER}\\Unattend")
     below = [f"{PANTHER}\\Unattend\\{path.name}" for path in sorted(folder.glob("*.[xX][mM][lL]"))]
     removed = []
-    cached = [f"{PANTHER}\\unattend.xml", f"{PANTHER}\\autounattend.xml", f"{SYSPREP}\\unattend.xml"]
+    cached = [f"{PANTHER}\\unattend.xml", f"{PANTHER}\\autounattend.xml", f"{SYSPREP}\\unattend.xml",
+              f"{PANTHER}\\unattend-original.xml"]  # fmt: skip
     for name in (*cached, "C:\\unattend.xml", "C:\\autounattend.xml", *below):
         if world.path(name).is_file():
             world.path(name).unlink()

@@ -103,6 +103,11 @@ KEYS: dict[str, tuple[Write, ...]] = {
     "role.unsupported": (("SOFTWARE", f"{ROLES}\\DHCP", "InstallState", 1),),
     "account.way-in": (("SOFTWARE", OWN, "WayInCut", 1),),
     "account.no-administrator": (("SOFTWARE", OWN, "PlainUsers", ["plain"]),),
+    "autologon.password": (
+        ("SOFTWARE", f"{NT}\\Winlogon", "DefaultPassword", "Correct-Horse-1"),
+        ("SOFTWARE", f"{NT}\\Winlogon", "AutoAdminLogon", "1"),
+    ),
+    "account.stored-password": (("SYSTEM", f"{CONTROL}\\Lsa", "DisableDomainCreds", 1),),
     "profiles.several": (
         ("SOFTWARE", f"{NT}\\ProfileList\\{USER}", "ProfileImagePath", "C:\\Users\\builder"),
         ("SOFTWARE", f"{NT}\\ProfileList\\{USER[:-1]}2", "ProfileImagePath", "C:\\Users\\somebody"),
@@ -126,6 +131,7 @@ FILES: dict[str, tuple[str, bytes]] = {
         "Windows/Panther/unattend.xml",
         b'<unattend xmlns="urn:schemas-microsoft-com:unattend"/>',
     ),
+    "setup-complete.left": ("Windows/Setup/Scripts/SetupComplete.cmd", b"@echo off\r\n"),
     "office.not-rearmed": ("Program Files/Microsoft Office/Office16/OSPPREARM.EXE", b"MZ"),
 }
 MENDED = (*tuple(name for name in KEYS if name.startswith(("reboot.", "reserved-storage."))), "reboot.pending-xml")

@@ -75,13 +75,18 @@ class World:
 
     def say(self, *lines: str) -> None:
         """Lines on standard output, ended as Windows ends them."""
-        self.out.write("".join(line + "\r\n" for line in lines).encode())
+        self.out.write(self._encoded(lines))
         self.out.flush()
 
     def complain(self, *lines: str) -> None:
         """Lines on standard error."""
-        self.err.write("".join(line + "\r\n" for line in lines).encode())
+        self.err.write(self._encoded(lines))
         self.err.flush()
+
+    def _encoded(self, lines: tuple[str, ...]) -> bytes:
+        """As UTF-8, or in the code page that fault ``code-page`` names, as Windows' own programs write into a pipe."""
+        page = self.fault("code-page")
+        return "".join(line + "\r\n" for line in lines).encode(f"cp{page}" if page else "utf-8", "replace")
 
     def full(self, path: str) -> str:
         """The absolute Windows path of ``path``, variables expanded, ``.`` and ``..`` resolved."""
@@ -142,9 +147,16 @@ class World:
 
     @property
     def boot_mark(self) -> str:
-        """Text that differs after each boot."""
-        place = self.machine / "boot_id"
-        return place.read_text().strip() if place.is_file() else "never booted"
+        """What the probe finds, or makes, in a volatile key: its machine forgets it with the start it was made in."""
+        start, kept = self.machine / "boot_id", self.machine / "volatile.json"
+        begun = start.read_text().strip() if start.is_file() else "never booted"
+        volatile = json.loads(kept.read_text()) if kept.is_file() else {}
+        if volatile.get("start") != begun:
+            volatile = {"start": begun, "mark": os.urandom(16).hex()}
+            beside = kept.with_name(f"{kept.name}.{os.getpid()}")
+            beside.write_text(json.dumps(volatile))
+            beside.replace(kept)
+        return str(volatile["mark"])
 
 
 def _matching(folder: Path, name: str) -> Path:
