@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from golden.errors import Conflict, NotFound, PolicyRefused, ProofFailed
+from golden.errors import Conflict, EndpointError, NotFound, PolicyRefused, ProofFailed
 from golden.library import Library
 from golden.model import (
     Artifact,
@@ -337,6 +337,24 @@ def test_the_usual_pool_is_not_replaced_by_another_while_machines_are_in_it(tmp_
         opened.close()
         line.native.storagePoolCreateXML(definition, 0)
     line.close()
+
+
+def test_a_pool_that_cannot_be_started_is_not_replaced_by_another(tmp_path: Path, place: str) -> None:
+    """What it lies on is not mounted: said so, with what to type, instead of going on beside it."""
+    line = connection.open_first("qemu:///system")
+    if {"golden", "default"} & {one.name() for one in line.native.listAllStoragePools(0)}:
+        pytest.skip("this host has such pools")
+    with pool("default"):
+        folder = f"/var/lib/libvirt/{place}/unmounted"
+        xml = f"<pool type='dir'><name>golden</name><target><path>{folder}</path></target></pool>"
+        native = line.native.storagePoolDefineXML(xml, 0)
+        try:
+            with pytest.raises(EndpointError, match="golden cannot be started") as caught:
+                PROVIDER.open(Endpoint("here", "qemu:///system"), Scope("job", tmp_path))
+        finally:
+            native.undefine()
+            line.close()
+    assert "pool-start golden" in str(caught.value.hint)
 
 
 @contextmanager
