@@ -61,6 +61,7 @@ DEPLOY = (f"{_VM}Provisioning.DeployTemplate",)
 TAGGED = ("InventoryService.Tagging.ObjectAttachable",)
 DELETE_TAG = ("InventoryService.Tagging.DeleteTag",)
 FILES = ("Datastore.FileManagement",)
+"""To read frozen disks over HTTP, and on a single ESXi host to copy them."""
 SCRATCH = ("Folder.Create", "Folder.Delete")
 
 
@@ -128,7 +129,8 @@ def to_make(places: Places, store: Store, pool: Any = None) -> dict[str, tuple[A
         wanted[f"{places.shown}/vm"] = (places.machines, (*MACHINES, MAKE_FOLDER))
     else:
         wanted[places.golden_path] = (folder, MACHINES)
-    wanted[f"datastore {store.name}"] = (store.native, STORE if places.line.is_vcenter else (*STORE, *FILES))
+    # A version that is frozen is hashed at once, over the datastore's HTTP: adopt would fail in its last step without.
+    wanted[f"datastore {store.name}"] = (store.native, (*STORE, *FILES))
     if pool is not None:
         wanted["the resource pool"] = (pool, POOL)
     if places.address.proof == "export":
@@ -143,11 +145,10 @@ def of_source(hardware: Iterable[Any], *, encrypted: bool = False) -> tuple[str,
     return (*found, *(USB if devices.has_usb(listed) else ()))
 
 
-def more(places: Places, store: Store) -> tuple[More, ...]:
+def more(places: Places) -> tuple[More, ...]:
     """What not everybody needs, for ``golden endpoint check``. Those of tags and libraries are global permissions."""
     folder = places.folder() or places.machines
     shown, root, vcenter = places.golden_path, places.line.content.rootFolder, "vCenter (global permissions)"
-    lies = f"datastore {store.name}"
     return (
         More("publish to a folder of templates or a content library", vcenter, root, TAGS),
         More("publish to a folder of templates", shown, folder, (*DEPLOY, *TAGGED)),
@@ -156,7 +157,6 @@ def more(places: Places, store: Store) -> tuple[More, ...]:
         More("take the tags of what it withdraws away", vcenter, root, DELETE_TAG),
         More("clone machines that are encrypted or have a virtual TPM", shown, folder, ENCRYPTED),
         More("take USB devices of the host's off a clone", shown, folder, USB),
-        More("read frozen disks (golden verify --deep)", lies, store.native, FILES),
         More("make a folder for golden selftest", f"{places.shown}/vm", places.machines, SCRATCH),
     )
 
