@@ -94,11 +94,18 @@ class Line:
 
     def _check_session(self) -> None:
         try:
-            self.content.propertyCollector.CreatePropertyCollector().Destroy()
+            self._call_of_a_session()
         except NotAuthenticated as error:
             raise Refused(
                 "the vSphere session that golden was given is over", hint="a new id of a session, or a password"
             ) from error
+
+    def _call_of_a_session(self) -> None:
+        self.content.propertyCollector.CreatePropertyCollector().Destroy()
+
+    def stay(self) -> None:
+        """Keep the session from ending as an idle one, and log in again where it did: plain HTTP does neither."""
+        self.ask(self._call_of_a_session)
 
     def ask(self, act: Callable[[], T]) -> T:
         """A call that only reads."""

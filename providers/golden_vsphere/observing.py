@@ -58,31 +58,15 @@ class Watch:
                     if found is not None:
                         return found
             except NotAuthenticated:
-                self.line.ask(lambda: self.line.content.propertyCollector.CreatePropertyCollector().Destroy())
+                self.line.stay()
             except BROKEN as error:
                 broken += 1
-                if broken > BREAKS or untrusted(error) is not None or not self._server_is_back(deadline):
+                if broken > BREAKS or untrusted(error) is not None or not is_back(self.line, deadline, self.watcher):
                     raise
             except Exception as error:
                 # After a login, and where vCenter was restarted, collectors are gone; what they watched is not.
                 if not is_a(error, "InvalidCollectorVersion") and not self._is_our_collector(error):
                     raise
-
-    def _server_is_back(self, deadline: Deadline) -> bool:
-        """Wait until it answers again, a minute at most: what it was asked to do goes on without us."""
-        server = self.line.object(vim.ServiceInstance, "ServiceInstance")
-
-        def answers() -> bool:
-            with contextlib.suppress(*BROKEN):
-                return bool(self.line.ask(server.CurrentTime))
-            return False
-
-        try:
-            return Waiting(deadline.within(BACK), tick=1, watcher=self.watcher).until(
-                "vCenter to answer again", answers
-            )
-        except TimedOut:
-            return False
 
     def _is_our_collector(self, error: BaseException) -> bool:
         return isinstance(error, Gone) and isinstance(getattr(error, "obj", None), PC)
@@ -134,6 +118,21 @@ class Watch:
             path: str(value) for state in self.states.values() for path, value in state.items() if value is not None
         }
         return "; ".join(f"{path} is {value}" for path, value in sorted(told.items())) or None
+
+
+def is_back(line: Line, deadline: Deadline, watcher: Watcher) -> bool:
+    """Wait until vCenter answers again, a minute at most: what it was asked to do goes on without us."""
+    server = line.object(vim.ServiceInstance, "ServiceInstance")
+
+    def answers() -> bool:
+        with contextlib.suppress(*BROKEN):
+            return bool(line.ask(server.CurrentTime))
+        return False
+
+    try:
+        return Waiting(deadline.within(BACK), tick=1, watcher=watcher).until("vCenter to answer again", answers)
+    except TimedOut:
+        return False
 
 
 def asks(question: Any) -> Conflict:
