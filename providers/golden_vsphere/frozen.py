@@ -48,8 +48,13 @@ class Frozen:
         Of each disk what vCenter knows without reading it: its uuid, its content id (which the first write to a
         disk changes, as VMDK's CID does), its change id where changes are tracked, and its size.
         """
-        disks = tuple(FileStamp(str(disk.backing.fileName), _stamp(disk)) for disk in devices.disks(self.hardware))
+        disks = tuple(FileStamp(_called(disk), _stamp(disk)) for disk in devices.disks(self.hardware))
         return (*disks, FileStamp(where, hashlib.sha256(self.definition.encode()).hexdigest()[:16]))
+
+
+def _called(disk: Any) -> str:
+    """By its key in the machine: a file's name changes where its datastore is renamed or its machine is moved."""
+    return f"disk {disk.key}"
 
 
 def _stamp(disk: Any) -> str:
@@ -67,7 +72,7 @@ def read(places: Places, point: Point) -> Frozen:
 
 
 def hashed(places: Places, held: Held, frozen: Frozen, where: str, watcher: Watcher) -> tuple[DiskFile, ...]:
-    """Every disk's files, read whole over the network, under the disk's name; and the definition."""
+    """Every disk's files, read whole over the network; and the definition."""
     layout = props(places.line, held.native, ("layoutEx.file",)).get("layoutEx.file", ())
     sizes = {str(file.name): int(file.size or 0) for file in layout if str(file.type) in _EXTENTS}
     reading = Reading(places, watcher)
@@ -78,7 +83,7 @@ def hashed(places: Places, held: Held, frozen: Frozen, where: str, watcher: Watc
         for part in _parts(name, sizes):
             watcher.doing(f"reading {part}")
             size += reading.add(part, digest, sizes.get(part, 0))
-        found.append(DiskFile(name, "disk", "vmdk", size, digest.hexdigest(), local=False))
+        found.append(DiskFile(_called(disk), "disk", "vmdk", size, digest.hexdigest(), local=False))
     text = frozen.definition.encode()
     definition = DiskFile(where, "definition", "json", len(text), hashlib.sha256(text).hexdigest(), local=False)
     return (*found, definition)
@@ -110,11 +115,12 @@ class Reading:
                     digest.update(piece)
                     size, broken = size + len(piece), 0
                     self.watcher.progress(f"reading {name}", size, max(whole, size))
-                return size
             except BROKEN as error:
                 broken, line = broken + 1, self.places.line
                 if broken > BREAKS or untrusted(error) or not is_back(line, Deadline(BACK), self.watcher):
                     raise of_network(f"reading {name}", error) from error
+            else:
+                return size
 
     def _pieces(self, name: str, at: int) -> Iterator[bytes]:
         """From an offset on; of a server that gives no ranges the beginning is dropped."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from golden.app import run
+from golden.app import run, upkeep
+from golden.app.names import Target
 from golden.app.orders import need_network
 from golden.errors import ChangeFailed, Conflict, GuestUnfit, NotFound, Refused, Tampered, TimedOut, UsageError
 from golden.guest.family import Prepared
-from golden.model import Change
+from golden.model import Change, FileStamp
 from golden.testing.memory import Fault
+from golden.waiting import Silent
 from tests.procedures.conftest import Bench
 
 
@@ -50,6 +54,31 @@ def test_a_failed_change_leaves_nothing(bench: Bench, change: str, error: type[E
     assert bench.machines() == bench.held() == {first.snapshot.machine}
     assert bench.project.catalog.reference("ref").head == 1
     assert run.unfinished(bench.project) == []
+    assert bench.update("say works").number == 2
+
+
+def test_files_on_another_host_may_be_called_otherwise_by_now(bench: Bench) -> None:
+    """Their stamps tell them, not their names: a renamed datastore is no tampering."""
+    version = bench.adopt()
+    was = FileStamp("[old] ref/ref.vmdk", version.stamps[0].stamp), replace(version.disks[0], path="[old] ref/ref.vmdk")
+    bench.project.catalog.restamp(replace(version, stamps=(was[0],), disks=(was[1],)))
+    (found,) = upkeep.verify(bench.project, Target("ref", ""), Silent(), deep=True)
+    assert (found.hashed, found.taken_up) == (1, False)
+    assert bench.update("say works").number == 2
+
+
+def test_files_on_another_host_are_taken_up_again(bench: Bench) -> None:
+    """Their identity is another one and every byte the same, as after they were moved or restored."""
+    version = bench.adopt()
+    old = FileStamp("[old] ref/ref.vmdk", "another")
+    disk = replace(version.disks[0], path=old.path)
+    bench.project.catalog.restamp(replace(version, stamps=(old,), disks=(disk,)))
+    with pytest.raises(Tampered, match="ref@v1 was changed"):
+        bench.update("say works")
+    for taken_up in (True, False):
+        (found,) = upkeep.verify(bench.project, Target("ref", ""), Silent(), deep=True)
+        assert found.taken_up is taken_up
+    assert bench.project.catalog.version("ref", 1) == version
     assert bench.update("say works").number == 2
 
 

@@ -34,10 +34,11 @@ def check_frozen(shop: Shop, version: Version) -> None:
             stamps = shop.hypervisor.identity(one.snapshot)
         except NotFound as error:
             raise _gone(name, error) from error
-        if stamps != one.stamps:
+        was = _named_now(one, stamps).stamps
+        if stamps != was:
             raise Tampered(
                 f"{name} was changed after it was frozen; golden will not build on it",
-                details=_difference(one.stamps, stamps),
+                details=_difference(was, stamps),
                 hint=f"golden verify {name} --deep hashes it and takes it up again where its files were only copied or "
                 "restored; golden rollback leaves it aside",
             )
@@ -48,20 +49,33 @@ def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool
     Every frozen file of one version, hashed, and whether it was taken up again. Tampered names those that differ.
 
     Where every byte is what it was and only the identity is another, the files were copied, moved to another disk or
-    restored from a backup: the new identity is kept. Only for files of this computer, and only where the identity was
-    the same before the hashing and after it.
+    restored from a backup: the new identity is kept. Only where all of them were hashed, and the identity was the same
+    before the hashing and after it.
     """
     try:
         stamps = shop.hypervisor.identity(version.snapshot)
+        version = _named_now(version, stamps)
         files = _same_bytes(shop, version)
         is_calm = stamps == shop.hypervisor.identity(version.snapshot)
     except NotFound as error:
         raise _gone(f"{version.reference}@v{version.number}", error) from error
-    all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files if file.local}
+    all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files}
     if stamps == version.stamps or not (is_calm and all_hashed):
         return files, False
     shop.catalog.restamp(replace(version, stamps=stamps))
     return files, True
+
+
+def _named_now(version: Version, stamps: tuple[FileStamp, ...]) -> Version:
+    """With the names that its files have by now: on another host those may change, and files go by their order."""
+    if any(file.local for file in version.disks) or len(stamps) != len(version.stamps):
+        return version
+    names = {was.path: now.path for was, now in zip(version.stamps, stamps, strict=True)}
+    return replace(
+        version,
+        stamps=tuple(replace(one, path=names[one.path]) for one in version.stamps),
+        disks=tuple(replace(one, path=names.get(one.path, one.path)) for one in version.disks),
+    )
 
 
 def _same_bytes(shop: Shop, version: Version) -> tuple[DiskFile, ...]:

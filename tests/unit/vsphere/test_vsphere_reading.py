@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +15,10 @@ from golden.model import Snapshot
 from golden.provider import Hypervisor
 from golden.waiting import Silent
 from golden_vsphere.frozen import Reading
+from tests.peers.vsphere.datafiles import LAYOUT
+from tests.peers.vsphere.disks import SNAPSHOT
 from tests.peers.vsphere.peer import Peer, vcenter
+from tests.peers.vsphere.seeding import VM
 from tests.peers.vsphere.world import Times
 from tests.unit.vsphere.conftest import Opening
 from tests.unit.vsphere.stage import Stage
@@ -65,7 +70,7 @@ def extent(peer: Peer, hypervisor: Hypervisor) -> tuple[str, Path]:
 
 
 @pytest.mark.parametrize("ranges", [True, False])
-def test_a_stream_that_breaks_goes_on_where_it_broke(peer: Peer, stage: Stage, ranges: bool) -> None:  # noqa: FBT001
+def test_a_stream_that_breaks_goes_on_where_it_broke(peer: Peer, stage: Stage, ranges: bool) -> None:
     """By a range of the file, or past its beginning where the server gives none; the hash is that of the whole file."""
     name, file = extent(peer, stage.hypervisor)
     before, told = len(peer.requests()), Told()
@@ -85,7 +90,7 @@ def test_a_stream_that_always_breaks_is_told(peer: Peer, stage: Stage) -> None:
     """Unreachable by the file's name, after a few times in which nothing came."""
     name, _ = extent(peer, stage.hypervisor)
     peer.rule(FILES, "drop-before", times=0)
-    with pytest.raises(Unreachable, match="flat.vmdk"):
+    with pytest.raises(Unreachable, match=r"flat\.vmdk"):
         Reading(vars(stage.hypervisor)["places"], Silent()).add(name, hashlib.sha256(), 0)
 
 
@@ -119,3 +124,27 @@ def test_only_a_refusal_is_called_one(peer: Peer, stage: Stage) -> None:
     with pytest.raises(EndpointError, match="does not give") as failed:
         stage.hypervisor.digest(POINT)
     assert not isinstance(failed.value, Refused)
+
+
+def test_a_machine_that_lies_elsewhere_is_the_same(peer: Peer, stage: Stage) -> None:
+    """Its datastore was renamed, or it was moved to another one while it is off: its files' names change, no stamp."""
+    was = stage.hypervisor.identity(POINT), stage.hypervisor.digest(POINT)
+    world, machines = peer.world, vars(stage.hypervisor)["machines"]
+    held = machines.find("base")
+    snapshot = held.points[0].native._moId
+    before = world.disks.devices(snapshot, SNAPSHOT)
+    name, file = extent(peer, stage.hypervisor)
+    here, other = ("LocalDS_0", "LocalDS_1") if "LocalDS_0" in name else ("LocalDS_1", "LocalDS_0")
+    layout = world.upstream.properties(VM, held.seen.moid, LAYOUT)[LAYOUT]
+    try:
+        shutil.copytree(file.parent, world.data.place(name.replace(here, other)).parent, dirs_exist_ok=True)
+        moved = ET.tostring(before, encoding="unicode").replace(here, other)
+        world.disks.put(snapshot, ET.fromstring(moved), SNAPSHOT)
+        files = ET.tostring(layout, encoding="unicode").replace(here, other)
+        world.upstream.change(VM, held.seen.moid, {LAYOUT: files})
+        seen = len(peer.requests())
+        assert (stage.hypervisor.identity(POINT), stage.hypervisor.digest(POINT)) == was
+        assert [one for one in peer.requests()[seen:] if one.call.startswith("GET /folder")]
+    finally:
+        world.disks.put(snapshot, before, SNAPSHOT)
+        world.upstream.change(VM, held.seen.moid, {LAYOUT: ET.tostring(layout, encoding="unicode")})
