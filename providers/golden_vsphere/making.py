@@ -100,7 +100,9 @@ class Maker:
         with translated(f"looking for {checked(name)}"):
             if folder is not None and self._places.child(folder, name) is not None:
                 raise Conflict(f"{name} is there already in {self._places.golden_path}")
-        if self._machines.find(name, kind) is not None:
+        with translated(f"looking for {name}"):
+            is_elsewhere = self._machines.lies_elsewhere(name, kind)
+        if is_elsewhere:
             raise Conflict(f"{name} is there already, though not where golden put it")
 
     def _check(self, order: Order) -> None:

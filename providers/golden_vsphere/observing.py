@@ -17,7 +17,8 @@ from golden.errors import Conflict, TimedOut
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_vsphere.faults import BROKEN, Gone, NotAuthenticated, is_a, untrusted
 from golden_vsphere.line import Line
-from golden_vsphere.reading import PC, props, several
+from golden_vsphere.marking import CONNECTION, must_show
+from golden_vsphere.reading import PC, Seen, props, several
 
 LOOK = 5
 """Seconds one WaitForUpdatesEx may take: shorter than any proxy's patience, and a request to stop is heeded soon."""
@@ -179,13 +180,14 @@ def cancel(line: Line, task: Any, watcher: Watcher) -> None:
 
 
 def until_made(line: Line, native: Any, name: str, deadline: Deadline, watcher: Watcher | None = None) -> None:
-    """Until vCenter has finished making a machine, or it is gone again."""
+    """Until vCenter has finished making a machine, or it is gone again. Unreachable where it cannot read it."""
     moid = str(native._moId)
 
     def is_there(states: dict[str, State]) -> bool | None:
+        must_show(Seen(native, {"name": name, **states.get(moid, {})}))
         return True if states.get(moid, {}).get("config.instanceUuid") else None
 
-    targets = [(native, ("config.instanceUuid",))]
+    targets = [(native, ("config.instanceUuid", CONNECTION))]
     with contextlib.suppress(Gone):
         Watch(line, targets, watcher or Silent()).until(f"vCenter to finish {name}", is_there, deadline)
 
