@@ -12,9 +12,10 @@ from golden.errors import BadConfig, NotAble, NotFound, Refused
 from golden_vsphere import devices
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
-from golden_vsphere.reading import Seen, needed, several
+from golden_vsphere.reading import PC, Seen, collected, needed, several
 
 STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode")
+_NAME_POOL = 'resource_pool = "CLUSTER", or "CLUSTER/Resources/POOL"'
 LINKED_ROOM = 1 << 30
 """Least room for a linked clone: it begins empty, and takes what its guest writes."""
 
@@ -93,12 +94,25 @@ def roomiest(places: Places) -> Store:
 
 
 def pool(places: Places, source: Any) -> Any:
-    """The resource pool that golden.toml names, else the one of the machine that is cloned. BadConfig without one."""
+    """
+    The resource pool that golden.toml names, else the one of the machine that is cloned; never a vApp or a pool in one,
+    which would have golden's machine for a member. BadConfig without one.
+    """
     wanted = places.address.options.get("resource_pool")
     if wanted is None:
         if source is None:
-            raise BadConfig("a template has no resource pool, so golden.toml has to name one", hint="resource_pool = ")
-        return source
+            raise BadConfig("a template has no resource pool, so golden.toml has to name one", hint=_NAME_POOL)
+        found = _outside_apps(places, source)
+        if found is None:
+            raise BadConfig("the machine lies in a vApp, and golden sees no resource pool around it", hint=_NAME_POOL)
+        return found
+    found = _named_pool(places, wanted)
+    if _outside_apps(places, found) != found:
+        raise BadConfig(f"{wanted} is a vApp or lies in one, which golden's machines do not belong to", hint=_NAME_POOL)
+    return found
+
+
+def _named_pool(places: Places, wanted: str) -> Any:
     with translated(f"looking for the resource pool {wanted}"):
         here: Any = places.hosts
         for part in wanted.strip("/").split("/"):
@@ -107,10 +121,25 @@ def pool(places: Places, source: Any) -> Any:
             return needed(places.line, here, ("resourcePool",), f"the resource pool of {wanted}")["resourcePool"]
     if isinstance(here, vim.ResourcePool):
         return here
-    raise NotFound(
-        f"there is no resource pool {wanted!r} in {places.name}",
-        hint='resource_pool = "CLUSTER", or "CLUSTER/Resources/POOL"',
-    )
+    raise NotFound(f"there is no resource pool {wanted!r} in {places.name}", hint=_NAME_POOL)
+
+
+def _outside_apps(places: Places, pool: Any) -> Any:
+    """The pool itself, or the first one around the vApps that it is or lies in; None where golden may not see it."""
+    again = PC.SelectionSpec(name="up")
+    up = PC.TraversalSpec(name="up", type=vim.ResourcePool, path="parent", skip=False, selectSet=[again])
+    with translated("looking at the resource pool"):
+        there = [PC.ObjectSpec(obj=pool, skip=False, selectSet=[up])]
+        seen = {
+            one.moid: one.props.get("parent") for one in collected(places.line, there, {vim.ResourcePool: ("parent",)})
+        }
+    here = found = pool
+    while isinstance(here, vim.ResourcePool):
+        above = seen.get(str(here._moId))
+        if isinstance(here, vim.VirtualApp):
+            found = above
+        here = above
+    return found if isinstance(found, vim.ResourcePool) else None
 
 
 @dataclass(frozen=True, slots=True)
