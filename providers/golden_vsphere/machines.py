@@ -77,6 +77,11 @@ class Held:
         return str(self.seen.props.get("runtime.powerState", "poweredOff")) == "poweredOff"
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether it is neither on nor off: its memory lies in a file."""
+        return str(self.seen.props.get("runtime.powerState")) == "suspended"
+
+    @property
     def is_template(self) -> bool:
         """Whether vCenter takes it for a template, which is never switched on."""
         return bool(self.seen.props.get("config.template"))

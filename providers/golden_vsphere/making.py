@@ -239,8 +239,13 @@ class Maker:
         result_of(self._line, task, what, Deadline(CHANGING), self._watcher, watched)
 
     def power(self, held: Held, *, on: bool) -> None:
-        """Switch it; there already is success, so a lost answer is asked again once."""
+        """
+        Switch it; there already is success, so a lost answer is asked again once. What is suspended wakes to be
+        switched off: PowerOffVM takes no other state than on.
+        """
         native = held.native
+        if held.is_suspended and not on:
+            self.power(held, on=True)
         what = f"{held.name} to be switched {'on' if on else 'off'}"
         call = (lambda: native.PowerOnVM_Task(None)) if on else native.PowerOffVM_Task
         try:
@@ -253,12 +258,14 @@ class Maker:
         """Power off and take away with its own files; gone already is success. Conflict for a question of its own."""
         if (question := held.seen.props.get(QUESTION)) is not None:
             raise asks(question)  # Its task holds the machine, and would hold this one too.
-        try:
+        with contextlib.suppress(Gone):
+            if held.is_suspended:  # Where that is no state to be taken away in, it is switched off as any other.
+                with contextlib.suppress(vim.fault.InvalidPowerState):
+                    self._destroyed(held)
+                    return
             if not held.is_off:
                 self.power(held, on=False)
             self._destroyed(held)
-        except Gone:
-            return
 
     def take_back(self, held: Held) -> None:
         """As ``destroy``, of what is not whole."""
