@@ -14,7 +14,7 @@ from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
 from golden_vsphere.reading import PC, Seen, collected, needed, several
 
-STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode")
+STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode", "host")
 _NAME_POOL = 'resource_pool = "CLUSTER", or "CLUSTER/Resources/POOL"'
 LINKED_ROOM = 1 << 30
 """Least room for a linked clone: it begins empty, and takes what its guest writes."""
@@ -28,6 +28,8 @@ class Store:
     name: str
     free: int
     usable: bool
+    barred: frozenset[str] = frozenset()
+    """Hosts that have it and cannot write to it: mounted read-only, or out of reach there."""
 
     @property
     def moid(self) -> str:
@@ -37,7 +39,10 @@ class Store:
     def must_hold(self, needed: int, what: str) -> None:
         """Refused where there is less room."""
         if not self.usable:
-            raise Refused(f"the datastore {self.name} is not accessible or in maintenance, so {what} cannot lie there")
+            raise Refused(
+                f"the datastore {self.name} is not accessible, read-only or in maintenance, so {what} cannot lie there",
+                hint="another datastore = in golden.toml",
+            )
         if self.free < needed:
             raise Refused(
                 f"the datastore {self.name} has too little room for {what}",
@@ -64,12 +69,21 @@ def stores_of(places: Places, natives: Iterable[Any]) -> list[Store]:
 
 def store(seen: Seen) -> Store:
     """As it was read with ``STORE``; of one that golden's account may not view nothing is known but its id."""
-    usable = bool(seen.props.get("summary.accessible", True)) and (
-        str(seen.props.get("summary.maintenanceMode", "normal")) == "normal"
+    mounts = list(seen.props.get("host", ()))
+    barred = frozenset(str(one.key._moId) for one in mounts if not _writes(one.mountInfo))
+    usable = (
+        bool(seen.props.get("summary.accessible", True))
+        and str(seen.props.get("summary.maintenanceMode", "normal")) == "normal"
+        and (not mounts or len(barred) < len(mounts))
     )
     name = seen.props.get("name")
     free = int(seen.props.get("summary.freeSpace", 0))
-    return Store(seen.native, str(name or seen.moid), free, usable=usable and name is not None)
+    return Store(seen.native, str(name or seen.moid), free, usable and name is not None, barred)
+
+
+def _writes(mount: Any) -> bool:
+    """Of a server that tells neither whether it is mounted nor whether it is accessible there nobody knows."""
+    return str(mount.accessMode) == "readWrite" and mount.mounted is not False and mount.accessible is not False
 
 
 def named(places: Places) -> Store | None:
@@ -83,14 +97,6 @@ def named(places: Places) -> Store | None:
             return one
     names = ", ".join(sorted(one.name for one in there)) or "none"
     raise NotFound(f"there is no datastore {wanted!r} in {places.name}", details=f"there are: {names}")
-
-
-def roomiest(places: Places) -> Store:
-    """The datacenter's one with the most room, whoever reaches it: for who asks before a place is known."""
-    usable = [one for one in stores(places) if one.usable]
-    if not usable:
-        raise NotFound(f"{places.name} has no datastore that golden may use", hint="golden endpoint check")
-    return max(usable, key=lambda one: one.free)
 
 
 def pool(places: Places, source: Any) -> Any:
