@@ -31,6 +31,7 @@ PATHS = (
     "runtime.host",
 )
 _OLD = ("guestToolsTooOld", "guestToolsSupportedOld", "guestToolsNeedUpgrade", "guestToolsBlacklisted")
+_PASSED_THROUGH = (DEVICE.VirtualPCIPassthrough, DEVICE.VirtualSCSIPassthrough, DEVICE.VirtualSriovEthernetCard)
 _BUS = ("physicalSharing", "virtualSharing")
 
 
@@ -136,9 +137,11 @@ def _hardware(found: Found) -> Iterator[Finding]:
         if isinstance(one, DEVICE.VirtualSCSIController) and str(one.sharedBus) in _BUS:
             fix = "set its bus sharing to None"
             yield _error("shared-bus", "a SCSI controller shares its bus with other machines", str(one.sharedBus), fix)
-        if isinstance(one, (DEVICE.VirtualPCIPassthrough, DEVICE.VirtualSCSIPassthrough)):
+        if isinstance(one, _PASSED_THROUGH):
             label = str(getattr(one.deviceInfo, "label", ""))
-            yield _error("host-device", "a device of the host is passed through, which no snapshot allows", label)
+            is_card = isinstance(one, DEVICE.VirtualSriovEthernetCard)
+            fix = "replace it by VMXNET3" if is_card else "take it off a copy of the machine, and adopt that"
+            yield _error("host-device", "a device of the host is passed through, which no snapshot allows", label, fix)
     if devices.has_tpm(hardware) and not found.replaces_tpm:
         sentence = "the machine has a virtual TPM, and this server gives no clone one of its own"
         yield _error("virtual-tpm", sentence, fix="vCenter 8.0 or later, or take the TPM off a copy and adopt that")
