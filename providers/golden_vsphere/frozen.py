@@ -184,7 +184,10 @@ def _must_be_given(answer: httpx.Response, name: str, store: str, at: int) -> No
             return
         raise EndpointError(f"the datastore gives another part of {name}", details=answer.headers.get("Content-Range"))
     if answer.status_code != httpx.codes.OK:
-        raise EndpointError(f"the datastore does not give {name}", details=f"HTTP status {answer.status_code}")
+        told = f"HTTP status {answer.status_code}"
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            told += ", though golden's session lives"
+        raise EndpointError(f"the datastore does not give {name}", details=told)
 
 
 def _bracketed(host: str) -> str:

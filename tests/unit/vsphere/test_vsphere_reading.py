@@ -124,6 +124,7 @@ def test_only_a_refusal_is_called_one(peer: Peer, stage: Stage) -> None:
     with pytest.raises(EndpointError, match="does not give") as failed:
         stage.hypervisor.digest(POINT)
     assert not isinstance(failed.value, Refused)
+    assert "session lives" in (failed.value.details or "")
 
 
 def test_a_machine_that_lies_elsewhere_is_the_same(peer: Peer, stage: Stage) -> None:
