@@ -30,6 +30,8 @@ SNAPSHOT = (
     "config.guestId",
     "config.version",
 )
+SHOWN = 1 << 20
+"""Bytes between two reports of how far a file is: pieces come as the network has them."""
 KEEP = 300
 """Seconds between two calls by SOAP while files are read: a session ends after 30 idle minutes (facts 1)."""
 _EXTENTS = ("diskExtent", "diskDescriptor")
@@ -114,12 +116,14 @@ class Reading:
                 for piece in self._pieces(name, size):
                     digest.update(piece)
                     size, broken = size + len(piece), 0
-                    self.watcher.progress(f"reading {name}", size, max(whole, size))
+                    if size // SHOWN > (size - len(piece)) // SHOWN:
+                        self.watcher.progress(f"reading {name}", size, max(whole, size))
             except BROKEN as error:
                 broken, line = broken + 1, self.places.line
                 if broken > BREAKS or untrusted(error) or not is_back(line, Deadline(BACK), self.watcher):
                     raise of_network(f"reading {name}", error) from error
             else:
+                self.watcher.progress(f"reading {name}", size, size)
                 return size
 
     def _pieces(self, name: str, at: int) -> Iterator[bytes]:
