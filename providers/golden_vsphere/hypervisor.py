@@ -184,7 +184,7 @@ class Vsphere:
             raise Conflict(f"{held.name} is frozen and never started again", hint="start a clone of it")
         if not (held.record and held.record.settled):
             raise Conflict(f"{held.name} is half-made and cannot be started")
-        if held.is_off:
+        if held.is_off or held.is_suspended:
             with translated(f"starting {held.name}"):
                 self.maker.power(held, on=True)
         return self.machines.shown(self.machines.get(machine))

@@ -102,9 +102,8 @@ def _state(found: Found) -> Iterator[Finding]:
         sentence = "the machine is not powered off, so its disks cannot be copied in one piece"
         yield _error("machine-running", sentence, state, "shut its guest down first")
     if str(told.get("runtime.connectionState", "connected")) != "connected":
-        yield _error(
-            "machine-unreachable", "vCenter cannot reach the machine's files", str(told["runtime.connectionState"])
-        )
+        state, fix = str(told["runtime.connectionState"]), "bring its host and its datastore back"
+        yield _error("machine-unreachable", "vCenter cannot reach the machine's files", state, fix)
     if (question := told.get("runtime.question")) is not None:
         yield _error("machine-question", "the machine waits for an answer", str(question.text), "answer it first")
     if told.get("snapshot.rootSnapshotList"):

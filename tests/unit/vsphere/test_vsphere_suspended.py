@@ -39,7 +39,7 @@ def test_what_somebody_suspended_is_taken_away(peer: Peer, opening: Opening, bar
 
 
 def test_what_somebody_suspended_is_switched_off_and_named(peer: Peer, opening: Opening, bare: str) -> None:
-    """Stopping it wakes it first; a guest that cannot answer is no matter of waiting, and it is not frozen."""
+    """Starting wakes it, and so does stopping; its guest is no matter of waiting, and it is not frozen."""
     stage = Stage(opening(), bare)
     hypervisor, machine = stage.hypervisor, stage.hypervisor.start(stage.base())
     suspend(peer, machine)
@@ -49,6 +49,10 @@ def test_what_somebody_suspended_is_switched_off_and_named(peer: Peer, opening: 
     with pytest.raises(GuestSilent, match="is suspended"):
         hypervisor.communicator(machine).ready(Deadline(60))
     assert time.monotonic() - begun < 20
+    before = len(peer.requests("PowerOnVM_Task"))
+    hypervisor.start(machine)
+    assert len(peer.requests("PowerOnVM_Task")) == before + 1
+    suspend(peer, machine)
     assert hypervisor.stop(machine).power is Power.OFF
     hypervisor.destroy(machine)
 
