@@ -119,12 +119,12 @@ def _rights(places: Places) -> Iterator[Finding]:
     for one in lacking:
         sentence = f"golden's account {places.line.user()} lacks a privilege on {one.where}"
         yield Finding("vsphere-rights", Severity.ERROR, sentence, one.right, "give its role this privilege there")
-    yield from _more(places, store)
+    yield from _more(places)
 
 
-def _more(places: Places, store: room.Store) -> Iterator[Finding]:
+def _more(places: Places) -> Iterator[Finding]:
     """What golden's account cannot do that not everybody wants, as information."""
-    for able in rights.more(places, store) if places.line.is_vcenter else ():
+    for able in rights.more(places) if places.line.is_vcenter else ():
         try:
             lacking = rights.missing(places, {able.where: (able.native, able.rights)})
         except GoldenError:

@@ -32,7 +32,8 @@ _IN_USE = (
     "ResourceInUse",
 )
 _NO_ROOM = ("NoDiskSpace", "InsufficientStorageSpace", "InsufficientResourcesFault", "OutOfBounds", "FileTooLarge")
-_AWAY = ("HostNotConnected", "HostCommunication", "HostNotReachable", "HostConnectFault", "RequestCanceled", "Timedout")
+_AWAY = ("HostNotConnected", "HostCommunication", "HostNotReachable", "HostConnectFault", "Timedout")
+_CANCELED = ("RequestCanceled",)
 _CANNOT = ("NotSupported", "MethodNotFound", "TooManySnapshotLevels", "NotImplemented", "MultipleSnapshotsNotSupported")
 
 
@@ -79,8 +80,25 @@ def translated(wanted: str) -> Iterator[None]:
 
 
 def of_fault(wanted: str, error: BaseException) -> GoldenError:
-    """The golden error for one of vSphere's, with its own words as details."""
+    """The golden error for one of vSphere's, with its own words as details; a general one is told by its cause."""
     words = words_of(error)
+    for one in _causes(error):
+        if (known := _known(wanted, one, words)) is not None:
+            return known
+    return EndpointError(f"{wanted} did not work", details=words)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """A fault and those that it says it comes of, the nearest first."""
+    seen: set[int] = set()
+    here: BaseException | None = error
+    while here is not None and id(here) not in seen:
+        seen.add(id(here))
+        yield here
+        here = getattr(here, "faultCause", None)
+
+
+def _known(wanted: str, error: BaseException, words: str) -> GoldenError | None:
     if is_a(error, "NoPermission"):
         right, where = getattr(error, "privilegeId", None) or "a privilege", shown(getattr(error, "object", None))
         return Refused(
@@ -93,10 +111,13 @@ def of_fault(wanted: str, error: BaseException) -> GoldenError:
         return Refused(f"{wanted}: vCenter refuses the account or its password", details=words, hint=hint)
     if is_a(error, "NotAuthenticated"):
         return Refused(f"{wanted}: the vSphere session is over", details=words, hint="log in again, or use a password")
+    if is_a(error, *_CANCELED):
+        hint = "ask who canceled it (its task and events in vSphere's client), then the same command again"
+        return EndpointError(f"{wanted}: somebody canceled it in vSphere", details=words, hint=hint)
     for names, kind, brief in _TABLE:
         if is_a(error, *names):
             return kind(f"{wanted}: {brief}", details=words)
-    return EndpointError(f"{wanted} did not work", details=words)
+    return None
 
 
 _TABLE: tuple[tuple[tuple[str, ...], type[GoldenError], str], ...] = (
@@ -136,13 +157,25 @@ def untrusted(error: BaseException | None) -> ssl.SSLCertVerificationError | Non
 
 
 def words_of(error: BaseException) -> str:
-    """What the server said, in one text: the fault's name, its message, and what it carries about places."""
-    told = [kinds_of(error)[0]]
+    """
+    What the server said, in one text: the fault's name, its messages, and what it carries about places; then the same
+    of each fault that it comes of.
+    """
+    return "; caused by ".join("; ".join(_words(one)) for one in _causes(error))
+
+
+def _words(error: BaseException) -> Iterator[str]:
+    yield kinds_of(error)[0]
+    said = {str(getattr(error, "msg", None) or "")}
     for name in ("msg", "name", "file", "datastore", "privilegeId", "existingState", "requestedState", "reason"):
         value = getattr(error, name, None)
         if value:
-            told.append(f"{name}: {shown(value)}")
-    return "; ".join(told)
+            yield f"{name}: {shown(value)}"
+    for one in getattr(error, "faultMessage", None) or ():
+        text = str(one.message or one.key or "")
+        if text and text not in said:
+            said.add(text)
+            yield text
 
 
 def shown(value: object) -> str:

@@ -25,6 +25,8 @@ from golden_vsphere.transfer import Transfers
 CHUNK = 16 << 20
 """Bytes of one piece: each piece but the first costs a program start, and long uploads break now and then (facts 5)."""
 POWER, READY, RUNNING = "runtime.powerState", "guest.guestOperationsReady", "guest.toolsRunningStatus"
+SILENT = {"poweredOff": "off", "suspended": "suspended"}
+"""States of power in which no guest answers, for people."""
 SILENT_HINT = "are VMware Tools or open-vm-tools installed in the guest, and does it boot?"
 
 
@@ -76,8 +78,8 @@ class GuestLine:
 
         def told(states: dict[str, dict[str, Any]]) -> str | None:
             state = states.get(moid, {})
-            if str(state.get(POWER, "")) == "poweredOff":
-                return "off"
+            if str(state.get(POWER, "")) in SILENT:
+                return str(state[POWER])
             ready = state.get(READY)
             running = ready is None and str(state.get(RUNNING)) == "guestToolsRunning"
             return "ready" if ready or running else None
@@ -93,8 +95,7 @@ class GuestLine:
             raise GuestSilent(f"the machine {self._name} is gone, so its guest does not answer") from error
         except BROKEN as error:
             raise of_network(f"waiting for the guest of {self._name}", error) from error
-        if state == "off":
-            raise GuestSilent(f"the machine {self._name} is off, so its guest does not answer")
+        self._refuse(state)
 
     def _answers(self) -> bool:
         manager = self._inside.managers["authManager"]
@@ -108,13 +109,17 @@ class GuestLine:
             return False
         return True
 
+    def _refuse(self, state: str) -> None:
+        if (word := SILENT.get(state)) is not None:
+            hint = "leave golden's machines on until their job is over" if word == "suspended" else None
+            raise GuestSilent(f"the machine {self._name} is {word}, so its guest does not answer", hint=hint)
+
     def _refuse_off(self) -> None:
         try:
             state = props(self._inside.line, self._inside.machine, (POWER,)).get(POWER)
         except Gone:
             state = "poweredOff"
-        if str(state) == "poweredOff":
-            raise GuestSilent(f"the machine {self._name} is off, so its guest does not answer")
+        self._refuse(str(state))
 
     def start(self, argv: tuple[str, ...], env: Mapping[str, str] | None = None, cwd: str | None = None) -> int:
         """StartProgramInGuest; the environment is added to the guest's own, which it would replace otherwise."""

@@ -184,13 +184,13 @@ class Vsphere:
             raise Conflict(f"{held.name} is frozen and never started again", hint="start a clone of it")
         if not (held.record and held.record.settled):
             raise Conflict(f"{held.name} is half-made and cannot be started")
-        if held.is_off:
+        if held.is_off or held.is_suspended:
             with translated(f"starting {held.name}"):
                 self.maker.power(held, on=True)
         return self.machines.shown(self.machines.get(machine))
 
     def stop(self, machine: Machine) -> Machine:
-        """PowerOffVM."""
+        """PowerOffVM; what is suspended wakes for it."""
         held = self.machines.get(machine)
         if not held.is_off:
             with translated(f"cutting the power of {held.name}"):
@@ -220,7 +220,8 @@ class Vsphere:
         if not (held.record and held.record.settled):
             raise Conflict(f"{held.name} is half-made and cannot be {what}")
         if not held.is_off:
-            raise Conflict(f"{held.name} is running and cannot be {what}", hint="shut it down first")
+            state = "suspended" if held.is_suspended else "running"
+            raise Conflict(f"{held.name} is {state} and cannot be {what}", hint="shut it down first")
         return held
 
     def mark(self, machine: Machine, mark: Mark) -> Machine:

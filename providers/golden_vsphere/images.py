@@ -45,14 +45,20 @@ class Images:
 
     def discard(self, artifact: Artifact) -> None:
         """Absent, or another one under its name, is success."""
-        held = self._machines.find(artifact.name, marking.IMAGE)
-        if held is None or held.id.split(":")[0] != artifact.id.split(":")[0]:
-            return
-        if held.record is None:
+        held = self._named(artifact)
+        if held is not None and held.record is None:
             self._maker.wait_out(held.native, artifact.name)
+            held = self._named(artifact)  # What it became meanwhile says what may be done with it.
+        if held is None:
+            return
         self._must_be_an_image(held)
         self._maker.take_away(held, whole=held.record is not None and held.record.settled)
         self._machines.intents.remove(artifact.name)
+
+    def _named(self, artifact: Artifact) -> Held | None:
+        """The very image, if it is there."""
+        held = self._machines.find(artifact.name, marking.IMAGE)
+        return held if held is not None and held.id.split(":")[0] == artifact.id.split(":")[0] else None
 
     @staticmethod
     def _must_be_an_image(held: Held) -> None:

@@ -51,6 +51,7 @@ class Line:
         )
         self.content: Any = self._managed(vim.ServiceInstance, "ServiceInstance").RetrieveContent()
         self._logins = 0
+        self._user = ""
         self._log_in()
 
     @property
@@ -94,11 +95,18 @@ class Line:
 
     def _check_session(self) -> None:
         try:
-            self.content.propertyCollector.CreatePropertyCollector().Destroy()
+            self._call_of_a_session()
         except NotAuthenticated as error:
             raise Refused(
                 "the vSphere session that golden was given is over", hint="a new id of a session, or a password"
             ) from error
+
+    def _call_of_a_session(self) -> None:
+        self.content.propertyCollector.CreatePropertyCollector().Destroy()
+
+    def stay(self) -> None:
+        """Keep the session from ending as an idle one, and log in again where it did: plain HTTP does neither."""
+        self.ask(self._call_of_a_session)
 
     def ask(self, act: Callable[[], T]) -> T:
         """A call that only reads."""
@@ -133,11 +141,13 @@ class Line:
         return httpx.Client(verify=context or self.context, trust_env=False, timeout=PATIENCE, follow_redirects=False)
 
     def user(self) -> str:
-        """The account of this session as vCenter writes it, e.g. ``VSPHERE.LOCAL\\golden``."""
+        """The account of this session as vCenter writes it, e.g. ``VSPHERE.LOCAL\\golden``; asked once."""
         from golden_vsphere.reading import props
 
-        session = props(self, self.content.sessionManager, ("currentSession",)).get("currentSession")
-        return str(getattr(session, "userName", None) or self._how.user)
+        if not self._user:
+            session = props(self, self.content.sessionManager, ("currentSession",)).get("currentSession")
+            self._user = str(getattr(session, "userName", None) or self._how.user)
+        return self._user
 
     def close(self) -> None:
         """Log out, unless the session is somebody else's, and let go."""

@@ -77,6 +77,11 @@ class Held:
         return str(self.seen.props.get("runtime.powerState", "poweredOff")) == "poweredOff"
 
     @property
+    def is_suspended(self) -> bool:
+        """Whether it is neither on nor off: its memory lies in a file."""
+        return str(self.seen.props.get("runtime.powerState")) == "suspended"
+
+    @property
     def is_template(self) -> bool:
         """Whether vCenter takes it for a template, which is never switched on."""
         return bool(self.seen.props.get("config.template"))
@@ -108,6 +113,16 @@ def _points(tree: Sequence[Any]) -> Iterator[Point]:
         yield from _points(node.childSnapshotList)
 
 
+def _by_record(listed: Sequence[Held], name: str, kind: str) -> Held | None:
+    named = (one for one in listed if one.record and (one.record.kind, one.record.name) == (kind, name))
+    return next(named, None)
+
+
+def _must_all_show(listed: Sequence[Held]) -> None:
+    for held in listed:
+        marking.must_show(held.seen)
+
+
 class Machines:
     """What of golden's is at one vCenter."""
 
@@ -136,9 +151,15 @@ class Machines:
             if held is not None and held.record is not None and (held.record.kind, held.record.name) == (kind, name):
                 return held
             return None
-        listed = (one for one in self.all() if one.record and (one.record.kind, one.record.name) == (kind, name))
-        found = next(listed, None)
+        listed = self._listed()
+        found = _by_record(listed, name, kind)
+        if found is None:
+            _must_all_show(listed)  # It may be one of those that vCenter cannot read.
         return None if found is None else self.held(found.native)
+
+    def lies_elsewhere(self, name: str, kind: str) -> bool:
+        """Whether anything that vCenter can read has a record of that name, wherever below golden's folder it lies."""
+        return _by_record(self._listed(), name, kind) is not None
 
     def find_late(self, name: str, kind: str = marking.MACHINE) -> Held | None:
         """
@@ -159,11 +180,12 @@ class Machines:
         return not held.uuid
 
     def held(self, native: Any) -> Held | None:
-        """As it is now; None where it is gone."""
+        """As it is now; None where it is gone. Unreachable where vCenter cannot read it."""
         try:
             seen = self._read(native)
         except Gone:
             return None
+        marking.must_show(seen)
         return Held(seen, marking.read(seen))
 
     def _read(self, native: Any) -> Seen:
@@ -174,7 +196,10 @@ class Machines:
         return seen
 
     def same(self, machine: Machine) -> Held | None:
-        """The very machine that was shown once, wherever it lies now; None where it is gone."""
+        """
+        The very machine that was shown once, wherever it lies now; None where it is gone. Unreachable where vCenter
+        cannot read it, and so where what was whole once has no configuration.
+        """
         moid, _, uuid = machine.id.partition(":")
         line = self.places.line
         with translated(f"looking at {machine.name}"):
@@ -183,6 +208,8 @@ class Machines:
                 search = line.content.searchIndex
                 again = line.ask(lambda: search.FindByUuid(None, uuid, True, True))  # noqa: FBT003
                 held = None if again is None else self.held(again)
+        if held is not None and uuid and self._is_bare(held):
+            raise marking.unshown(machine.name, "connected")
         if held is None or (uuid and held.uuid != uuid):
             return None
         return held if held.record is not None or self._is_bare(held) else None
@@ -195,7 +222,15 @@ class Machines:
         return held
 
     def all(self) -> list[Held]:
-        """Everything with a record in golden's folder and below, and what is being made there. Two round trips."""
+        """
+        Everything with a record in golden's folder and below, and what is being made there. Two round trips.
+        Unreachable where vCenter cannot read one of them: nobody knows whose it is.
+        """
+        listed = self._listed()
+        _must_all_show(listed)
+        return listed
+
+    def _listed(self) -> list[Held]:
         with translated("listing golden's machines"):
             folder = self.places.folder()
             if folder is None:
@@ -208,7 +243,7 @@ class Machines:
                 return []
         if any(marking.KEYED in seen.unknown for seen in found):
             self._record = marking.WHOLE
-            return self.all()
+            return self._listed()
         listed = [Held(seen, marking.read(seen)) for seen in found]
         return [held for held in listed if held.record is not None or self._is_bare(held)]
 

@@ -100,7 +100,9 @@ class Maker:
         with translated(f"looking for {checked(name)}"):
             if folder is not None and self._places.child(folder, name) is not None:
                 raise Conflict(f"{name} is there already in {self._places.golden_path}")
-        if self._machines.find(name, kind) is not None:
+        with translated(f"looking for {name}"):
+            is_elsewhere = self._machines.lies_elsewhere(name, kind)
+        if is_elsewhere:
             raise Conflict(f"{name} is there already, though not where golden put it")
 
     def _check(self, order: Order) -> None:
@@ -237,8 +239,13 @@ class Maker:
         result_of(self._line, task, what, Deadline(CHANGING), self._watcher, watched)
 
     def power(self, held: Held, *, on: bool) -> None:
-        """Switch it; there already is success, so a lost answer is asked again once."""
+        """
+        Switch it; there already is success, so a lost answer is asked again once. What is suspended wakes to be
+        switched off: PowerOffVM takes no other state than on.
+        """
         native = held.native
+        if held.is_suspended and not on:
+            self.power(held, on=True)
         what = f"{held.name} to be switched {'on' if on else 'off'}"
         call = (lambda: native.PowerOnVM_Task(None)) if on else native.PowerOffVM_Task
         try:
@@ -251,12 +258,14 @@ class Maker:
         """Power off and take away with its own files; gone already is success. Conflict for a question of its own."""
         if (question := held.seen.props.get(QUESTION)) is not None:
             raise asks(question)  # Its task holds the machine, and would hold this one too.
-        try:
+        with contextlib.suppress(Gone):
+            if held.is_suspended:  # Where that is no state to be taken away in, it is switched off as any other.
+                with contextlib.suppress(vim.fault.InvalidPowerState):
+                    self._destroyed(held)
+                    return
             if not held.is_off:
                 self.power(held, on=False)
             self._destroyed(held)
-        except Gone:
-            return
 
     def take_back(self, held: Held) -> None:
         """As ``destroy``, of what is not whole."""

@@ -13,13 +13,15 @@ from typing import Any
 
 from pyVmomi import vim
 
+from golden.errors import Unreachable
 from golden.model import Mark, Role
 from golden_vsphere.reading import Seen
 
 KEY = "golden.record"
 KEYED = f'config.extraConfig["{KEY}"]'
 WHOLE = "config.extraConfig"
-IDENTITY = ("name", "config.instanceUuid")
+CONNECTION = "runtime.connectionState"
+IDENTITY = ("name", "config.instanceUuid", CONNECTION)
 MACHINE, IMAGE = "machine", "image"
 
 
@@ -80,3 +82,23 @@ def _text(seen: Seen) -> str:
     if found is not None:
         return str(getattr(found, "value", found))
     return next((str(one.value) for one in reversed(seen.props.get(WHOLE, ())) if one.key == KEY), "")
+
+
+def must_show(seen: Seen) -> None:
+    """
+    Unreachable where vCenter cannot read what a machine is: it has no configuration then, as one that is being made,
+    and may be whole (``config`` in the reference of VirtualMachine).
+    """
+    state = str(seen.props.get(CONNECTION, "connected"))
+    if not seen.props.get("config.instanceUuid") and state != "connected":
+        raise unshown(str(seen.props.get("name", seen.moid)), state)
+
+
+def unshown(name: str, state: str) -> Unreachable:
+    """The error for a machine whose configuration vCenter does not have now."""
+    return Unreachable(
+        f"vCenter cannot read what the machine {name} is at present, so golden leaves it alone",
+        details=f"its connection state is {state}",
+        hint="bring its host and datastore back, then the same command again; what is lost for good is taken out of "
+        "the inventory in vSphere's client",
+    )

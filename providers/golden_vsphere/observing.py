@@ -17,7 +17,8 @@ from golden.errors import Conflict, TimedOut
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_vsphere.faults import BROKEN, Gone, NotAuthenticated, is_a, untrusted
 from golden_vsphere.line import Line
-from golden_vsphere.reading import PC, props, several
+from golden_vsphere.marking import CONNECTION, must_show
+from golden_vsphere.reading import PC, Seen, props, several
 
 LOOK = 5
 """Seconds one WaitForUpdatesEx may take: shorter than any proxy's patience, and a request to stop is heeded soon."""
@@ -58,31 +59,15 @@ class Watch:
                     if found is not None:
                         return found
             except NotAuthenticated:
-                self.line.ask(lambda: self.line.content.propertyCollector.CreatePropertyCollector().Destroy())
+                self.line.stay()
             except BROKEN as error:
                 broken += 1
-                if broken > BREAKS or untrusted(error) is not None or not self._server_is_back(deadline):
+                if broken > BREAKS or untrusted(error) is not None or not is_back(self.line, deadline, self.watcher):
                     raise
             except Exception as error:
                 # After a login, and where vCenter was restarted, collectors are gone; what they watched is not.
                 if not is_a(error, "InvalidCollectorVersion") and not self._is_our_collector(error):
                     raise
-
-    def _server_is_back(self, deadline: Deadline) -> bool:
-        """Wait until it answers again, a minute at most: what it was asked to do goes on without us."""
-        server = self.line.object(vim.ServiceInstance, "ServiceInstance")
-
-        def answers() -> bool:
-            with contextlib.suppress(*BROKEN):
-                return bool(self.line.ask(server.CurrentTime))
-            return False
-
-        try:
-            return Waiting(deadline.within(BACK), tick=1, watcher=self.watcher).until(
-                "vCenter to answer again", answers
-            )
-        except TimedOut:
-            return False
 
     def _is_our_collector(self, error: BaseException) -> bool:
         return isinstance(error, Gone) and isinstance(getattr(error, "obj", None), PC)
@@ -136,6 +121,21 @@ class Watch:
         return "; ".join(f"{path} is {value}" for path, value in sorted(told.items())) or None
 
 
+def is_back(line: Line, deadline: Deadline, watcher: Watcher) -> bool:
+    """Wait until vCenter answers again, a minute at most: what it was asked to do goes on without us."""
+    server = line.object(vim.ServiceInstance, "ServiceInstance")
+
+    def answers() -> bool:
+        with contextlib.suppress(*BROKEN):
+            return bool(line.ask(server.CurrentTime))
+        return False
+
+    try:
+        return Waiting(deadline.within(BACK), tick=1, watcher=watcher).until("vCenter to answer again", answers)
+    except TimedOut:
+        return False
+
+
 def asks(question: Any) -> Conflict:
     """The error for a machine's question, with its words."""
     return Conflict(
@@ -180,13 +180,14 @@ def cancel(line: Line, task: Any, watcher: Watcher) -> None:
 
 
 def until_made(line: Line, native: Any, name: str, deadline: Deadline, watcher: Watcher | None = None) -> None:
-    """Until vCenter has finished making a machine, or it is gone again."""
+    """Until vCenter has finished making a machine, or it is gone again. Unreachable where it cannot read it."""
     moid = str(native._moId)
 
     def is_there(states: dict[str, State]) -> bool | None:
+        must_show(Seen(native, {"name": name, **states.get(moid, {})}))
         return True if states.get(moid, {}).get("config.instanceUuid") else None
 
-    targets = [(native, ("config.instanceUuid",))]
+    targets = [(native, ("config.instanceUuid", CONNECTION))]
     with contextlib.suppress(Gone):
         Watch(line, targets, watcher or Silent()).until(f"vCenter to finish {name}", is_there, deadline)
 

@@ -31,6 +31,7 @@ PATHS = (
     "runtime.host",
 )
 _OLD = ("guestToolsTooOld", "guestToolsSupportedOld", "guestToolsNeedUpgrade", "guestToolsBlacklisted")
+_PASSED_THROUGH = (DEVICE.VirtualPCIPassthrough, DEVICE.VirtualSCSIPassthrough, DEVICE.VirtualSriovEthernetCard)
 _BUS = ("physicalSharing", "virtualSharing")
 
 
@@ -101,9 +102,8 @@ def _state(found: Found) -> Iterator[Finding]:
         sentence = "the machine is not powered off, so its disks cannot be copied in one piece"
         yield _error("machine-running", sentence, state, "shut its guest down first")
     if str(told.get("runtime.connectionState", "connected")) != "connected":
-        yield _error(
-            "machine-unreachable", "vCenter cannot reach the machine's files", str(told["runtime.connectionState"])
-        )
+        state, fix = str(told["runtime.connectionState"]), "bring its host and its datastore back"
+        yield _error("machine-unreachable", "vCenter cannot reach the machine's files", state, fix)
     if (question := told.get("runtime.question")) is not None:
         yield _error("machine-question", "the machine waits for an answer", str(question.text), "answer it first")
     if told.get("snapshot.rootSnapshotList"):
@@ -136,9 +136,11 @@ def _hardware(found: Found) -> Iterator[Finding]:
         if isinstance(one, DEVICE.VirtualSCSIController) and str(one.sharedBus) in _BUS:
             fix = "set its bus sharing to None"
             yield _error("shared-bus", "a SCSI controller shares its bus with other machines", str(one.sharedBus), fix)
-        if isinstance(one, (DEVICE.VirtualPCIPassthrough, DEVICE.VirtualSCSIPassthrough)):
+        if isinstance(one, _PASSED_THROUGH):
             label = str(getattr(one.deviceInfo, "label", ""))
-            yield _error("host-device", "a device of the host is passed through, which no snapshot allows", label)
+            is_card = isinstance(one, DEVICE.VirtualSriovEthernetCard)
+            fix = "replace it by VMXNET3" if is_card else "take it off a copy of the machine, and adopt that"
+            yield _error("host-device", "a device of the host is passed through, which no snapshot allows", label, fix)
     if devices.has_tpm(hardware) and not found.replaces_tpm:
         sentence = "the machine has a virtual TPM, and this server gives no clone one of its own"
         yield _error("virtual-tpm", sentence, fix="vCenter 8.0 or later, or take the TPM off a copy and adopt that")

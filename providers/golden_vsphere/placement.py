@@ -8,14 +8,14 @@ for it, however much room it has (VirtualMachineRelocateSpec in the reference).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pyVmomi import vim
 
 from golden.errors import NotFound, Refused
-from golden_vsphere import devices, room
+from golden_vsphere import devices, rights, room
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
 from golden_vsphere.reading import PC, Seen, collected
@@ -52,6 +52,10 @@ class _Host:
     usable: bool
     stores: frozenset[str]
 
+    @property
+    def moid(self) -> str:
+        return str(self.native._moId)
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
@@ -68,17 +72,27 @@ class Ground:
     def reaching(self, stores: Iterable[Store]) -> list[_Host]:
         """Hosts that can run a machine with disks on all of these, by their names."""
         wanted = {store.moid for store in stores}
-        return [host for host in self.hosts if host.usable and wanted <= host.stores]
+        barred = {moid for store in stores for moid in store.barred}
+        return [host for host in self.hosts if host.usable and wanted <= host.stores and host.moid not in barred]
 
-    def best(self, needed: int) -> Store:
-        """One with room before one without, one that every host reaches before a host's own, then the most room."""
+    def best(self, places: Places, needed: int, near: Container[str] = ()) -> Store:
+        """
+        One where golden may make files before one where it may not, one with room before one without, one of those
+        ``near`` (ids) before others, one that every host reaches before a host's own, then the most room.
+        """
         able = [store for store in self.stores if store.usable and self.reaching([store])]
         if not able:
-            raise NotFound(f"no host of {self.name} reaches a datastore that golden may use", details=self._told())
+            raise NotFound(
+                f"no host of {self.name} reaches a datastore that golden may use",
+                details=self._told(),
+                hint="datastore = in golden.toml, once there is one that they can write to",
+            )
         usable = sum(host.usable for host in self.hosts)
+        granted = rights.granted(places, [store.native for store in able], rights.FROZEN)
 
-        def worth(store: Store) -> tuple[bool, bool, int]:
-            return store.free >= needed, len(self.reaching([store])) == usable, store.free
+        def worth(store: Store) -> tuple[int, bool, bool, bool, int]:
+            has_all = len(self.reaching([store])) == usable
+            return granted[store.moid], store.free >= needed, store.moid in near, has_all, store.free
 
         return max(able, key=worth)
 
@@ -101,10 +115,16 @@ class Ground:
         return (same or able)[0].native
 
     def _told(self) -> str:
-        names = {store.moid: store.name for store in self.stores}
+        known = {store.moid: store for store in self.stores}
+
+        def called(moid: str, host: _Host) -> str:
+            store = known.get(moid)
+            barred = store is not None and host.moid in store.barred
+            return f"{store.name if store else moid}{' (not to be written to)' if barred else ''}"
+
         lines = []
         for host in self.hosts:
-            reached = ", ".join(sorted(names.get(one, one) for one in host.stores)) or "no datastore"
+            reached = ", ".join(sorted(called(one, host) for one in host.stores)) or "no datastore"
             lines.append(f"{host.name}: {reached}" + ("" if host.usable else " (not connected, or in maintenance)"))
         return "\n".join(lines) or "golden sees no host there"
 
@@ -117,7 +137,8 @@ def place_of_copy(places: Places, source: Seen, hardware: Sequence[Any], what: s
     """
     pool, ground = _aimed(places, source)
     needed = sum(map(devices.capacity, devices.disks(hardware)))
-    store = room.named(places) or ground.best(needed)
+    near = {str(disk.backing.datastore._moId) for disk in devices.disks(hardware) if disk.backing.datastore is not None}
+    store = room.named(places) or ground.best(places, needed, near)
     store.must_hold(needed, what)
     return Place(store, pool, ground.host_for([store], source.props.get("runtime.host")))
 
@@ -156,7 +177,13 @@ def best_store(places: Places) -> Store:
     if (named := room.named(places)) is not None:
         return named
     pool = room.pool(places, None) if "resource_pool" in places.address.options else None
-    return room.roomiest(places) if pool is None else ground_of(places, pool).best(0)
+    if pool is not None:
+        return ground_of(places, pool).best(places, 0)
+    able = [one for one in room.stores(places) if one.usable]  # Whoever reaches it: no place is known yet.
+    if not able:
+        raise NotFound(f"{places.name} has no datastore that golden may use", hint="golden endpoint check")
+    granted = rights.granted(places, [one.native for one in able], rights.FROZEN)
+    return max(able, key=lambda one: (granted[one.moid], one.free))
 
 
 def _aimed(places: Places, source: Seen) -> tuple[Any, Ground]:

@@ -45,6 +45,10 @@ HOST = (
 """On a single ESXi host, where a copy is a machine made anew."""
 MAKE_FOLDER = "Folder.Create"
 STORE = ("Datastore.AllocateSpace", "Datastore.Browse")
+FILES = ("Datastore.FileManagement",)
+"""To read frozen disks over HTTP, and on a single ESXi host to copy them."""
+FROZEN = (*STORE, *FILES)
+"""Where versions lie."""
 POOL = ("Resource.AssignVMToPool",)
 NETWORK = ("Network.Assign",)
 SOURCE = (f"{_VM}Provisioning.Clone",)
@@ -60,7 +64,6 @@ EXPORT = ("VApp.Export",)
 DEPLOY = (f"{_VM}Provisioning.DeployTemplate",)
 TAGGED = ("InventoryService.Tagging.ObjectAttachable",)
 DELETE_TAG = ("InventoryService.Tagging.DeleteTag",)
-FILES = ("Datastore.FileManagement",)
 SCRATCH = ("Folder.Create", "Folder.Delete")
 
 
@@ -99,23 +102,36 @@ def _asked(places: Places, wanted: Mapping[str, tuple[Any, Sequence[str]]]) -> I
     user = places.line.user()
     for where, (native, rights) in wanted.items():
         with translated(f"asking for golden's rights on {where}"):
-            for answer in _ask(places, native, user, list(rights)):
+            for answer in _ask(places, [native], user, list(rights)):
                 for one in answer.privAvailability:
                     if not one.isGranted:
                         yield Missing(str(one.privId), where)
 
 
-def _ask(places: Places, native: Any, user: str, rights: list[str]) -> list[Any]:
+def granted(places: Places, natives: Sequence[Any], wanted: Sequence[str]) -> dict[str, int]:
+    """How many of these privileges golden's account has on each of several objects, by id; all, where nobody tells."""
+    answers: list[Any] = []
+    with translated("asking for golden's rights"):
+        try:
+            answers = _ask(places, list(natives), places.line.user(), list(wanted))
+        except Exception as error:
+            if not is_fault(error):  # One of them is gone, or may not be asked about: the preflight says it by name.
+                raise
+    told = {str(one.entity._moId): sum(bool(each.isGranted) for each in one.privAvailability) for one in answers}
+    return {str(native._moId): told.get(str(native._moId), len(wanted)) for native in natives}
+
+
+def _ask(places: Places, natives: list[Any], user: str, rights: list[str]) -> list[Any]:
     line, manager = places.line, places.line.content.authorizationManager
     try:
-        return list(line.ask(lambda: manager.HasUserPrivilegeOnEntities([native], user, rights)))
+        return list(line.ask(lambda: manager.HasUserPrivilegeOnEntities(natives, user, rights)))
     except Exception as error:
         if not is_fault(error) or not lacks_method(error):
             raise
     session = props(line, line.content.sessionManager, ("currentSession",)).get("currentSession")
     if session is None:
         return []
-    return list(line.ask(lambda: manager.HasPrivilegeOnEntities([native], session.key, rights)))
+    return list(line.ask(lambda: manager.HasPrivilegeOnEntities(natives, session.key, rights)))
 
 
 def to_make(places: Places, store: Store, pool: Any = None) -> dict[str, tuple[Any, Sequence[str]]]:
@@ -128,7 +144,8 @@ def to_make(places: Places, store: Store, pool: Any = None) -> dict[str, tuple[A
         wanted[f"{places.shown}/vm"] = (places.machines, (*MACHINES, MAKE_FOLDER))
     else:
         wanted[places.golden_path] = (folder, MACHINES)
-    wanted[f"datastore {store.name}"] = (store.native, STORE if places.line.is_vcenter else (*STORE, *FILES))
+    # A version that is frozen is hashed at once, over the datastore's HTTP: adopt would fail in its last step without.
+    wanted[f"datastore {store.name}"] = (store.native, FROZEN)
     if pool is not None:
         wanted["the resource pool"] = (pool, POOL)
     if places.address.proof == "export":
@@ -143,11 +160,10 @@ def of_source(hardware: Iterable[Any], *, encrypted: bool = False) -> tuple[str,
     return (*found, *(USB if devices.has_usb(listed) else ()))
 
 
-def more(places: Places, store: Store) -> tuple[More, ...]:
+def more(places: Places) -> tuple[More, ...]:
     """What not everybody needs, for ``golden endpoint check``. Those of tags and libraries are global permissions."""
     folder = places.folder() or places.machines
     shown, root, vcenter = places.golden_path, places.line.content.rootFolder, "vCenter (global permissions)"
-    lies = f"datastore {store.name}"
     return (
         More("publish to a folder of templates or a content library", vcenter, root, TAGS),
         More("publish to a folder of templates", shown, folder, (*DEPLOY, *TAGGED)),
@@ -156,7 +172,6 @@ def more(places: Places, store: Store) -> tuple[More, ...]:
         More("take the tags of what it withdraws away", vcenter, root, DELETE_TAG),
         More("clone machines that are encrypted or have a virtual TPM", shown, folder, ENCRYPTED),
         More("take USB devices of the host's off a clone", shown, folder, USB),
-        More("read frozen disks (golden verify --deep)", lies, store.native, FILES),
         More("make a folder for golden selftest", f"{places.shown}/vm", places.machines, SCRATCH),
     )
 
@@ -165,8 +180,9 @@ def must_hold(places: Places, wanted: Mapping[str, tuple[Any, Sequence[str]]], w
     """Refused that names every missing privilege with the object it is missing on."""
     lacking = missing(places, wanted)
     if lacking:
+        elsewhere = ", or datastore = in golden.toml" if any(one.right in FROZEN for one in lacking) else ""
         raise Refused(
             f"{what}: golden's account lacks {len(lacking)} privilege(s) on {places.address.shown}",
             details="\n".join(map(str, lacking)),
-            hint="give its role these; golden endpoint check asks again",
+            hint=f"give its role these{elsewhere}; golden endpoint check asks again",
         )

@@ -12,9 +12,10 @@ from golden.errors import BadConfig, NotAble, NotFound, Refused
 from golden_vsphere import devices
 from golden_vsphere.faults import translated
 from golden_vsphere.inventory import Places
-from golden_vsphere.reading import Seen, needed, several
+from golden_vsphere.reading import PC, Seen, collected, needed, several
 
-STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode")
+STORE = ("name", "summary.freeSpace", "summary.accessible", "summary.maintenanceMode", "host")
+_NAME_POOL = 'resource_pool = "CLUSTER", or "CLUSTER/Resources/POOL"'
 LINKED_ROOM = 1 << 30
 """Least room for a linked clone: it begins empty, and takes what its guest writes."""
 
@@ -27,6 +28,8 @@ class Store:
     name: str
     free: int
     usable: bool
+    barred: frozenset[str] = frozenset()
+    """Hosts that have it and cannot write to it: mounted read-only, or out of reach there."""
 
     @property
     def moid(self) -> str:
@@ -36,7 +39,10 @@ class Store:
     def must_hold(self, needed: int, what: str) -> None:
         """Refused where there is less room."""
         if not self.usable:
-            raise Refused(f"the datastore {self.name} is not accessible or in maintenance, so {what} cannot lie there")
+            raise Refused(
+                f"the datastore {self.name} is not accessible, read-only or in maintenance, so {what} cannot lie there",
+                hint="another datastore = in golden.toml",
+            )
         if self.free < needed:
             raise Refused(
                 f"the datastore {self.name} has too little room for {what}",
@@ -63,12 +69,21 @@ def stores_of(places: Places, natives: Iterable[Any]) -> list[Store]:
 
 def store(seen: Seen) -> Store:
     """As it was read with ``STORE``; of one that golden's account may not view nothing is known but its id."""
-    usable = bool(seen.props.get("summary.accessible", True)) and (
-        str(seen.props.get("summary.maintenanceMode", "normal")) == "normal"
+    mounts = list(seen.props.get("host", ()))
+    barred = frozenset(str(one.key._moId) for one in mounts if not _writes(one.mountInfo))
+    usable = (
+        bool(seen.props.get("summary.accessible", True))
+        and str(seen.props.get("summary.maintenanceMode", "normal")) == "normal"
+        and (not mounts or len(barred) < len(mounts))
     )
     name = seen.props.get("name")
     free = int(seen.props.get("summary.freeSpace", 0))
-    return Store(seen.native, str(name or seen.moid), free, usable=usable and name is not None)
+    return Store(seen.native, str(name or seen.moid), free, usable and name is not None, barred)
+
+
+def _writes(mount: Any) -> bool:
+    """Of a server that tells neither whether it is mounted nor whether it is accessible there nobody knows."""
+    return str(mount.accessMode) == "readWrite" and mount.mounted is not False and mount.accessible is not False
 
 
 def named(places: Places) -> Store | None:
@@ -84,21 +99,26 @@ def named(places: Places) -> Store | None:
     raise NotFound(f"there is no datastore {wanted!r} in {places.name}", details=f"there are: {names}")
 
 
-def roomiest(places: Places) -> Store:
-    """The datacenter's one with the most room, whoever reaches it: for who asks before a place is known."""
-    usable = [one for one in stores(places) if one.usable]
-    if not usable:
-        raise NotFound(f"{places.name} has no datastore that golden may use", hint="golden endpoint check")
-    return max(usable, key=lambda one: one.free)
-
-
 def pool(places: Places, source: Any) -> Any:
-    """The resource pool that golden.toml names, else the one of the machine that is cloned. BadConfig without one."""
+    """
+    The resource pool that golden.toml names, else the one of the machine that is cloned; never a vApp or a pool in one,
+    which would have golden's machine for a member. BadConfig without one.
+    """
     wanted = places.address.options.get("resource_pool")
     if wanted is None:
         if source is None:
-            raise BadConfig("a template has no resource pool, so golden.toml has to name one", hint="resource_pool = ")
-        return source
+            raise BadConfig("a template has no resource pool, so golden.toml has to name one", hint=_NAME_POOL)
+        found = _outside_apps(places, source)
+        if found is None:
+            raise BadConfig("the machine lies in a vApp, and golden sees no resource pool around it", hint=_NAME_POOL)
+        return found
+    found = _named_pool(places, wanted)
+    if _outside_apps(places, found) != found:
+        raise BadConfig(f"{wanted} is a vApp or lies in one, which golden's machines do not belong to", hint=_NAME_POOL)
+    return found
+
+
+def _named_pool(places: Places, wanted: str) -> Any:
     with translated(f"looking for the resource pool {wanted}"):
         here: Any = places.hosts
         for part in wanted.strip("/").split("/"):
@@ -107,10 +127,25 @@ def pool(places: Places, source: Any) -> Any:
             return needed(places.line, here, ("resourcePool",), f"the resource pool of {wanted}")["resourcePool"]
     if isinstance(here, vim.ResourcePool):
         return here
-    raise NotFound(
-        f"there is no resource pool {wanted!r} in {places.name}",
-        hint='resource_pool = "CLUSTER", or "CLUSTER/Resources/POOL"',
-    )
+    raise NotFound(f"there is no resource pool {wanted!r} in {places.name}", hint=_NAME_POOL)
+
+
+def _outside_apps(places: Places, pool: Any) -> Any:
+    """The pool itself, or the first one around the vApps that it is or lies in; None where golden may not see it."""
+    again = PC.SelectionSpec(name="up")
+    up = PC.TraversalSpec(name="up", type=vim.ResourcePool, path="parent", skip=False, selectSet=[again])
+    with translated("looking at the resource pool"):
+        there = [PC.ObjectSpec(obj=pool, skip=False, selectSet=[up])]
+        seen = {
+            one.moid: one.props.get("parent") for one in collected(places.line, there, {vim.ResourcePool: ("parent",)})
+        }
+    here = found = pool
+    while isinstance(here, vim.ResourcePool):
+        above = seen.get(str(here._moId))
+        if isinstance(here, vim.VirtualApp):
+            found = above
+        here = above
+    return found if isinstance(found, vim.ResourcePool) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from pyVmomi import vim
 
 from golden.provider import Scope
-from golden_vsphere import devices, publishing, tagging
+from golden_vsphere import devices, marking, publishing, tagging
 from golden_vsphere.address import Address
 from golden_vsphere.faults import Gone
 from golden_vsphere.intents import Intents
@@ -17,7 +17,6 @@ from golden_vsphere.inventory import Places
 from golden_vsphere.line import Line
 from golden_vsphere.machines import Held, Machines
 from golden_vsphere.making import Maker
-from golden_vsphere.marking import IDENTITY
 from golden_vsphere.publishing import Note
 from golden_vsphere.reading import Seen, below, one
 
@@ -79,7 +78,7 @@ class TemplateFolder:
         folder = self.places.folder()
         if folder is None:
             return []
-        paths: Sequence[str] = (*IDENTITY, *STATE, self._note_path)
+        paths: Sequence[str] = (*marking.IDENTITY, *STATE, self._note_path)
         try:
             found = below(self.line, folder, vim.VirtualMachine, paths)
         except Gone:
@@ -94,7 +93,7 @@ class TemplateFolder:
     def shown(self, native: Any) -> Shown | None:
         """One thing as it is now; None where it is gone."""
         try:
-            seen = one(self.line, native, (*IDENTITY, *STATE, self._note_path))
+            seen = one(self.line, native, (*marking.IDENTITY, *STATE, self._note_path))
         except Gone:
             return None
         if self._note_path in seen.unknown:
@@ -104,7 +103,11 @@ class TemplateFolder:
 
     @staticmethod
     def _read(seen: Seen) -> Shown:
-        """A note that says another thing's id or name was inherited from a template that this was deployed from."""
+        """
+        A note that says another thing's id or name was inherited from a template that this was deployed from.
+        Unreachable where vCenter cannot read what it is.
+        """
+        marking.must_show(seen)
         note, held = publishing.read(publishing.option(seen, KEY)), Held(seen, None)
         if note is not None and (note.whose != held.uuid if note.whose else note.publication.name != held.name):
             note = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -133,6 +134,16 @@ def test_what_a_running_job_keeps_there_stays(bench: Bench) -> None:
         bench.capture()
         gc(bench.project, Silent(), dry_run=False)
         assert scratch(bench) == ["j-runs"]
+    gc(bench.project, Silent(), dry_run=False)
+    assert not bench.project.scratch.exists()
+
+
+def test_what_a_selftest_keeps_there_is_left_for_a_day(bench: Bench) -> None:
+    """It is no job, so no lease tells whether it is at work."""
+    (bench.project.scratch / "selftest").mkdir(parents=True)
+    gc(bench.project, Silent(), dry_run=False)
+    assert scratch(bench) == ["selftest"]
+    os.utime(bench.project.scratch / "selftest", (1, 1))
     gc(bench.project, Silent(), dry_run=False)
     assert not bench.project.scratch.exists()
 

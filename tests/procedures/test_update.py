@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from golden import stopping
-from golden.app import run
+from golden.app import run, upkeep
+from golden.app.names import Target
 from golden.app.project import Project
 from golden.errors import ChangeFailed, Conflict, GuestUnfit, NotFound, Refused, Tampered, TimedOut, UsageError
 from golden.jobs import records
+from golden.model import FileStamp
 from golden.testing.memory import Fault
+from golden.waiting import Silent
 from tests.procedures.conftest import Bench
 
 
@@ -72,6 +76,31 @@ def test_a_stop_after_the_record_says_that_the_version_was_made(bench: Bench) ->
     assert job.problem is not None
     assert (job.state, "what it had recorded stays" in job.problem["brief"]) == ("cancelled", True)
     assert bench.troubles() == []
+
+
+def test_files_on_another_host_may_be_called_otherwise_by_now(bench: Bench) -> None:
+    """Their stamps tell them, not their names: a renamed datastore is no tampering."""
+    version = bench.adopt()
+    was = FileStamp("[old] ref/ref.vmdk", version.stamps[0].stamp), replace(version.disks[0], path="[old] ref/ref.vmdk")
+    bench.project.catalog.restamp(replace(version, stamps=(was[0],), disks=(was[1],)))
+    (found,) = upkeep.verify(bench.project, Target("ref", ""), Silent(), deep=True)
+    assert (found.hashed, found.taken_up) == (1, False)
+    assert bench.update("say works").number == 2
+
+
+def test_files_on_another_host_are_taken_up_again(bench: Bench) -> None:
+    """Their identity is another one and every byte the same, as after they were moved or restored."""
+    version = bench.adopt()
+    old = FileStamp("[old] ref/ref.vmdk", "another")
+    disk = replace(version.disks[0], path=old.path)
+    bench.project.catalog.restamp(replace(version, stamps=(old,), disks=(disk,)))
+    with pytest.raises(Tampered, match="ref@v1 was changed"):
+        bench.update("say works")
+    for taken_up in (True, False):
+        (found,) = upkeep.verify(bench.project, Target("ref", ""), Silent(), deep=True)
+        assert found.taken_up is taken_up
+    assert bench.project.catalog.version("ref", 1) == version
+    assert bench.update("say works").number == 2
 
 
 def test_a_guest_that_hangs_meets_the_limit(bench: Bench) -> None:

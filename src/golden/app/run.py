@@ -29,7 +29,6 @@ from golden.jobs import (
     new_id,
     record,
     records,
-    states,
 )
 from golden.model import AdoptOrder, CaptureOrder
 from golden.procedures import adopt, capture, check, prune, publish, update
@@ -163,13 +162,12 @@ def staying(project: Project, job: str, order: Any) -> Iterator[str]:
 
 def sweep_scratch(project: Project) -> None:
     """
-    Take away what jobs that nobody runs any more left of what goes with them: a killed one's copies of disks. What no
-    job has made (a selftest) has no lease to tell that it is at work, so it is left alone for a day.
+    Take away what jobs that nobody runs any more left of what goes with them: a killed one's copies of disks. What is
+    no job (a selftest) has no lease to tell that it is at work, so what is its is left alone for a day.
     """
-    jobs = states(project.database)
     for folder in project.scratch.glob("*"):
-        is_old = folder.name in jobs or time.time() - folder.stat().st_mtime > DAY
-        if is_old and holder(project.database, folder.name) is None:
+        is_due = folder.name.startswith("j") or time.time() - folder.stat().st_mtime > DAY
+        if is_due and holder(project.database, folder.name) is None:
             shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # It is not there, or a job that runs has its folder in it.
         project.scratch.rmdir()

@@ -94,10 +94,12 @@ class Catalog:
         return there
 
     def restamp(self, version: Version) -> Version:
-        """Keep the version's ``stamps``: its files were moved or copied, and every byte of them was just compared."""
+        """Keep its ``stamps`` and ``disks``: its files were moved or copied, and every byte was just compared."""
         key = (version.reference, version.number)
         with self._db.writing(f"stamps {version.reference}@v{version.number}") as execute:
-            whole = self._db.places.text(encode(replace(self.version(*key), stamps=version.stamps)))
+            whole = self._db.places.text(
+                encode(replace(self.version(*key), stamps=version.stamps, disks=version.disks))
+            )
             execute("UPDATE version SET record = ? WHERE reference = ? AND number = ?", (whole, *key))
         return self.version(*key)
 

@@ -39,11 +39,12 @@ def check_own(shop: Shop, version: Version) -> None:
         stamps = shop.hypervisor.identity(version.snapshot)
     except (NotFound, Tampered) as error:
         raise _lost(shop, version, error) from error
-    if stamps != version.stamps:
+    was = _named_now(version, stamps).stamps
+    if stamps != was:
         again = f"golden verify {version.reference} --deep takes up again what was only copied or restored"
         raise Tampered(
             f"{name} was changed after it was frozen; golden will not build on it",
-            details=_difference(version.stamps, stamps),
+            details=_difference(was, stamps),
             hint="; else ".join((again, *_aside(shop, version))),
         )
 
@@ -53,21 +54,34 @@ def deep_check(shop: Shop, version: Version) -> tuple[tuple[DiskFile, ...], bool
     Every frozen file of one version, hashed, and whether it was taken up again. Tampered names those that differ.
 
     Where every byte is what it was and only the identity is another, the files were copied, moved to another disk or
-    restored from a backup: the new identity is kept. Only for files of this computer, and only where the identity was
-    the same before the hashing and after it.
+    restored from a backup: the new identity is kept. Only where all of them were hashed, and the identity was the same
+    before the hashing and after it.
     """
     try:
         stamps = shop.hypervisor.identity(version.snapshot)
+        version = _named_now(version, stamps)
         files = shop.hypervisor.digest(version.snapshot)
         is_calm = stamps == shop.hypervisor.identity(version.snapshot)
     except (NotFound, Tampered) as error:
         raise _lost(shop, version, error) from error
     _assert_same_bytes(shop, version, files)
-    all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files if file.local}
+    all_hashed = {stamp.path for stamp in stamps} <= {file.path for file in files}
     if stamps == version.stamps or not (is_calm and all_hashed):
         return files, False
     shop.catalog.restamp(replace(version, stamps=stamps))
     return files, True
+
+
+def _named_now(version: Version, stamps: tuple[FileStamp, ...]) -> Version:
+    """With the names that its files have by now: on another host those may change, and files go by their order."""
+    if any(file.local for file in version.disks) or len(stamps) != len(version.stamps):
+        return version
+    names = {was.path: now.path for was, now in zip(version.stamps, stamps, strict=True)}
+    return replace(
+        version,
+        stamps=tuple(replace(one, path=names[one.path]) for one in version.stamps),
+        disks=tuple(replace(one, path=names.get(one.path, one.path)) for one in version.disks),
+    )
 
 
 def _assert_same_bytes(shop: Shop, version: Version, found: tuple[DiskFile, ...]) -> None:
@@ -108,9 +122,10 @@ def _aside(shop: Shop, bad: Version) -> tuple[str, ...]:
 
 def _is_whole(shop: Shop, version: Version) -> bool:
     try:
-        return shop.hypervisor.identity(version.snapshot) == version.stamps
+        stamps = shop.hypervisor.identity(version.snapshot)
     except GoldenError:
         return False
+    return stamps == _named_now(version, stamps).stamps
 
 
 def _difference(was: tuple[FileStamp, ...], now: tuple[FileStamp, ...]) -> str:

@@ -107,6 +107,17 @@ class Peer:
                 "datastore", ())}  # fmt: skip
             up.change("ClusterComputeResource", moid, {"datastore": references(("Datastore", each) for each in met)})
 
+    def read_only(self, store: str, *hosts: str) -> None:
+        """Which hosts, by their moids, have mounted a datastore so that they cannot write to it."""
+        inner = "".join(
+            f'<DatastoreHostMount><key type="HostSystem">{each}</key><mountInfo><path>/vmfs/volumes/{store}</path>'
+            f"<accessMode>{'readOnly' if each in hosts else 'readWrite'}</accessMode><mounted>true</mounted>"
+            "<accessible>true</accessible></mountInfo></DatastoreHostMount>"
+            for each in self.world.inventory.hosts
+        )
+        val = f'<val xsi:type="ArrayOfDatastoreHostMount">{inner}</val>'
+        self.world.upstream.change("Datastore", store, {"host": val})
+
     def machines(self) -> dict[str, str]:
         """Name to moid of every machine and template there is."""
         inventory = self.world.inventory

@@ -14,7 +14,7 @@ DEEDS = (
 
 
 STREAMS = ("break", "spoil")
-"""What may happen to the stream of an export besides: it ends half-way; a byte of it is another than was sent."""
+"""What may happen to a stream besides: it ends half-way; a byte of it (of an export) is another than was sent."""
 
 
 @dataclass(frozen=True)

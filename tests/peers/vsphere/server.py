@@ -10,7 +10,7 @@ import ssl
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,6 +67,8 @@ class Front:
         self.seen: Callable[[Asked, Reply], Reply] = lambda asked, reply: reply
         self._listeners: list[http.server.ThreadingHTTPServer] = []
         self.port = 0
+        self.ranges = True
+        """Whether datastores give parts of files."""
 
     def listen(self, context: ssl.SSLContext) -> int:
         """Serve on a free port of loopback; the port."""
@@ -146,6 +148,8 @@ class Front:
     def forward(self, asked: Asked) -> Reply:
         """What the simulator says, with our address in place of its own."""
         target = asked.path + (f"?{urllib.parse.urlencode(asked.query)}" if asked.query else "")
+        if not self.ranges and asked.path.startswith("/folder"):
+            asked.headers.pop("range", None)
         call = asked.call
         begins = call is not None and call.method.startswith("WaitForUpdates") and not call.text("version")
         with self.upstream.calm if begins else contextlib.nullcontext():
@@ -154,11 +158,18 @@ class Front:
             met = refused(reply.body)
             asked.entry.fault = met.kind or met.message if met else ""
         reply = self.seen(asked, reply)
+        if any(rule.do == "break" for rule in asked.rules):
+            return Streamed(reply.status, reply.headers, b"", _half(reply.body))
         theirs, ours = f"127.0.0.1:{self.upstream.port}".encode(), f"127.0.0.1:{self.port}".encode()
         if theirs not in reply.body:
             return reply
         body = reply.body.replace(b"http://" + theirs, b"https://" + ours).replace(theirs, ours)
         return Reply(reply.status, reply.headers, body)
+
+
+def _half(body: bytes) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+    raise Dropped
 
 
 class Listener(http.server.ThreadingHTTPServer):

@@ -104,6 +104,11 @@ class Strict:
                 "InvalidArgument", {"invalidProperty": "spec.snapshot"}, "A specified parameter was not correct"
             )
 
+    def _PowerOffVM_Task(self, call: Call, machine: str) -> None:  # noqa: N802
+        if self._up.texts(VM, machine, "runtime.powerState")["runtime.powerState"] == "suspended":
+            detail = {"requestedState": "poweredOff", "existingState": "suspended"}
+            raise Fault("InvalidPowerState", detail, "The operation cannot be performed in the current state.")
+
     def _CreateSnapshot_Task(self, call: Call, machine: str) -> None:  # noqa: N802
         if self._up.texts(VM, machine, "config.template").get("config.template") == "true":
             raise Fault("NotSupported", message="The operation is not supported on the object: it is a template.")

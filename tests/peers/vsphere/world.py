@@ -104,6 +104,7 @@ class World:
     ) -> tuple[int, int]:
         """Listen; the ports of the vCenter and of its hosts."""
         front, hosts = (Front(self.upstream, self.rules, journal) for _ in range(2))
+        self.front = front
         ours: list[Service] = [self.transfers, self.operations, self.tasks, self.direct, self.content]
         roles = Roles(self.upstream, accounts)
         front.services = [accounts, roles, Pages(front.forward), *ours]

@@ -76,6 +76,7 @@ def test_every_missing_privilege_is_named_with_its_object(peer: Peer, tmp_path: 
         "VirtualMachine.State.CreateSnapshot": (),
         "VirtualMachine.GuestOperations.Execute": (),
         "Datastore.AllocateSpace": (),
+        "Datastore.FileManagement": (),
         SOURCE: (bare,),
     }
     user = peer.account("weak@vsphere.local", "weak-password", lacks)
@@ -84,7 +85,7 @@ def test_every_missing_privilege_is_named_with_its_object(peer: Peer, tmp_path: 
     clones = len(peer.requests("CloneVM_Task"))
     hypervisor = PROVIDER.open(given, Scope("job-1", tmp_path / "state"))
     try:
-        with pytest.raises(Refused, match="lacks 4 privilege") as caught:
+        with pytest.raises(Refused, match="lacks 5 privilege") as caught:
             hypervisor.adopt("copy", Origin("machine", bare), MARK, in_place=False)
     finally:
         hypervisor.close()

@@ -34,6 +34,9 @@ FOLDER: Any = vim.Folder("group-v3", None)
         (vmodl.fault.NotSupported(), NotAble),
         (vmodl.fault.MethodNotFound(receiver=FOLDER, method="CloneVM_Task"), NotAble),
         (vmodl.fault.SystemError(reason="internal error"), EndpointError),
+        (vmodl.fault.RequestCanceled(msg="The task was canceled by a user."), EndpointError),
+        (vim.fault.GenericVmConfigFault(reason="x", faultCause=vim.fault.NoDiskSpace(file="[ds] a")), Refused),
+        (vim.fault.VmConfigFault(faultCause=vmodl.fault.SystemError(faultCause=vim.fault.FileNotFound())), NotFound),
         (http.client.RemoteDisconnected("gone"), Unreachable),
         (httpx.ConnectError("refused"), Unreachable),
         (TimeoutError("timed out"), Unreachable),
@@ -56,6 +59,28 @@ def test_a_missing_privilege_is_named_with_its_object() -> None:
     with pytest.raises(Refused) as caught, translated("making x"):
         raise vim.fault.NoPermission(object=FOLDER, privilegeId="VirtualMachine.Inventory.Delete")
     assert "lacks VirtualMachine.Inventory.Delete on Folder group-v3" in caught.value.brief
+
+
+def test_what_a_fault_comes_of_is_told() -> None:
+    """Its messages and those of its causes, each once: a general fault says nothing else."""
+    said = [
+        vmodl.LocalizableMessage(key="msg.hbacommon.outofspace", message=text) for text in ("No space left.", "No.")
+    ]
+    cause = vim.fault.NoDiskSpace(msg="No.", file="[ds] a/a.vmdk", datastore="ds", faultMessage=said)
+    with pytest.raises(Refused, match="no room") as caught, translated("making x"):
+        raise vim.fault.GenericVmConfigFault(msg="It failed.", reason="disk", faultCause=cause)
+    assert caught.value.details == (
+        "GenericVmConfigFault; msg: It failed.; reason: disk; caused by "
+        "NoDiskSpace; msg: No.; file: [ds] a/a.vmdk; datastore: ds; No space left."
+    )
+
+
+def test_a_task_that_somebody_canceled_is_no_host_that_is_away() -> None:
+    """It is told so, with what to do."""
+    with pytest.raises(EndpointError, match="somebody canceled it in vSphere") as caught, translated("making x"):
+        raise vmodl.fault.RequestCanceled()
+    assert not isinstance(caught.value, Unreachable)
+    assert caught.value.hint
 
 
 def test_a_bug_of_ours_is_not_hidden() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from golden import plugins
 from golden.errors import BadConfig, Conflict, NotFound
-from golden.model import Origin
+from golden.model import CloneOptions, Origin, Snapshot
 from golden.provider import Endpoint, Scope
 from golden_vsphere import PROVIDER
 from tests.e2e.vsphere_bench import endpoint
@@ -104,9 +104,57 @@ def test_a_machine_in_a_vapp_has_its_name_too(tmp_path: Path) -> None:
         assert caught.value.details == "/DC0/vm/in two\n/DC0/vm/shop/in two"
         for path in caught.value.details.splitlines():
             assert hypervisor.examine(Origin("machine", path)).name == "in two"
-        native = vars(hypervisor)["places"].machine("/DC0/vm/shop/in two")
-        assert native._moId == first
+        assert vars(hypervisor)["places"].machine("/DC0/vm/shop/in two")._moId == first
         hypervisor.close()
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_copy_of_a_vapps_member_is_no_member(tmp_path: Path, nested: bool) -> None:
+    """It runs in the pool that the vApp is in, as all that is made of it does."""
+    with vcenter(tmp_path / "vcenter") as peer:
+        up, place = peer.world.upstream, peer.world.inventory
+        member = in_a_vapp(peer, "shop", "member")
+        pool = app = up.texts(VM, member, "parentVApp")["parentVApp"]
+        kind = "VirtualApp"
+        if nested:
+            inner = f"<name>inner</name><spec>{POOL_SPEC}</spec>"
+            pool, kind = up.call("ResourcePool", place.pool, "CreateResourcePool", inner)[0].text or "", "ResourcePool"
+            up.change(kind, pool, {"parent": native("VirtualApp", app)})
+        up.change(VM, member, {"resourcePool": native(kind, pool)})
+        hypervisor = PROVIDER.open(endpoint(peer, tmp_path / "s"), Scope("job-1", tmp_path / "state"))
+        machine = hypervisor.adopt("base", Origin("machine", "member"), MARK, in_place=False)
+        point = hypervisor.freeze(machine, "v1")
+        clone = hypervisor.clone("clone", point, MARK, CloneOptions())
+        for one in (machine, clone):
+            assert up.texts(VM, one.id.partition(":")[0], "resourcePool")["resourcePool"] == place.pool
+        for one in (clone, machine):
+            for name in one.snapshots or hypervisor.find(one.name).snapshots:  # type: ignore[union-attr]
+                hypervisor.drop_snapshot(Snapshot(one.name, name))
+            hypervisor.destroy(one)
+        hypervisor.close()
+
+
+def test_a_vapp_is_no_resource_pool_of_goldens(tmp_path: Path) -> None:
+    """Named in golden.toml: refused before anything is made, and by the check of the endpoint."""
+    with vcenter(tmp_path / "vcenter") as peer:
+        up = peer.world.upstream
+        member = in_a_vapp(peer, "shop", "member")
+        app = up.texts(VM, member, "parentVApp")["parentVApp"]
+        up.change(VM, member, {"resourcePool": native("VirtualApp", app)})
+        theirs = Origin("machine", "member")
+        given = endpoint(peer, tmp_path / "s", resource_pool="DC0_C0/Resources/shop")
+        hypervisor = PROVIDER.open(given, Scope("job-1", tmp_path / "state"))
+        with pytest.raises(BadConfig, match="is a vApp") as caught:
+            hypervisor.adopt("base", theirs, MARK, in_place=False)
+        assert "resource_pool =" in (caught.value.hint or "")
+        assert "vsphere-pool" in {one.id for one in PROVIDER.diagnose(given, Scope("look", tmp_path))}
+        hypervisor.close()
+        assert peer.requests("CloneVM_Task") == []
+
+
+def native(kind: str, moid: str) -> str:
+    """A managed object as a property."""
+    return f'<val xsi:type="ManagedObjectReference" type="{kind}">{moid}</val>'
 
 
 def in_a_vapp(peer: Peer, app_name: str, name: str) -> str:
@@ -119,6 +167,5 @@ def in_a_vapp(peer: Peer, app_name: str, name: str) -> str:
     kept = [(each.get("type", ""), each.text or "") for each in listed if each.text != first.moid]
     up.change("Folder", place.folder, {"childEntity": references([*kept, ("VirtualApp", app)])})
     up.change("VirtualApp", app, {"vm": references([(VM, first.moid)])})
-    native = f'<val xsi:type="ManagedObjectReference" type="VirtualApp">{app}</val>'
-    up.change(VM, first.moid, {"parent": None, "parentVApp": native})
+    up.change(VM, first.moid, {"parent": None, "parentVApp": native("VirtualApp", app)})
     return first.moid

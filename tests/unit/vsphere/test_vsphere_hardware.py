@@ -85,6 +85,7 @@ def test_networks_are_those_that_are_or_will_be_connected() -> None:
         ([disk(sharing="sharingMultiWriter")], {}, {"shared-disk"}),
         ([disk(keyId=vim.encryption.CryptoKeyId(keyId="k"))], {}, {"encrypted-disk"}),
         ([disk(), DEVICE.VirtualPCIPassthrough(key=1)], {}, {"host-device"}),
+        ([disk(), DEVICE.VirtualSriovEthernetCard(key=4000)], {}, {"host-device"}),
         ([disk(), DEVICE.VirtualLsiLogicController(key=1, sharedBus="physicalSharing")], {}, {"shared-bus"}),
     ],
 )
@@ -100,6 +101,7 @@ def test_what_forbids_adopting_is_named(hardware: list[Any], told: dict[str, Any
     }
     listed = list(problems(Found(None, whole)))
     assert {one.id for one in listed if one.severity == "error"} == found
+    assert [one for one in listed if one.id == "host-device" and not one.fix] == []
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ def peer(shared: Peer) -> Iterator[Peer]:
     yield shared
     shared.world.rules.clear()
     shared.drs(on=True)
+    for store in shared.world.inventory.datastores:
+        shared.read_only(store)
+        room(shared, store, 500)
     for host in shared.world.inventory.hosts:
         shared.mounts(host, *shared.world.inventory.datastores)
 
@@ -105,6 +108,78 @@ def test_what_every_host_reaches_comes_before_a_hosts_own_disk(peer: Peer, openi
     finally:
         peer.set("HostSystem", first, "runtime.inMaintenanceMode", "false", of="xsd:boolean")
         stage.clear()
+
+
+def test_a_copy_lies_beside_its_source_while_there_is_room(peer: Peer, opening: Opening, bare: str) -> None:
+    """Another datastore is taken where its own has none, however empty that one is."""
+    own, other = peer.world.inventory.datastores
+    room(peer, own, 100)
+    room(peer, other, 900)
+    stage = Stage(opening(), bare)
+    try:
+        assert lies(peer, stage.adopt()) == name_of(peer, own)
+        stage.clear()
+        room(peer, own, 0)
+        assert lies(peer, stage.adopt()) == name_of(peer, other)
+    finally:
+        stage.clear()
+
+
+def test_what_hosts_mount_read_only_is_no_place(peer: Peer, opening: Opening, bare: str) -> None:
+    """As an NFS export with installation media is; where one host can write to it that one makes the copy."""
+    own, other = peer.world.inventory.datastores
+    first, *others = peer.world.inventory.hosts
+    room(peer, own, 1)
+    peer.read_only(other, first, *others)
+    stage = Stage(opening(), bare)
+    try:
+        assert lies(peer, stage.adopt()) == name_of(peer, own)
+        stage.clear()
+        with pytest.raises(Refused, match="read-only") as caught:
+            opening(datastore=name_of(peer, other)).adopt("base", Origin("machine", bare), MARK, in_place=False)
+        assert "datastore =" in (caught.value.hint or "")
+        peer.read_only(own, first, *others)
+        with pytest.raises(NotFound, match="reaches a datastore") as none:
+            stage.adopt()
+        assert "(not to be written to)" in (none.value.details or "")
+        assert "datastore =" in (none.value.hint or "")
+        peer.read_only(other, first)
+        peer.drs(on=False)
+        machine = stage.adopt()
+        host = peer.world.upstream.texts("VirtualMachine", machine.id.partition(":")[0], "runtime.host")["runtime.host"]
+        assert host != first
+    finally:
+        peer.read_only(own)
+        stage.clear()
+
+
+def test_a_datastore_where_golden_may_make_nothing_is_no_place(peer: Peer, tmp_path: Path, bare: str) -> None:
+    """Another one is taken; the check of the endpoint looks at that. Where there is none the hint names the option."""
+    own, other = peer.world.inventory.datastores
+    room(peer, other, 900)
+    stores = (name_of(peer, own), name_of(peer, other))
+    for lacking, place in ((stores[:1], stores[1]), (stores[1:], stores[0]), (stores, None)):
+        user = peer.account("narrow@vsphere.local", "narrow-password", {"Datastore.AllocateSpace": lacking})
+        (tmp_path / "narrow").write_text(user.password)
+        given = endpoint(peer, tmp_path / "s", user=user.user, password_file=str(tmp_path / "narrow"))
+        stage = Stage(PROVIDER.open(given, Scope("job-1", tmp_path / "state")), bare)
+        told = {one.id: one.sentence for one in PROVIDER.diagnose(given, Scope("look", tmp_path))}
+        if place is None:
+            with pytest.raises(Refused, match="lacks 1 privilege") as caught:
+                stage.adopt()
+            assert "datastore =" in (caught.value.hint or "")
+            assert "vsphere-rights" in told
+        else:
+            assert lies(peer, stage.adopt()) == place
+            assert place in told["vsphere-datastore"]
+            assert "vsphere-rights" not in told
+        stage.clear()
+        stage.hypervisor.close()
+
+
+def room(peer: Peer, store: str, gib: int) -> None:
+    """How much is free on a datastore."""
+    peer.set("Datastore", store, "summary.freeSpace", str(gib << 30), of="xsd:long")
 
 
 def name_of(peer: Peer, store: str) -> str:
