@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -230,6 +233,19 @@ def test_a_full_disk_is_told_by_convert_vhd_too(based: Peer, peer: Peer, opening
     nothing_left(peer, hypervisor)
 
 
+@contextmanager
+def held(path: Path, seconds: float) -> Iterator[None]:
+    """Somebody has a file open and shares it with nobody, for a while."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        letting_go = threading.Timer(seconds, fcntl.flock, (file, fcntl.LOCK_UN))
+        letting_go.start()
+        try:
+            yield
+        finally:
+            letting_go.join()
+
+
 def test_a_scanner_that_holds_the_disks_is_waited_for(based: Peer, peer: Peer, opening: Opening) -> None:
     """It opens what Remove-VM let go of: renaming, testing and hashing wait for it."""
     hypervisor = opening()
@@ -247,6 +263,10 @@ def test_a_scanner_that_holds_the_disks_is_waited_for(based: Peer, peer: Peer, o
     ):
         peer.world.scan(str(path), 1.0)
         act()
+    with held(path, 1.0):
+        begun = time.monotonic()
+        assert hypervisor.identity(point)
+        assert time.monotonic() - begun > 0.9
     hypervisor.drop_snapshot(point)
     hypervisor.destroy(machine)
     nothing_left(peer, hypervisor)

@@ -215,6 +215,10 @@ def call(value: Any, name: str, given: list[Any]) -> Any:
         return equal(value, given[0], case=True)
     if isinstance(value, Thing) and value.is_a("PSCredential") and lower == "getnetworkcredential":
         return record(UserName=value["UserName"], Password=value["Password"].text)
+    if isinstance(value, Thing) and value.is_a("System.Exception") and lower == "getbaseexception" and not given:
+        while (inner := value.get("InnerException")) is not None:
+            value = inner
+        return value
     kind = dict if isinstance(value, dict) else _kind(value)
     method = _METHODS.get(kind, {}).get(lower)
     if method is None:
