@@ -15,7 +15,7 @@ from golden_hyperv.deployment_note import Note
 from golden_hyperv.deployment_places import Place
 from golden_hyperv.deployment_services import Service
 from golden_hyperv.deployment_shares import FOLDER
-from golden_hyperv.disks import COPYING
+from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.line import Line
 from golden_hyperv.scvmm_note import name_of, short
 
@@ -28,6 +28,7 @@ class Records:
     def __init__(self, line: Line, place: Place, watcher: Watcher) -> None:
         """For one connection."""
         self._line, self._place, self._watcher = line, place, watcher
+        self._disks = Disks(line, watcher)
         self._folder = ntpath.join(place.address.folder, FOLDER)
 
     def _path(self, key: str, tail: str) -> str:
@@ -65,7 +66,7 @@ class Records:
     def claim(self, note: Note) -> None:
         """Write a new one down. Conflict where there is one of that key."""
         path = self._path(note.publication.key, ".golden.json")
-        self._line.run("publish_sweep", Record=path, Path=[])
+        self._swept(path)
         if not self._line.run("claim", Path=path, Text=note.text(), Token=note.token)[-1]:
             raise Conflict(f"another publish of {note.publication.name} has begun", hint="golden jobs; golden resume")
 
@@ -87,11 +88,17 @@ class Records:
     def drop_staged(self, note: Note) -> None:
         """What golden brought, where the service has its own copy, and the lock."""
         if note.staged.startswith(self._folder):
-            self._line.run("clear_brought", Path=[note.staged])
-        self._line.run("clear_away", Path=[self.lock(note)])
+            self._drop(note)
+        self._disks.clear((self.lock(note),))
 
     def forget(self, note: Note) -> None:
         """What golden brought, the lock, and the record last."""
-        self._line.run("clear_brought", Path=[note.staged])
+        self._drop(note)
         record = self._path(note.publication.key, ".golden.json")
-        self._line.run("publish_sweep", Record=record, Path=[self.lock(note), record])
+        self._swept(record, self.lock(note), record)
+
+    def _drop(self, note: Note) -> None:
+        self._disks.once_free(note.staged, lambda: self._line.run("clear_brought", Path=[note.staged]))
+
+    def _swept(self, record: str, *paths: str) -> None:
+        self._disks.once_free(record, lambda: self._line.run("publish_sweep", Record=record, Path=list(paths)))

@@ -162,6 +162,44 @@ def test_a_store_without_room_is_refused_and_nothing_is_left(peer: Peer, bench: 
     assert bench.left() == []
 
 
+def test_what_is_brought_is_waited_for_while_somebody_reads_it(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """A scanner or a backup has the WIM open for a moment: it goes a moment later, published or not."""
+    peer.rule("File.Delete", "delay", named=r"\.wim$", seconds=1)
+    published = publish(library, bench, image_of(bench))
+    assert peer.unmet() == [] and library.list() == (published,)
+    assert [one.name for one in (bench.host / "drives/C/golden/deployments").iterdir()] == ["wds-" + _record(published)]
+    library.withdraw(published)
+    peer.rule("File.Delete", "delay", named=r"\.wim$", seconds=1)
+    with pytest.raises(ProofFailed, match="not of the guest"):
+        publish(library, bench, image_of(bench, architecture="arm64"))
+    assert peer.unmet() == [] and bench.left() == []
+
+
+def test_what_is_published_stays_where_nobody_can_clear_up(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """Once the record says that it is ready only leftovers remain: a warning, and settling takes them away."""
+    peer.rule("Get-Item", "error", named=r"\.lock$", times=2, text="Verweigert. (0x80070005)")
+    published = publish(library, bench, image_of(bench))
+    folder = bench.host / "drives/C/golden/deployments"
+    assert library.list() == (published,) and list(folder.glob("*.lock"))
+    assert library.settle("shelf/1") == published  # It does not go yet.
+    assert peer.unmet() == [] and list(folder.glob("*.lock"))
+    assert library.settle("shelf/1") == published and not list(folder.glob("*.lock"))
+    library.withdraw(published)
+    assert bench.left() == []
+
+
+def test_a_record_that_was_written_counts_whatever_came_after(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """The host fails behind the write that says "ready": told, and the image stays for whoever asks again."""
+    image = image_of(bench)
+    peer.rule("File.Delete", "delay", named=r"\.old$", times=0, seconds=30)
+    with pytest.raises(GoldenError):
+        publish(library, bench, image)
+    assert [each["name"] for each in Wds(peer.folder).read()["images"]]
+    peer.clear_rules()
+    published = publish(library, bench, image)
+    assert library.list() == (published,)
+
+
 def test_somebody_elses_image_of_that_name_stays(peer: Peer, bench: WdsBench, library: Library) -> None:
     """golden has no record of it: Conflict, and it is not touched."""
     image = image_of(bench)

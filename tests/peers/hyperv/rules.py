@@ -23,7 +23,7 @@ class Rule:
     ``kill-before`` and ``kill-after`` (the server's process is killed), ``disk-full`` (writes fail with 0x80070070),
     ``forget`` (of a job: the management service restarts under it, so that it ends half-way and is remembered by
     nobody), ``vanish`` (of ``File.ReadAllText`` and ``File.Replace`` in a script: the file goes just before, for
-    ``seconds`` or for good; ``delay`` there: somebody has it open so long).
+    ``seconds`` or for good; ``delay`` there and of ``File.Delete``: somebody has it open so long).
 
     What happens to ``Job.convert`` happens when half of its file is there. ``Scanner`` is what opens the disks of a
     machine that was just removed, for ``seconds``.

@@ -300,9 +300,9 @@ def test_a_typed_catch_shows_what_the_method_threw(world: World) -> None:
         for what in ("$_.Exception.InnerException.HResult", "$_.Exception.GetBaseException().HResult"):
             assert world.run(attempt.format(kind, what)) == [-2147024894]
         assert world.run(attempt.format(kind, "$_.Exception.Message"))[0].startswith('Exception calling "OpenRead"')
-    with pytest.raises(Failure, match="^Exception calling"):
+    with pytest.raises(Failure, match=r"^Exception calling"):
         world.run(attempt.format("[System.IO.IOException]", "throw"))
-    with pytest.raises(Failure, match="^Could not find"):
+    with pytest.raises(Failure, match=r"^Could not find"):
         world.run(attempt.format("[System.IO.IOException]", "throw $_"))
 
 

@@ -197,7 +197,7 @@ class Host:
         return self._disks.in_use(Path(path))
 
     def file_met(self, call: str, path: str) -> None:
-        """A script is about to read or replace a file; what another golden does just then happens by rule."""
+        """A script is about to read, replace or delete a file; what another golden does just then happens by rule."""
         for each in self._rules.acting(call, path):
             if each.do == "vanish":
                 away = Path(f"{path}.0.old")

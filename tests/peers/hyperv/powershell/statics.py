@@ -80,7 +80,7 @@ class Statics:
     ) -> None:  # fmt: skip
         """
         ``busy``: whether somebody has a file open who lets nobody move it; ``meets``: told of each file that is about
-        to be read or replaced.
+        to be read, replaced or deleted.
         """
         self.path = path
         files = _Files(path, busy, meets)
@@ -220,6 +220,10 @@ class _Files:
 
     def _delete(self, name: str) -> None:
         path = self.path(name)
+        self._meets("File.Delete", path)
+        if self._busy(path):
+            raise thrown("Delete", 1, "System.IO.IOException", f"The process cannot access the file '{name}' because "
+                         "it is being used by another process.", -2147024864)  # fmt: skip
         with called("Delete", 1, name):
             if path.exists() and not path.stat().st_mode & 0o200:
                 raise PermissionError(13, "read-only", name)
