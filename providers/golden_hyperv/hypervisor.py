@@ -264,7 +264,7 @@ class HyperV:
             return
         needed_by = [
             other.name
-            for other in self.machines.records()
+            for other in self.machines.records(every=True)
             if other.parent == record.token and other.kind == MACHINE and (other.linked or not other.settled)
         ]
         if needed_by:

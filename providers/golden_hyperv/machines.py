@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from golden.errors import Conflict, NotFound
+from golden.errors import Conflict, NotFound, Tampered
 from golden.model import Machine, Mark, Power
 from golden_hyperv import marking
 from golden_hyperv.faults import ABSENT, NO_COMMAND, translated, unmanaged
@@ -102,15 +102,21 @@ class Machines:
         """What was written down under a name; None where nothing was."""
         with translated(f"looking for {name}"):
             for found in self.line.run("records", Folder=self.places.folder, Name=checked(name)):
-                record = marking.parsed(str(found["Text"]))
-                if record is not None and (record.kind, record.name) == (kind, name):
-                    return record
+                if ntpath.dirname(str(found["Path"])) == ntpath.dirname(self.places.record(kind, name)):
+                    record = read(self.line, str(found["Path"]), str(found["Text"]))
+                    if (record.kind, record.name) == (kind, name):
+                        return record
         return None
 
-    def records(self) -> list[Record]:
-        """Everything that was written down, half-made things included."""
+    def records(self, *, every: bool = False) -> list[Record]:
+        """
+        What was written down, half-made things included. What cannot be read any more is left out, or Tampered where
+        ``every`` record counts.
+        """
         with translated("listing golden's machines"):
             there = self.line.run("records", Folder=self.places.folder)
+        if every:
+            return [read(self.line, str(found["Path"]), str(found["Text"])) for found in there]
         parsed = (marking.parsed(str(found["Text"])) for found in there)
         return [record for record in parsed if record is not None]
 
@@ -158,8 +164,8 @@ class Machines:
         place, path = self.places.machine(name), self.places.record(MACHINE, name)
         with translated(f"looking for {name}"):
             told = listed(self.line, "machine_state", Name=checked(name), Place=place, Record=path)
-        parsed = (marking.parsed(str(one["Text"])) for one in told if one["Kind"] == "record")
-        record = next((one for one in parsed if one is not None and (one.kind, one.name) == (MACHINE, name)), None)
+        parsed = (read(self.line, path, str(one["Text"])) for one in told if one["Kind"] == "record")
+        record = next((one for one in parsed if (one.kind, one.name) == (MACHINE, name)), None)
         return self._held(name, record, _vms(told))
 
     def _held(self, name: str, record: Record | None, vms: list[Vm]) -> Held | None:
@@ -206,6 +212,19 @@ class Machines:
         if record is None or point not in record.points:
             raise NotFound(f"the frozen point {point} of {name} is not there", hint="golden doctor")
         return record
+
+
+def read(line: Line, path: str, text: str) -> Record:
+    """A record. Tampered where it is none any more: what it is about is there all the same."""
+    record = marking.parsed(text)
+    if record is None:
+        raise Tampered(
+            f"golden's record {path} on {line.address.shown} cannot be read: it is damaged, or a newer golden's",
+            details=text[:80] if text.strip("\0 \r\n") else f"{len(text)} signs, and none of them says anything",
+            hint="put it back from a backup of that host; where what it is about may be lost, delete it there and then "
+            "what lies beside it under the same name",
+        )
+    return record
 
 
 def listed(line: Line, script: str, **parameters: Any) -> list[Any]:

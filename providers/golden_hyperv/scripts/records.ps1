@@ -1,5 +1,6 @@
 # golden's records below its folder, or the one with a name: files NAME.golden.json beside what they are about.
-# One that goes while they are listed is told by nobody; one that is replaced at this moment is read again.
+# One that goes while they are listed is told by nobody; one that is replaced at this moment is read again. Where a
+# replacement was cut off half-way only the old one is there, with its name for the way: that counts.
 param(
     [Parameter(Mandatory)] [string] $Folder,
     [string] $Name = '*'
@@ -8,7 +9,14 @@ $ErrorActionPreference = 'Stop'
 foreach ($kind in @('machines', 'images')) {
     $place = [System.IO.Path]::Combine($Folder, $kind)
     if ([System.IO.Directory]::Exists($place)) {
-        foreach ($file in [System.IO.Directory]::GetFiles($place, $Name + '.golden.json')) {
+        $files = @([System.IO.Directory]::GetFiles($place, $Name + '.golden.json'))
+        foreach ($beside in [System.IO.Directory]::GetFiles($place, $Name + '.golden.json.*.old')) {
+            $file = $beside.Substring(0, $beside.LastIndexOf('.golden.json.') + 12)
+            if ($files -notcontains $file) {
+                $files += $file
+            }
+        }
+        foreach ($file in $files) {
             $text = $null
             $tries = 6
             while (($null -eq $text) -and ($tries -gt 0)) {
@@ -22,6 +30,11 @@ foreach ($kind in @('machines', 'images')) {
                         throw
                     }
                     Start-Sleep -Milliseconds 50
+                }
+            }
+            if ($null -eq $text) {
+                foreach ($beside in [System.IO.Directory]::GetFiles($place, [System.IO.Path]::GetFileName($file) + '.*.old')) {
+                    $text = [System.IO.File]::ReadAllText($beside)
                 }
             }
             if ($null -ne $text) {

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -375,6 +376,53 @@ def test_another_golden_writes_and_removes_records_meanwhile(based: Peer, peer: 
     left = sorted((one.kind, one.name) for one in hypervisor.list_marked())
     assert left == [("machine", "base"), ("machine", "other")]  # By the note on its virtual machine.
     peer.drive("C:\\golden\\machines\\other.golden.json").write_text(text)
+    hypervisor.destroy(machine)
+    nothing_left(peer, hypervisor)
+
+
+def test_a_record_whose_replacement_stops_half_way_is_not_lost(based: Peer, peer: Peer, opening: Opening) -> None:
+    """ReplaceFile may leave the old record under another name: it counts, and the next write makes it good."""
+    hypervisor = opening()
+    machine = hypervisor.clone("halved", base(hypervisor), MARK, CloneOptions(linked=True))
+    path = peer.drive("C:\\golden\\machines\\halved.golden.json")
+    peer.rule("File.Replace", "half", named="halved.golden.json$")
+    other = replace(MARK, job="job-2")
+    assert hypervisor.mark(machine, other).mark == other and not peer.unmet()
+    assert path.is_file() and not list(path.parent.glob("halved.golden.json.*"))
+    path.rename(f"{path}.{machine.id}.old")  # The host lost its power just there.
+    found = hypervisor.find("halved")
+    assert found is not None and found.mark == other
+    assert sorted(one.name for one in hypervisor.list_marked()) == ["base", "halved"]
+    assert hypervisor.mark(found, MARK).mark == MARK
+    assert path.is_file() and not list(path.parent.glob("halved.golden.json.*"))
+    path.rename(f"{path}.{machine.id}.old")
+    hypervisor.destroy(found)
+    nothing_left(peer, hypervisor)
+
+
+@pytest.mark.parametrize("text", ["\0" * 900, "", '{"kind": "mach'])
+def test_a_record_that_cannot_be_read_is_no_absence(based: Peer, peer: Peer, opening: Opening, text: str) -> None:
+    """The file is named, nothing is made or taken away over it, and other machines go on."""
+    hypervisor = opening()
+    machine = hypervisor.clone("torn", base(hypervisor), MARK, CloneOptions(linked=True))
+    hypervisor.freeze(machine, "v1")
+    path = peer.drive("C:\\golden\\machines\\torn.golden.json")
+    whole = path.read_text()
+    path.write_text(text)
+    for act in (
+        lambda: hypervisor.find("torn"),
+        lambda: hypervisor.identity(Snapshot("torn", "v1")),
+        lambda: hypervisor.drop_snapshot(Snapshot("torn", "v1")),
+        lambda: hypervisor.drop_snapshot(BASE),
+        lambda: hypervisor.clone("torn", BASE, MARK, CloneOptions(linked=True)),
+    ):
+        with pytest.raises(Tampered, match=r"machines\\torn\.golden\.json") as caught:
+            act()
+        assert "backup" in (caught.value.hint or "")
+    assert [one.name for one in hypervisor.list_marked()] == ["base"]
+    hypervisor.destroy(hypervisor.clone("fine", BASE, MARK, CloneOptions(linked=True)))
+    path.write_text(whole)
+    hypervisor.drop_snapshot(Snapshot("torn", "v1"))
     hypervisor.destroy(machine)
     nothing_left(peer, hypervisor)
 

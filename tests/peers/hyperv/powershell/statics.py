@@ -76,11 +76,11 @@ class Statics:
 
     def __init__(
         self, path: PathOf, busy: Callable[[Path], bool] = lambda path: False,
-        meets: Callable[[str, Path], None] = lambda method, path: None,
+        meets: Callable[[str, Path], bool] = lambda method, path: False,
     ) -> None:  # fmt: skip
         """
         ``busy``: whether somebody has a file open who lets nobody move it; ``meets``: told of each file that is about
-        to be read, replaced or deleted.
+        to be read, replaced or deleted; whether it is to stop half-way.
         """
         self.path = path
         files = _Files(path, busy, meets)
@@ -171,7 +171,7 @@ _MADE: dict[str, Method] = {
 class _Files:
     """[System.IO.File] and [System.IO.Directory]."""
 
-    def __init__(self, path: PathOf, busy: Callable[[Path], bool], meets: Callable[[str, Path], None]) -> None:
+    def __init__(self, path: PathOf, busy: Callable[[Path], bool], meets: Callable[[str, Path], bool]) -> None:
         self.path, self._busy, self._meets = path, busy, meets
 
     def of_files(self) -> dict[str, Method]:
@@ -251,7 +251,7 @@ class _Files:
 
     def _replace(self, one: str, two: str, backup: Any = None) -> None:
         source, target = self.path(one), self.path(two)
-        self._meets("File.Replace", target)
+        half = self._meets("File.Replace", target)
         with called("Replace", 3, two):
             if not target.exists():
                 raise FileNotFoundError(2, "missing", two)
@@ -260,6 +260,9 @@ class _Files:
                              -2147023721)  # fmt: skip
             if backup:
                 target.rename(self.path(text_of(backup)))
+            if half:
+                raise thrown("Replace", 3, "System.IO.IOException", "The file cannot be moved to its place.",
+                             -2147023719)  # fmt: skip
             source.replace(target)
 
     def _attributes(self, name: str) -> str:
