@@ -396,6 +396,50 @@ def test_mdt_and_configmgr_lose_no_image_with_an_answer(
     assert other.left() == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "moved"), [(MdtBench, {"folder": "Servers"}), (ConfigMgrBench, {"name": "Our Windows Server"})]
+)
+def test_an_image_that_somebody_moved_or_renamed_is_the_same_one(
+    peer: Peer, bench: WdsBench, kind: type[MdtBench], moved: dict[str, str]
+) -> None:
+    """It is known by its files: found, retired and taken away wherever it stands, and never its files alone."""
+    installed(peer.folder)
+    other = kind(bench.endpoint, bench.state, bench.host)
+    library, image = other.open(), image_of(other)
+    published = library.publish(image, image.artifact.forms[0], bytes_of(image, other), "shelf/1")
+    with other.world.changed() as state:
+        state["images"][0].update(moved)
+    assert library.list() == (published,)
+    assert library.settle("shelf/1") == published
+    library.verify(published)
+    library.retire(published)
+    (left,) = other.world.read()["images"]
+    assert moved.items() <= left.items()
+    assert left.get("enable") == "False" or left["description"].startswith("Not current any more.")
+    library.withdraw(published)
+    library.close()
+    assert other.left() == []
+
+
+def test_files_that_something_else_in_a_share_has_stay(peer: Peer, bench: WdsBench) -> None:
+    """Somebody made another item of a folder below: Conflict names it, and the folder stays until it is gone."""
+    installed(peer.folder)
+    other = MdtBench(bench.endpoint, bench.state, bench.host)
+    library, image = other.open(), image_of(other)
+    published = library.publish(image, image.artifact.forms[0], bytes_of(image, other), "shelf/1")
+    with other.world.changed() as state:
+        (made,) = state["images"]
+        state["images"].append({**made, "name": "Theirs", "source": f"{made['source']}\\more"})
+    with pytest.raises(Conflict, match="Theirs") as met:
+        library.withdraw(published)
+    assert met.value.hint and list(other.files().rglob(f"{published.name}.wim"))
+    with other.world.changed() as state:
+        state["images"].clear()
+    library.withdraw(published)
+    library.close()
+    assert other.left() == []
+
+
 @pytest.mark.parametrize("kind", [MdtBench, ConfigMgrBench])
 def test_a_program_that_is_not_there_is_told_when_it_is_opened(
     peer: Peer, bench: WdsBench, kind: type[MdtBench]
