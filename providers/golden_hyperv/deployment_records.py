@@ -16,7 +16,7 @@ from golden_hyperv.deployment_places import Place
 from golden_hyperv.deployment_services import Service
 from golden_hyperv.deployment_shares import FOLDER
 from golden_hyperv.disks import COPYING, Disks
-from golden_hyperv.line import Line
+from golden_hyperv.line import Line, must_be_in_reach
 from golden_hyperv.scvmm_note import name_of, short
 
 TICK, RAREST = 0.2, 5.0
@@ -44,7 +44,10 @@ class Records:
 
     def all(self) -> Iterator[Note]:
         """Of this place."""
-        for found in self._line.run("publish_notes", Folder=self._folder):
+        there = self._line.run("publish_notes", Folder=self._folder)
+        if not there:
+            must_be_in_reach(self._line, self._folder)
+        for found in there:
             if (note := deployment_note.read(str(found["Text"]), self._place)) is not None:
                 yield note
 

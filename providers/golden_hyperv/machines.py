@@ -11,7 +11,7 @@ from golden.errors import Conflict, NotFound, Tampered
 from golden.model import Machine, Mark, Power
 from golden_hyperv import marking
 from golden_hyperv.faults import ABSENT, NO_COMMAND, translated, unmanaged
-from golden_hyperv.line import Line
+from golden_hyperv.line import Line, must_be_in_reach
 from golden_hyperv.marking import MACHINE, Note, Record, State
 from golden_hyperv.places import Places, checked
 from golden_hyperv.remoting import Command, RemoteError
@@ -106,6 +106,7 @@ class Machines:
                     record = read(self.line, str(found["Path"]), str(found["Text"]))
                     if (record.kind, record.name) == (kind, name):
                         return record
+            must_be_in_reach(self.line, self.places.folder)
         return None
 
     def records(self, *, every: bool = False) -> list[Record]:
@@ -115,6 +116,8 @@ class Machines:
         """
         with translated("listing golden's machines"):
             there = self.line.run("records", Folder=self.places.folder)
+            if not there:
+                must_be_in_reach(self.line, self.places.folder)
         if every:
             return [read(self.line, str(found["Path"]), str(found["Text"])) for found in there]
         parsed = (marking.parsed(str(found["Text"])) for found in there)
@@ -164,6 +167,8 @@ class Machines:
         place, path = self.places.machine(name), self.places.record(MACHINE, name)
         with translated(f"looking for {name}"):
             told = listed(self.line, "machine_state", Name=checked(name), Place=place, Record=path)
+            if not told:
+                must_be_in_reach(self.line, self.places.folder)
         parsed = (read(self.line, path, str(one["Text"])) for one in told if one["Kind"] == "record")
         record = next((one for one in parsed if (one.kind, one.name) == (MACHINE, name)), None)
         return self._held(name, record, _vms(told))

@@ -21,7 +21,7 @@ from golden_hyperv import scvmm_note
 from golden_hyperv.bringing import bring, on_the_host
 from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.images import path_of
-from golden_hyperv.line import insisted
+from golden_hyperv.line import insisted, must_be_in_reach
 from golden_hyperv.marking import Hardware
 from golden_hyperv.remoting import RemoteError
 from golden_hyperv.scvmm_note import Note
@@ -120,7 +120,10 @@ class Sending:
 
     def intent(self, key: str) -> Intent | None:
         """What was written down under a key; None where nothing was."""
-        for found in self.vmm.run("publish_notes", Folder=self.folder):
+        there = self.vmm.run("publish_notes", Folder=self.folder)
+        if not there:
+            must_be_in_reach(self.vmm.line, self.folder)
+        for found in there:
             try:
                 intent = Intent(**json.loads(str(found["Text"])))
             except (ValueError, TypeError):

@@ -5,7 +5,8 @@ param(
     [Parameter(Mandatory)] [string] $Folder
 )
 $ErrorActionPreference = 'Stop'
-if ([System.IO.Directory]::Exists($Folder)) {
+$files = @()
+try {
     $files = @([System.IO.Directory]::GetFiles($Folder, '*.golden.json'))
     foreach ($beside in [System.IO.Directory]::GetFiles($Folder, '*.golden.json.*.old')) {
         $file = $beside.Substring(0, $beside.LastIndexOf('.golden.json.') + 12)
@@ -13,30 +14,32 @@ if ([System.IO.Directory]::Exists($Folder)) {
             $files += $file
         }
     }
-    foreach ($file in $files) {
-        $text = $null
-        $tries = 5
-        while ($null -eq $text -and $tries -gt 0) {
-            $tries = $tries - 1
-            try {
-                if ([System.IO.File]::Exists($file)) {
-                    $text = [System.IO.File]::ReadAllText($file)
-                } else {
-                    foreach ($beside in [System.IO.Directory]::GetFiles($Folder, [System.IO.Path]::GetFileName($file) + '.*.old')) {
-                        $text = [System.IO.File]::ReadAllText($beside)
-                    }
-                }
-            } catch [System.IO.IOException] {
-                if ($tries -eq 0 -and [System.IO.File]::Exists($file)) {
-                    throw
+} catch [System.IO.DirectoryNotFoundException] {
+    $null = $Folder # Nothing was published from here yet; what may not be looked at is an error.
+}
+foreach ($file in $files) {
+    $text = $null
+    $tries = 5
+    while ($null -eq $text -and $tries -gt 0) {
+        $tries = $tries - 1
+        try {
+            if ([System.IO.File]::Exists($file)) {
+                $text = [System.IO.File]::ReadAllText($file)
+            } else {
+                foreach ($beside in [System.IO.Directory]::GetFiles($Folder, [System.IO.Path]::GetFileName($file) + '.*.old')) {
+                    $text = [System.IO.File]::ReadAllText($beside)
                 }
             }
-            if ($null -eq $text) {
-                Start-Sleep -Milliseconds 50
+        } catch [System.IO.IOException] {
+            if ($tries -eq 0 -and [System.IO.File]::Exists($file)) {
+                throw
             }
         }
-        if ($null -ne $text) {
-            [pscustomobject]@{ Path = $file; Text = $text }
+        if ($null -eq $text) {
+            Start-Sleep -Milliseconds 50
         }
+    }
+    if ($null -ne $text) {
+        [pscustomobject]@{ Path = $file; Text = $text }
     }
 }

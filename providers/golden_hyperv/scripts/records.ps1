@@ -8,7 +8,8 @@ param(
 $ErrorActionPreference = 'Stop'
 foreach ($kind in @('machines', 'images')) {
     $place = [System.IO.Path]::Combine($Folder, $kind)
-    if ([System.IO.Directory]::Exists($place)) {
+    $files = @()
+    try {
         $files = @([System.IO.Directory]::GetFiles($place, $Name + '.golden.json'))
         foreach ($beside in [System.IO.Directory]::GetFiles($place, $Name + '.golden.json.*.old')) {
             $file = $beside.Substring(0, $beside.LastIndexOf('.golden.json.') + 12)
@@ -16,30 +17,32 @@ foreach ($kind in @('machines', 'images')) {
                 $files += $file
             }
         }
-        foreach ($file in $files) {
-            $text = $null
-            $tries = 6
-            while (($null -eq $text) -and ($tries -gt 0)) {
-                $tries = $tries - 1
-                try {
-                    $text = [System.IO.File]::ReadAllText($file)
-                } catch [System.IO.FileNotFoundException], [System.IO.DirectoryNotFoundException] {
-                    Start-Sleep -Milliseconds 50
-                } catch [System.IO.IOException] {
-                    if ($tries -eq 0) {
-                        throw
-                    }
-                    Start-Sleep -Milliseconds 50
+    } catch [System.IO.DirectoryNotFoundException] {
+        $null = $place # No such thing was made here yet; what may not be looked at is an error.
+    }
+    foreach ($file in $files) {
+        $text = $null
+        $tries = 6
+        while (($null -eq $text) -and ($tries -gt 0)) {
+            $tries = $tries - 1
+            try {
+                $text = [System.IO.File]::ReadAllText($file)
+            } catch [System.IO.FileNotFoundException], [System.IO.DirectoryNotFoundException] {
+                Start-Sleep -Milliseconds 50
+            } catch [System.IO.IOException] {
+                if ($tries -eq 0) {
+                    throw
                 }
+                Start-Sleep -Milliseconds 50
             }
-            if ($null -eq $text) {
-                foreach ($beside in [System.IO.Directory]::GetFiles($place, [System.IO.Path]::GetFileName($file) + '.*.old')) {
-                    $text = [System.IO.File]::ReadAllText($beside)
-                }
+        }
+        if ($null -eq $text) {
+            foreach ($beside in [System.IO.Directory]::GetFiles($place, [System.IO.Path]::GetFileName($file) + '.*.old')) {
+                $text = [System.IO.File]::ReadAllText($beside)
             }
-            if ($null -ne $text) {
-                [pscustomobject]@{ Kind = $kind; Path = $file; Text = $text }
-            }
+        }
+        if ($null -ne $text) {
+            [pscustomobject]@{ Kind = $kind; Path = $file; Text = $text }
         }
     }
 }

@@ -18,6 +18,8 @@ from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snaps
 from golden.provider import Endpoint, Hypervisor, Scope
 from golden.waiting import Deadline, Waiting
 from golden_hyperv import PROVIDER
+from golden_hyperv.hypervisor import HyperV
+from golden_hyperv.remoting import RemoteError
 from tests.e2e.hyperv_bench import endpoint
 from tests.peers.hyperv.host import vhdx
 from tests.peers.hyperv.peer import Peer
@@ -425,6 +427,39 @@ def test_a_record_that_cannot_be_read_is_no_absence(based: Peer, peer: Peer, ope
     hypervisor.drop_snapshot(Snapshot("torn", "v1"))
     hypervisor.destroy(machine)
     nothing_left(peer, hypervisor)
+
+
+def test_a_volume_that_is_away_is_no_absence(based: Peer, peer: Peer, opening: Opening) -> None:
+    """An offline drive or cluster volume shows nothing: neither a version nor a record of it is gone by that."""
+    volume = peer.drive("C:\\ClusterStorage\\Volume1")
+    volume.mkdir(parents=True)
+    hypervisor = opening(folder="C:\\ClusterStorage\\Volume1\\golden")
+    assert hypervisor.list_marked() == ()  # There is no folder yet.
+    assert hypervisor.find("base") is None and hypervisor.find_image("base-i1") is None
+    base(hypervisor)
+    machine = hypervisor.clone("clone", BASE, MARK, CloneOptions(linked=True))
+    away = volume.rename(volume.with_name("offline"))
+    for gone in (hypervisor, opening(folder="Q:\\golden")):
+        for act in (
+            gone.list_marked,
+            lambda gone=gone: gone.find("base"),
+            lambda gone=gone: gone.find_image("base-i1"),
+            lambda gone=gone: gone.identity(BASE),
+            lambda gone=gone: gone.drop_snapshot(BASE),
+        ):
+            with pytest.raises(EndpointError, match="cannot be looked at") as caught:
+                act()
+            assert "online" in (caught.value.hint or "")
+    assert isinstance(hypervisor, HyperV)
+    with pytest.raises(RemoteError, match="drive"):
+        hypervisor.disks.clear(("Q:\\golden\\machines\\base",))
+    away.rename(volume)
+    hypervisor.destroy(machine)
+    assert hypervisor.identity(BASE)
+    hypervisor.drop_snapshot(BASE)
+    found = hypervisor.find("base")
+    assert found is not None
+    hypervisor.destroy(found)
 
 
 def test_a_machine_that_somebody_saved(based: Peer, peer: Peer, opening: Opening) -> None:

@@ -172,7 +172,17 @@ class _Files:
     """[System.IO.File] and [System.IO.Directory]."""
 
     def __init__(self, path: PathOf, busy: Callable[[Path], bool], meets: Callable[[str, Path], bool]) -> None:
-        self.path, self._busy, self._meets = path, busy, meets
+        self._path, self._busy, self._meets = path, busy, meets
+
+    def path(self, name: str) -> Path:
+        """Where it lies. .NET knows no drives of PowerShell's: a folder is missing where there is no such drive."""
+        try:
+            return self._path(name)
+        except Failure as wrong:
+            if wrong.fqid != "DriveNotFound":
+                raise
+            said = f"Could not find a part of the path '{name}'."
+            raise thrown("Open", 1, "System.IO.DirectoryNotFoundException", said, -2147024893) from None
 
     def of_files(self) -> dict[str, Method]:
         return {
@@ -289,6 +299,9 @@ class _Files:
     def _list(self, name: str, what: str, pattern: str = "*", *more: Any) -> list[str]:
         if more:
             raise Refused("listing a folder with options")
+        if not self._safe(name, Path.is_dir):
+            raise thrown("GetFiles", 1, "System.IO.DirectoryNotFoundException",
+                         f"Could not find a part of the path '{name}'.", -2147024893)  # fmt: skip
         with called("GetFiles", 1, name):
             found = sorted(os.scandir(self.path(name)), key=lambda entry: entry.name)
         return [ntpath.join(name, each.name) for each in found
