@@ -52,7 +52,7 @@ def bring(line: Line, watcher: Watcher, form: Form, content: AbstractContextMana
         counted = Counted(stream)
         sending = cast("BinaryIO", counted)
         watcher.doing(f"sending the image to {line.address.shown}")
-        line.once(lambda session: session.put(sending, path, deadline=Deadline(COPYING)))
+        line.put(sending, path, deadline=Deadline(COPYING))
     met = (counted.size, counted.hash.hexdigest())
     if met != (form.size, form.sha256):
         raise ProofFailed(

@@ -8,7 +8,7 @@ looks first whether it was done (``insisted``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from golden.errors import EndpointError, TimedOut, Unreachable
 from golden.waiting import Deadline, Silent, Waiting, Watcher
@@ -134,6 +134,13 @@ class Line:
             return self.once(lambda session: self._ran(session, script, deadline, parameters))
         except LinkLost as error:
             raise LostAnswer(str(error) or "the session broke") from error
+
+    def put(self, stream: BinaryIO, path: str, *, deadline: Deadline) -> None:
+        """
+        Write a file whole; LinkLost leaves what ``Session.put`` does. A host ends a session that nobody asks anything
+        of for an hour, which the bytes may take beside it: the file gets its name by one that lives.
+        """
+        self.once(lambda session: session.put(stream, path, deadline=deadline, run=self.run))
 
     def _sent(self, session: Session, commands: tuple[Command, ...], deadline: Deadline | None) -> list[Any]:
         return session.invoke(*_stopping(commands), watch=self.heard, deadline=deadline or Deadline(CALL))
