@@ -136,6 +136,21 @@ def test_odd_machines_are_not_adopted(opening: Opening, peer: Peer, odd: str, fi
         adopted(hypervisor, "odd", where)
 
 
+@pytest.mark.parametrize("mode", ["Replica", "TestReplica", "ExtendedReplica"])
+def test_what_hyper_v_replica_feeds_is_not_adopted(opening: Opening, peer: Peer, mode: str) -> None:
+    """It is off, and written to all the time; the primary is adopted like any other."""
+    where = peer.seed(f"fed-{mode.lower()}", state=None, replication=mode).name
+    hypervisor = opening()
+    (finding,) = (one for one in hypervisor.examine(Origin("machine", where)).problems if one.id == "machine-replica")
+    assert finding.severity is Severity.ERROR and finding.evidence == mode and "primary" in finding.fix
+    with refused_to_adopt(hypervisor, "fed"):
+        adopted(hypervisor, "fed", where)
+    primary = peer.seed(f"primary-{mode.lower()}", state=None, replication="Primary").name
+    found = hypervisor.examine(Origin("machine", primary)).problems
+    assert ("replicated", Severity.INFO) in [(one.id, one.severity) for one in found]
+    assert all(one.severity is not Severity.ERROR for one in found)
+
+
 def test_a_vhd_is_not_adopted(opening: Opening, peer: Peer) -> None:
     """golden's versions are VHDX files."""
     where = peer.seed("old", state=None, kind="vhd", generation=1).name
