@@ -73,8 +73,12 @@ class HyperV:
             if not nodes.is_same(met.machines.node, address.node):
                 met.close()
                 raise nodes.missed(address, first, met.line.address.shown, met.machines.node)
-        if scope.job != LOOK:
-            quotas.preflight(met.line, scope.watcher)
+        try:
+            if scope.job != LOOK:
+                quotas.preflight(met.line, scope.watcher)
+        except BaseException:
+            met.close()
+            raise
         return met
 
     @classmethod

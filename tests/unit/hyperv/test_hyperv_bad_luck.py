@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from golden.errors import EndpointError, GoldenError, Refused, Tampered
+from golden.errors import EndpointError, GoldenError, Refused, Tampered, Unreachable
 from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
 from golden.provider import Endpoint, Hypervisor, Scope
 from golden.waiting import Deadline, Waiting
@@ -335,6 +335,47 @@ def test_a_management_service_that_is_down_is_no_absence(based: Peer, peer: Peer
     hypervisor.destroy(machine)
     assert not disk.exists()
     nothing_left(peer, hypervisor)
+
+
+def test_what_the_host_says_while_it_is_waited_for_is_told_in_golden_words(
+    based: Peer, peer: Peer, opening: Opening
+) -> None:
+    """Nothing of the wire's leaves the provider: not from the wait for a power state, nor from clearing up."""
+    hypervisor = opening()
+    machine = hypervisor.clone("told", base(hypervisor), MARK, CloneOptions(linked=True))
+    for act, back in ((hypervisor.start, hypervisor.stop), (hypervisor.stop, hypervisor.start)):
+        for nth in range(1, 5):  # Looking for it, changing it, waiting for it, looking at it again.
+            back(machine)
+            peer.rule("Get-VM", "error", nth=nth, times=0, text="Etwas anderes. (0x80041001)")
+            with pytest.raises(EndpointError) as caught:
+                act(machine)
+            assert "0x80041001" in f"{caught.value.details}"
+            peer.clear_rules()
+    hypervisor.stop(machine)
+    peer.rule("Job.convert", "error", text="Etwas anderes. (0x80041001)")
+    peer.rule("Remove-Item", "error", nth=2, times=0, text="Verweigert. (0x80070005)")
+    with pytest.raises(EndpointError) as caught:
+        hypervisor.capture("told-image", machine, MARK)
+    assert "0x80041001" in f"{caught.value.details}" and not peer.unmet()
+    peer.clear_rules()
+    left = hypervisor.find_image("told-image")
+    assert left is not None
+    hypervisor.discard_image(left)
+    hypervisor.destroy(machine)
+    peer.rule("New-Item", "drop-before", times=2)
+    peer.rule("Get-Volume", "drop-before", times=2)
+    with pytest.raises(Unreachable):
+        hypervisor.clone("told", BASE, MARK, CloneOptions(linked=True))
+    peer.clear_rules()
+    nothing_left(peer, hypervisor)
+
+
+def test_a_host_that_goes_away_while_it_is_opened_is_unreachable(peer: Peer, opening: Opening) -> None:
+    """In golden's words, and with what to do; reading the quotas is part of opening it."""
+    peer.rule("Get-ChildItem", "drop-before", times=2)
+    with pytest.raises(Unreachable, match="quotas"):
+        opening()
+    assert not peer.unmet()
 
 
 def cloning(reached: Endpoint, state: Path) -> None:
