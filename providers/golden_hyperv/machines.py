@@ -186,18 +186,18 @@ class Machines:
     def _must_be_here(self, record: Record) -> None:
         """Its folder may lie on a cluster's volume while the machine itself is another node's."""
         with translated(f"asking the cluster for {record.name}"):
-            owner = self.owner(record.name)
+            owner = self.owner(record.name, record.vm)
         node = owner or record.node
         if node and node.casefold() != self.node.casefold():
             raise elsewhere(record.name, node, self.node)
 
-    def owner(self, name: str) -> str:
+    def owner(self, name: str, vm: str = "") -> str:
         """
-        The node of a cluster that a machine runs on; empty where this host is no node, and for what is no role of the
-        cluster. RemoteError where it is a node and the cluster does not answer.
+        The node of a cluster that a machine runs on, by its id where that is known; empty where this host is no node,
+        and for what is no role of the cluster. RemoteError where it is a node and the cluster does not answer.
         """
-        told = self.line.run("cluster_owner", Name=name)
-        return next((str(one["Node"]) for one in told if str(one["Name"]).casefold() == name.casefold()), "")
+        told = self.line.run("cluster_owner", Name=name, Id=vm)
+        return str(told[0]["Node"]) if told else ""
 
     def same(self, machine: Machine) -> Held | None:
         """The very machine that was shown once; None where it is gone."""

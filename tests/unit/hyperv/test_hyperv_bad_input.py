@@ -206,6 +206,8 @@ def test_a_machine_of_another_node_is_looked_at_there(opening: Opening, tmp_path
         assert "disk-elsewhere" in ids(hypervisor, "local")
         with refused_to_adopt(hypervisor, "near"):
             adopted(hypervisor, "near", "local")
+        cluster.world.change(theirs.id, role="SCVMM theirs Resources")
+        assert "other-node" in ids(hypervisor, "theirs", Severity.INFO)
 
 
 def test_a_node_that_golden_does_not_reach_is_named(opening: Opening, tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_goldens_own_machine_on_another_node_is_left_alone(opening: Opening, tmp
         hypervisor = opening(cluster)
         machine = adopted(hypervisor, "moved", "origin")
         (met,) = (one for one in cluster.world.machines() if one["name"] == "moved")
-        cluster.world.change(met["id"], node="HV2", clustered=True)
+        cluster.world.change(met["id"], node="HV2", clustered=True, role="SCVMM somebody's Resources")
         for act in (hypervisor.start, hypervisor.settle, hypervisor.destroy):
             with pytest.raises(Conflict, match="belongs to the cluster node HV2"):
                 act(machine)
