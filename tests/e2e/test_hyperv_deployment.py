@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import threading
@@ -200,6 +201,26 @@ def test_a_record_that_was_written_counts_whatever_came_after(peer: Peer, bench:
     assert publish(library, bench, image_of(bench)) == published
     library.retire(published)
     library.withdraw(published)
+    assert bench.left() == []
+
+
+def test_a_lock_that_cannot_be_looked_at_is_no_work(bench: WdsBench, library: Library) -> None:
+    """Whoever asks is told why at once, and does not wait for hours for work that nobody does."""
+    published = publish(library, bench, image_of(bench))
+    (record,) = (bench.host / "drives/C/golden/deployments").glob("*.golden.json")
+    lock = record.with_name(record.name.replace(".golden.json", ".lock"))
+    lock.touch()
+    lock.chmod(0o444)
+    with pytest.raises(GoldenError) as met:
+        library.withdraw(published)
+    assert "is denied" in (met.value.details or "")
+    lock.chmod(0o644)
+    with lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        letting_go = threading.Timer(1, fcntl.flock, (file, fcntl.LOCK_UN))
+        letting_go.start()
+        library.withdraw(published)
+        letting_go.join()
     assert bench.left() == []
 
 

@@ -83,7 +83,8 @@ class Host:
 
     def cluster(self) -> list[dict[str, str]]:
         """Clustered machines of all nodes."""
-        return [{"name": each["role"] or each["name"], "id": each["id"], "node": each["node"] or self.shape.name, "state": each["state"]}
+        return [{"name": each["role"] or each["name"], "id": each["id"],
+                 "node": each["node"] or self.shape.name, "state": each["state"]}
                 for each in self._store.all() if each["clustered"]]  # fmt: skip
 
     def machine(self, vm: str) -> dict[str, Any]:
