@@ -17,6 +17,7 @@ from golden_hyperv.deployment_services import Service
 from golden_hyperv.deployment_shares import FOLDER
 from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.line import Line, must_be_in_reach
+from golden_hyperv.machines import damaged
 from golden_hyperv.scvmm_note import name_of, short
 
 TICK, RAREST = 0.2, 5.0
@@ -42,18 +43,29 @@ class Records:
         """The folder a disk is mounted in while a WIM is made of it."""
         return self._path(note.publication.key, ".mounted")
 
-    def all(self) -> Iterator[Note]:
-        """Of this place."""
+    def _told(self) -> list[tuple[str, str]]:
+        """Path and text of each."""
         there = self._line.run("publish_notes", Folder=self._folder)
         if not there:
             must_be_in_reach(self._line, self._folder)
-        for found in there:
-            if (note := deployment_note.read(str(found["Text"]), self._place)) is not None:
+        return [(str(found["Path"]), str(found["Text"])) for found in there]
+
+    def all(self) -> Iterator[Note]:
+        """Of this place, as far as they can be read."""
+        for _, text in self._told():
+            if (note := deployment_note.read(text, self._place)) is not None:
                 yield note
 
     def get(self, key: str) -> Note | None:
-        """By a publication's key."""
-        return next((note for note in self.all() if note.publication.key == key), None)
+        """By a publication's key. Tampered where its record cannot be read."""
+        mine = self._path(key, ".golden.json").casefold()
+        for path, text in self._told():
+            if path.casefold() == mine and deployment_note.parsed(text) is None:
+                raise damaged(self._line, path, text)
+            note = deployment_note.read(text, self._place)
+            if note is not None and note.publication.key == key:
+                return note
+        return None
 
     def drawn_up(self, image: Image, form: Form, key: str, source: str, service: Service) -> Note:
         """What is about to be made; not written down yet."""

@@ -223,13 +223,18 @@ def read(line: Line, path: str, text: str) -> Record:
     """A record. Tampered where it is none any more: what it is about is there all the same."""
     record = marking.parsed(text)
     if record is None:
-        raise Tampered(
-            f"golden's record {path} on {line.address.shown} cannot be read: it is damaged, or a newer golden's",
-            details=text[:80] if text.strip("\0 \r\n") else f"{len(text)} signs, and none of them says anything",
-            hint="put it back from a backup of that host; where what it is about may be lost, delete it there and then "
-            "what lies beside it under the same name",
-        )
+        raise damaged(line, path, text)
     return record
+
+
+def damaged(line: Line, path: str, text: str) -> Tampered:
+    """What to say of a record of golden's, of whatever kind, that is none any more."""
+    return Tampered(
+        f"golden's record {path} on {line.address.shown} cannot be read: it is damaged, or a newer golden's",
+        details=text[:80] if text.strip("\0 \r\n") else f"{len(text)} signs, and none of them says anything",
+        hint="put it back from a backup of that host; where what it is about may be lost, delete it there, and what "
+        "golden made under its name",
+    )
 
 
 def listed(line: Line, script: str, **parameters: Any) -> list[Any]:

@@ -22,6 +22,7 @@ from golden_hyperv.bringing import bring, on_the_host
 from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.images import path_of
 from golden_hyperv.line import insisted, must_be_in_reach
+from golden_hyperv.machines import damaged
 from golden_hyperv.marking import Hardware
 from golden_hyperv.remoting import RemoteError
 from golden_hyperv.scvmm_note import Note
@@ -119,7 +120,7 @@ class Sending:
         return ntpath.join(self.folder, scvmm_note.short(key) + LOCK)
 
     def intent(self, key: str) -> Intent | None:
-        """What was written down under a key; None where nothing was."""
+        """What was written down under a key; None where nothing was. Tampered where that cannot be read."""
         there = self.vmm.run("publish_notes", Folder=self.folder)
         if not there:
             must_be_in_reach(self.vmm.line, self.folder)
@@ -127,6 +128,8 @@ class Sending:
             try:
                 intent = Intent(**json.loads(str(found["Text"])))
             except (ValueError, TypeError):
+                if str(found["Path"]).casefold() == self._record(key).casefold():
+                    raise damaged(self.vmm.line, str(found["Path"]), str(found["Text"])) from None
                 continue
             if intent.key == key:
                 return intent

@@ -23,6 +23,7 @@ from golden.errors import (
     PolicyRefused,
     ProofFailed,
     Refused,
+    Tampered,
     Unreachable,
 )
 from golden.library import Library
@@ -201,6 +202,22 @@ def test_a_record_that_was_written_counts_whatever_came_after(peer: Peer, bench:
     assert publish(library, bench, image_of(bench)) == published
     library.retire(published)
     library.withdraw(published)
+    assert bench.left() == []
+
+
+def test_a_record_that_cannot_be_read_is_no_absence(bench: WdsBench, library: Library) -> None:
+    """It is named to whoever asks for that publication; others go on."""
+    one, other = (publish(library, bench, image_of(bench, number)) for number in (1, 2))
+    record = bench.host / "drives/C/golden/deployments" / f"wds-{_record(one)}"
+    text = record.read_text()
+    record.write_text("\0" * len(text))
+    for asked in (lambda: library.settle("shelf/1"), lambda: library.withdraw(one), lambda: library.verify(one)):
+        with pytest.raises(Tampered, match=record.name):
+            asked()
+    assert library.list() == (other,)
+    record.write_text(text)
+    for each in (one, other):
+        library.withdraw(each)
     assert bench.left() == []
 
 
