@@ -167,7 +167,7 @@ class Machines:
         place, path = self.places.machine(name), self.places.record(MACHINE, name)
         with translated(f"looking for {name}"):
             told = listed(self.line, "machine_state", Name=checked(name), Place=place, Record=path)
-            if not told:
+            if all(one["Kind"] != "record" for one in told):
                 must_be_in_reach(self.line, self.places.folder)
         parsed = (read(self.line, path, str(one["Text"])) for one in told if one["Kind"] == "record")
         record = next((one for one in parsed if (one.kind, one.name) == (MACHINE, name)), None)

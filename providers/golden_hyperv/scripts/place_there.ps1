@@ -8,12 +8,18 @@ $root = [System.IO.Path]::GetPathRoot($Path)
 if ($Path -match '^[A-Za-z]:\\ClusterStorage\\[^\\]+') {
     $root = $Matches[0]
 }
-foreach ($one in @($root, $Path)) {
-    try {
-        $null = Get-Item -LiteralPath $one -Force
-    } catch {
-        if (($one -eq $root) -or ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound')) {
-            throw
-        }
+try {
+    $null = Get-Item -LiteralPath $root -Force
+} catch {
+    # A root that may not be looked at is there; what lies below it may be golden's all the same.
+    if ([string]$_.CategoryInfo.Category -ne 'PermissionDenied') {
+        throw
+    }
+}
+try {
+    $null = Get-Item -LiteralPath $Path -Force
+} catch {
+    if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') {
+        throw
     }
 }

@@ -494,7 +494,17 @@ def test_a_volume_that_is_away_is_no_absence(based: Peer, peer: Peer, opening: O
     assert isinstance(hypervisor, HyperV)
     with pytest.raises(RemoteError, match="drive"):
         hypervisor.disks.clear(("Q:\\golden\\machines\\base",))
+    with pytest.raises(EndpointError, match="cannot be looked at"):
+        hypervisor.find("clone")  # Its virtual machine is there, its record is out of reach.
     away.rename(volume)
+    for denied in ("C:\\\\ClusterStorage\\\\Volume1$", "golden$"):
+        peer.rule("Get-Item", "error", named=denied, category="PermissionDenied", text="Verweigert.")
+        if denied == "golden$":
+            with pytest.raises(EndpointError, match="cannot be looked at"):
+                hypervisor.find("other")
+        else:
+            assert hypervisor.find("other") is None
+        assert not peer.unmet()
     hypervisor.destroy(machine)
     assert hypervisor.identity(BASE)
     hypervisor.drop_snapshot(BASE)
