@@ -13,6 +13,7 @@ from golden_hyperv import marking
 from golden_hyperv.disks import COPYING
 from golden_hyperv.images import path_of
 from golden_hyperv.line import Line
+from golden_hyperv.machines import read
 from golden_hyperv.marking import Record, State
 from golden_hyperv.places import checked
 
@@ -24,8 +25,8 @@ def on_the_host(line: Line, library: str, image: Image, form: Form) -> Record:
     """
     name, path = f"{image.reference}@i{image.number}", path_of(form)
     for found in line.run("records", Folder=line.address.folder, Name=checked(image.artifact.name)):
-        record = marking.parsed(str(found["Text"]))
-        if record is None or (record.kind, record.token) != (marking.IMAGE, image.artifact.id):
+        record = read(line, str(found["Path"]), str(found["Text"]))
+        if (record.kind, record.token) != (marking.IMAGE, image.artifact.id):
             continue
         told = (record.state, record.disks[:1], record.size, record.sha256)
         if told != (State.READY, (path,), form.size, form.sha256):
@@ -51,7 +52,7 @@ def bring(line: Line, watcher: Watcher, form: Form, content: AbstractContextMana
         counted = Counted(stream)
         sending = cast("BinaryIO", counted)
         watcher.doing(f"sending the image to {line.address.shown}")
-        line.once(lambda session: session.put(sending, path, deadline=Deadline(COPYING)))
+        line.put(sending, path, deadline=Deadline(COPYING))
     met = (counted.size, counted.hash.hexdigest())
     if met != (form.size, form.sha256):
         raise ProofFailed(

@@ -80,11 +80,11 @@ class DeploymentLibrary:
             if note is None:
                 return None
             self._records.rest(note)
-            if note.state == READY and self._service.there([note.publication.name]):
-                self._records.drop_staged(note)
-                return note.publication
-            self._clear(note)
-        return None
+            if note.state != READY or not self._service.there([note.publication.name]):
+                self._clear(note)
+                return None
+        self._tidy(note)
+        return note.publication
 
     def publish(self, image: Image, form: Form, content: AbstractContextManager[BinaryIO], key: str) -> Publication:
         """Bring the WIM to the host, see that it is the right one, have the service take it in, and read it back."""
@@ -106,12 +106,12 @@ class DeploymentLibrary:
                 done = note.but(contents=(met.architecture, met.edition, met.version), sha256=made)
                 self._service.verify(done)
                 self._records.rewrite(done.but(state=READY))
-                self._records.drop_staged(done)
         except (Unreachable, TimedOut):
             raise  # The host may go on with it: the record stays, and settling looks.
         except GoldenError as error:
             self._clear_quietly(note, error)
             raise
+        self._tidy(note)
         if (warning := dict(self.abilities.warnings).get(image.seal)) is not None:
             self._watcher.doing(f"warning: {warning.sentence}")
         return note.publication
@@ -221,12 +221,25 @@ class DeploymentLibrary:
         self._records.forget(note)
 
     def _clear_quietly(self, note: Note, error: GoldenError) -> None:
-        """Clearing up never takes an error's place; what is left stands in its record, and settling looks."""
+        """
+        Clearing up never takes an error's place; what is left stands in its record, and settling looks. What the record
+        calls ready is finished, whatever went wrong after that was written.
+        """
         try:
             with self._understood("taking away what was begun"):
-                self._clear(note)
+                met = self._records.get(note.publication.key)
+                if met is None or met.state != READY:
+                    self._clear(note)
         except GoldenError as other:
             error.add_note(f"what was begun is still there: {other.brief}")
+
+    def _tidy(self, note: Note) -> None:
+        """What was brought is not needed any more. Where it does not go the publication is finished all the same."""
+        try:
+            with self._understood(f"taking away what was brought for {note.publication.name}"):
+                self._records.drop_staged(note)
+        except GoldenError as error:
+            self._watcher.doing(f"warning: {error.brief}; golden publish tries it again")
 
     @contextmanager
     def _understood(self, wanted: str) -> Iterator[None]:

@@ -91,14 +91,19 @@ class Note:
         return replace(self, **changes)
 
 
-def read(text: str, place: Place) -> Note | None:
-    """None for what is none, or of another place."""
+def parsed(text: str) -> Note | None:
+    """None for what is none."""
     try:
         raw = json.loads(text)
-        note = Note(**{**raw, "publication": Publication(**raw["publication"]), "contents": tuple(raw["contents"])})
+        return Note(**{**raw, "publication": Publication(**raw["publication"]), "contents": tuple(raw["contents"])})
     except (ValueError, KeyError, TypeError):
         return None
-    if (note.kind, note.place.casefold()) != (place.kind, place.name.casefold()):
+
+
+def read(text: str, place: Place) -> Note | None:
+    """None for what is none, or of another place."""
+    note = parsed(text)
+    if note is None or (note.kind, note.place.casefold()) != (place.kind, place.name.casefold()):
         return None
     return note.but(publication=replace(note.publication, library=place.library))
 

@@ -109,7 +109,7 @@ class Wds:
     def verify(self, note: Note) -> None:
         """Out of the image store again, whole; what it says of itself is compared, as WDS changes the bytes."""
         name = note.publication.name
-        path = ntpath.join(self.folder, f"{name}.{note.token}.read.wim")
+        path = f"{note.staged}.{note.token}.part.wim"  # What is named so goes with the WIM that was brought.
         try:
             (told,) = self.line.run(
                 "wds_export", Group=self.place.name, Name=name, Path=path, deadline=Deadline(COPYING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ntpath
 from typing import Any
 
-from golden.errors import NotFound, ProofFailed
+from golden.errors import Conflict, NotFound, ProofFailed
 from golden.waiting import Deadline
 from golden_hyperv.deployment_note import Note
 from golden_hyperv.deployment_places import Place
@@ -67,7 +67,8 @@ class Mdt:
 
     def remove(self, name: str) -> None:
         """With its folder."""
-        self.line.run("mdt_remove", Name=name, deadline=Deadline(COPYING), **self.share)
+        left = self.line.run("mdt_remove", Name=name, deadline=Deadline(COPYING), **self.share)
+        must_be_unused(left, ntpath.dirname(self.where(name)), self.place)
 
 
 class ConfigMgr:
@@ -131,8 +132,19 @@ class ConfigMgr:
 
     def remove(self, name: str) -> None:
         """With its source."""
-        self.line.run("configmgr_remove", Name=name, deadline=Deadline(COPYING), **self.site)
+        left = self.line.run("configmgr_remove", Name=name, deadline=Deadline(COPYING), **self.site)
+        must_be_unused(left, self.staging(name), self.place)
         self.line.run("clear_away", Path=[self.staging(name)])
+
+
+def must_be_unused(left: list[Any], path: str, place: Place) -> None:
+    """Conflict where something of the service still has golden's files, which stay then."""
+    if left:
+        names = ", ".join(map(str, left))
+        raise Conflict(
+            f"{path} stays: {names} in {place.shown} still has files of it",
+            hint="take that away there, or have it use other files; then golden prune",
+        )
 
 
 def compare(line: Line, note: Note, path: str, place: Place) -> None:

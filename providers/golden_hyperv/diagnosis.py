@@ -10,7 +10,7 @@ from golden.model import Finding, Severity
 from golden.provider import Scope
 from golden_hyperv.address import SIDE, SSH, Address
 from golden_hyperv.disks import Disks
-from golden_hyperv.faults import is_denied, words_of
+from golden_hyperv.faults import is_denied, translated, words_of
 from golden_hyperv.hypervisor import HyperV
 from golden_hyperv.line import Line
 from golden_hyperv.making import LINKED_ROOM
@@ -29,7 +29,8 @@ def diagnose(address: Address, scope: Scope) -> tuple[Finding, ...]:
     except GoldenError as error:
         return (_of("hyperv-login", error),)
     try:
-        return tuple(_connected(line, address, scope))
+        with translated(f"looking at {address.shown}"):
+            return tuple(_connected(line, address, scope))
     finally:
         line.close()
 

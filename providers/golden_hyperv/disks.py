@@ -13,7 +13,7 @@ from golden.errors import Conflict, EndpointError, NotFound, Refused, Tampered, 
 from golden.waiting import Deadline, Waiting, Watcher
 from golden_hyperv import vhdx
 from golden_hyperv.faults import is_broken, is_in_use, of_host, words_of
-from golden_hyperv.line import Line, insisted
+from golden_hyperv.line import Line, insisted, must_be_in_reach
 from golden_hyperv.remoting import Command, RemoteError
 from golden_hyperv.storage_jobs import STARTED, JobForgotten, StorageJobs
 
@@ -73,6 +73,7 @@ class Disks:
         for told in self.once_free(paths[0], lambda: self._line.run("file_facts", Path=list(paths))):
             path = str(told["Path"])
             if not told["Exists"]:
+                must_be_in_reach(self._line, path)
                 raise NotFound(f"the disk {path} is not there", hint="golden doctor")
             header = vhdx.current(base64.b64decode(str(told["Headers"])))
             if header is None:

@@ -73,8 +73,12 @@ class HyperV:
             if not nodes.is_same(met.machines.node, address.node):
                 met.close()
                 raise nodes.missed(address, first, met.line.address.shown, met.machines.node)
-        if scope.job != LOOK:
-            quotas.preflight(met.line, scope.watcher)
+        try:
+            if scope.job != LOOK:
+                quotas.preflight(met.line, scope.watcher)
+        except BaseException:
+            met.close()
+            raise
         return met
 
     @classmethod
@@ -264,7 +268,7 @@ class HyperV:
             return
         needed_by = [
             other.name
-            for other in self.machines.records()
+            for other in self.machines.records(every=True)
             if other.parent == record.token and other.kind == MACHINE and (other.linked or not other.settled)
         ]
         if needed_by:

@@ -55,7 +55,7 @@ def capture(maker: Maker, held: Held, name: str, mark: Mark) -> Artifact:
     except (Unreachable, TimedOut):
         raise  # The host may go on with it: the record stays, and discarding it looks.
     except GoldenError as error:
-        with contextlib.suppress(GoldenError):
+        with contextlib.suppress(GoldenError), translated(f"taking the image {name} away"):
             discard(maker, image)
         error.add_note(f"the image {name} was not made")
         raise

@@ -8,14 +8,24 @@ looks first whether it was done (``insisted``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
-from golden.errors import TimedOut, Unreachable
+from golden.errors import EndpointError, TimedOut, Unreachable
 from golden.waiting import Deadline, Silent, Waiting, Watcher
 from golden_hyperv import credentials
 from golden_hyperv.address import Address
-from golden_hyperv.faults import LostAnswer, translated
-from golden_hyperv.remoting import Command, Event, HostTable, LinkLost, Progress, Session, Warned, open_session
+from golden_hyperv.faults import LostAnswer, translated, words_of
+from golden_hyperv.remoting import (
+    Command,
+    Event,
+    HostTable,
+    LinkLost,
+    Progress,
+    RemoteError,
+    Session,
+    Warned,
+    open_session,
+)
 
 T = TypeVar("T")
 
@@ -125,6 +135,13 @@ class Line:
         except LinkLost as error:
             raise LostAnswer(str(error) or "the session broke") from error
 
+    def put(self, stream: BinaryIO, path: str, *, deadline: Deadline) -> None:
+        """
+        Write a file whole; LinkLost leaves what ``Session.put`` does. A host ends a session that nobody asks anything
+        of for an hour, which the bytes may take beside it: the file gets its name by one that lives.
+        """
+        self.once(lambda session: session.put(stream, path, deadline=deadline, run=self.run))
+
     def _sent(self, session: Session, commands: tuple[Command, ...], deadline: Deadline | None) -> list[Any]:
         return session.invoke(*_stopping(commands), watch=self.heard, deadline=deadline or Deadline(CALL))
 
@@ -134,6 +151,22 @@ class Line:
     def close(self) -> None:
         """Let go; again is success."""
         self.drop()
+
+
+def must_be_in_reach(line: Line, path: str) -> None:
+    """
+    What was not met at a path is absent. EndpointError where its drive or its cluster's volume is, or where golden's
+    account may not look: then nothing is known of what lies there.
+    """
+    try:
+        line.run("place_there", Path=path)
+    except RemoteError as error:
+        raise EndpointError(
+            f"{path} on {line.address.shown} cannot be looked at, so that nothing below it counts as gone",
+            details=words_of(error),
+            hint="is the drive or the cluster's volume online and unlocked there, and may golden's account read it? "
+            "Then the same again",
+        ) from error
 
 
 def insisted(act: Callable[[], T]) -> T:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from golden.errors import Conflict, NotFound
+from golden.errors import Conflict, NotFound, Tampered
 from golden.model import Machine, Mark, Power
 from golden_hyperv import marking
 from golden_hyperv.faults import ABSENT, NO_COMMAND, translated, unmanaged
-from golden_hyperv.line import Line
+from golden_hyperv.line import Line, must_be_in_reach
 from golden_hyperv.marking import MACHINE, Note, Record, State
 from golden_hyperv.places import Places, checked
 from golden_hyperv.remoting import Command, RemoteError
@@ -102,15 +102,24 @@ class Machines:
         """What was written down under a name; None where nothing was."""
         with translated(f"looking for {name}"):
             for found in self.line.run("records", Folder=self.places.folder, Name=checked(name)):
-                record = marking.parsed(str(found["Text"]))
-                if record is not None and (record.kind, record.name) == (kind, name):
-                    return record
+                if ntpath.dirname(str(found["Path"])) == ntpath.dirname(self.places.record(kind, name)):
+                    record = read(self.line, str(found["Path"]), str(found["Text"]))
+                    if (record.kind, record.name) == (kind, name):
+                        return record
+            must_be_in_reach(self.line, self.places.folder)
         return None
 
-    def records(self) -> list[Record]:
-        """Everything that was written down, half-made things included."""
+    def records(self, *, every: bool = False) -> list[Record]:
+        """
+        What was written down, half-made things included. What cannot be read any more is left out, or Tampered where
+        ``every`` record counts.
+        """
         with translated("listing golden's machines"):
             there = self.line.run("records", Folder=self.places.folder)
+            if not there:
+                must_be_in_reach(self.line, self.places.folder)
+        if every:
+            return [read(self.line, str(found["Path"]), str(found["Text"])) for found in there]
         parsed = (marking.parsed(str(found["Text"])) for found in there)
         return [record for record in parsed if record is not None]
 
@@ -158,8 +167,10 @@ class Machines:
         place, path = self.places.machine(name), self.places.record(MACHINE, name)
         with translated(f"looking for {name}"):
             told = listed(self.line, "machine_state", Name=checked(name), Place=place, Record=path)
-        parsed = (marking.parsed(str(one["Text"])) for one in told if one["Kind"] == "record")
-        record = next((one for one in parsed if one is not None and (one.kind, one.name) == (MACHINE, name)), None)
+            if all(one["Kind"] != "record" for one in told):
+                must_be_in_reach(self.line, self.places.folder)
+        parsed = (read(self.line, path, str(one["Text"])) for one in told if one["Kind"] == "record")
+        record = next((one for one in parsed if (one.kind, one.name) == (MACHINE, name)), None)
         return self._held(name, record, _vms(told))
 
     def _held(self, name: str, record: Record | None, vms: list[Vm]) -> Held | None:
@@ -175,18 +186,18 @@ class Machines:
     def _must_be_here(self, record: Record) -> None:
         """Its folder may lie on a cluster's volume while the machine itself is another node's."""
         with translated(f"asking the cluster for {record.name}"):
-            owner = self.owner(record.name)
+            owner = self.owner(record.name, record.vm)
         node = owner or record.node
         if node and node.casefold() != self.node.casefold():
             raise elsewhere(record.name, node, self.node)
 
-    def owner(self, name: str) -> str:
+    def owner(self, name: str, vm: str = "") -> str:
         """
-        The node of a cluster that a machine runs on; empty where this host is no node, and for what is no role of the
-        cluster. RemoteError where it is a node and the cluster does not answer.
+        The node of a cluster that a machine runs on, by its id where that is known; empty where this host is no node,
+        and for what is no role of the cluster. RemoteError where it is a node and the cluster does not answer.
         """
-        told = self.line.run("cluster_owner", Name=name)
-        return next((str(one["Node"]) for one in told if str(one["Name"]).casefold() == name.casefold()), "")
+        told = self.line.run("cluster_owner", Name=name, Id=vm)
+        return str(told[0]["Node"]) if told else ""
 
     def same(self, machine: Machine) -> Held | None:
         """The very machine that was shown once; None where it is gone."""
@@ -206,6 +217,24 @@ class Machines:
         if record is None or point not in record.points:
             raise NotFound(f"the frozen point {point} of {name} is not there", hint="golden doctor")
         return record
+
+
+def read(line: Line, path: str, text: str) -> Record:
+    """A record. Tampered where it is none any more: what it is about is there all the same."""
+    record = marking.parsed(text)
+    if record is None:
+        raise damaged(line, path, text)
+    return record
+
+
+def damaged(line: Line, path: str, text: str) -> Tampered:
+    """What to say of a record of golden's, of whatever kind, that is none any more."""
+    return Tampered(
+        f"golden's record {path} on {line.address.shown} cannot be read: it is damaged, or a newer golden's",
+        details=text[:80] if text.strip("\0 \r\n") else f"{len(text)} signs, and none of them says anything",
+        hint="put it back from a backup of that host; where what it is about may be lost, delete it there, and what "
+        "golden made under its name",
+    )
 
 
 def listed(line: Line, script: str, **parameters: Any) -> list[Any]:

@@ -64,7 +64,8 @@ class Maker:
     def make(self, order: Order) -> Held:
         """The finished machine, off. Conflict for a name that is taken; nothing is left where it is refused."""
         record = self._planned(order)
-        self.disks.must_hold(self._places.folder, order.size, order.name)
+        with translated(f"asking for room for {order.name}"):
+            self.disks.must_hold(self._places.folder, order.size, order.name)
         if self.machines.find(order.name) is not None:
             raise Conflict(f"{order.name} is there already on {self._line.address.shown}")
         self.machines.claim(record)
@@ -237,8 +238,8 @@ class Maker:
         command = _switch(held.vm, on=on)
         with translated(what):
             self.disks.once_free(held.vm.disks[0] if held.vm.disks else what, lambda: self.change(vm, command))
-        waiting = Waiting(Deadline(GOING), watcher=self._watcher)
-        waiting.until(f"{held.name} to be {'on' if on else 'off'}", lambda: self._is(held.name, vm, on=on))
+            waiting = Waiting(Deadline(GOING), watcher=self._watcher)
+            waiting.until(f"{held.name} to be {'on' if on else 'off'}", lambda: self._is(held.name, vm, on=on))
 
     def _is(self, name: str, vm: str, *, on: bool) -> bool:
         now = next((one for one in self.machines.vms(name) if one.id == vm), None)

@@ -21,6 +21,8 @@ HOP = "a session carries no network credential to a share: move the disk to the 
 WINDOWS_ENTRY = "\\efi\\microsoft\\boot\\bootmgfw.efi"
 _SHARED = re.compile(r"[A-Za-z]:\\ClusterStorage\\", re.IGNORECASE)
 HEARTBEAT = "84EAAE65-2F2E-45F5-9BB5-0E857DC8EB47"
+REPLICAS = ("Replica", "TestReplica", "ExtendedReplica")
+"""Members of VMReplicationMode that are fed by another host, or made from one that is."""
 SERVICES = {
     HEARTBEAT: "golden knows by it that a guest has booted",
     GUEST_SERVICE: "files go through it quickly; golden turns it on in its clones",
@@ -190,6 +192,7 @@ def _state(found: Found) -> Iterator[Finding]:
     if told["Shielded"]:
         sentence = "the machine is shielded: its disks open on guarded hosts only, and golden could not get into it"
         yield _error("machine-shielded", sentence, fix="adopt one that is not shielded, and shield what is deployed")
+    yield from _replication(str(told.get("Replication") or ""))
     if found.checkpoints:
         sentence = "the machine has checkpoints, so its disks change whenever one is deleted or merged"
         fix = "delete them in the Hyper-V Manager and wait until they are merged, or export and import the machine"
@@ -203,6 +206,17 @@ def _state(found: Found) -> Iterator[Finding]:
     if told["Tpm"]:
         sentence = "the machine has a virtual TPM; each clone gets a new one, so nothing sealed to it opens there"
         yield Finding("virtual-tpm", Severity.WARNING, sentence, fix="decrypt BitLocker volumes before adopting")
+
+
+def _replication(mode: str) -> Iterator[Finding]:
+    """Hyper-V Replica writes into the disks of a machine that is off, whenever the primary's changes arrive."""
+    if mode in REPLICAS:
+        sentence = "the machine is a copy that Hyper-V Replica keeps: its disks change while it is off"
+        fix = "adopt the primary machine on its own host, or remove the replication of this one first"
+        yield _error("machine-replica", sentence, mode, fix)
+    elif mode == "Primary":
+        sentence = "Hyper-V Replica copies the machine to another host; golden's copy is not replicated"
+        yield Finding("replicated", Severity.INFO, sentence)
 
 
 def _firmware(found: Found) -> Iterator[Finding]:

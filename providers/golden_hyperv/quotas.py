@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from golden.waiting import Watcher
 from golden_hyperv.address import SSH
+from golden_hyperv.faults import translated
 from golden_hyperv.line import Line
 from golden_hyperv.remoting import RemoteError
 
@@ -30,9 +31,10 @@ def preflight(line: Line, watcher: Watcher) -> None:
     """
     if line.transport == SSH:
         return
-    try:
-        told = line.read(lambda session: session.quotas())
-    except RemoteError:
-        return
+    with translated(f"reading WinRM's quotas of {line.address.shown}"):
+        try:
+            told = line.read(lambda session: session.quotas())
+        except RemoteError:
+            return
     for name, sentence in too_small(told):
         watcher.doing(f"warning: {sentence} (Set-Item WSMan:\\localhost\\Shell\\{name} {LEAST[name]})")

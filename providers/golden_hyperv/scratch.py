@@ -141,7 +141,7 @@ def _take_away(endpoint: Endpoint, scope: Scope) -> None:
     try:
         places = Places(address.folder)
         with translated(f"taking the folder {address.folder} away"):
-            left = Machines(line, places, "").records()
+            left = Machines(line, places, "").records(every=True)
             if left:
                 names = "\n".join(record.name for record in left)
                 raise Conflict(f"{address.folder} stays: machines or images lie in it", details=names)

@@ -92,14 +92,22 @@ class ScvmmLibrary:
             found = next(
                 (self._shown(disk, note) for disk, note in seen.finished() if note.publication.key == key), None
             )
-            if found is not None:
+            if found is None:
                 if intent is not None:
-                    self._sending.forget(intent)
-                return found
-            if intent is not None:
-                self._sending.clear(intent)
-            self._sweep(key)
-        return None
+                    self._sending.clear(intent)
+                self._sweep(key)
+                return None
+        if intent is not None:
+            self._tidy(intent, found.name)
+        return found
+
+    def _tidy(self, intent: Intent, name: str) -> None:
+        """What was brought is not needed any more. Where it does not go the publication is finished all the same."""
+        try:
+            with understood(self._place, f"taking away what was brought for {name}"):
+                self._sending.forget(intent)
+        except GoldenError as error:
+            self._watcher.doing(f"warning: {error.brief}; golden publish tries it again")
 
     def _sweep(self, key: str) -> None:
         """Half-made things with a note of that key, and finished ones whose template somebody took away."""
@@ -122,12 +130,12 @@ class ScvmmLibrary:
             with understood(self._place, wish):
                 self._sending.bring(source, form, content)
                 done = self._made(image, form, source, wanted, note, intent)
-                self._sending.forget(intent)
         except (Unreachable, TimedOut):
             raise  # VMM may go on with it: the intent stays, and settling looks.
         except GoldenError as error:
             self._clear_quietly(intent, error)
             raise
+        self._tidy(intent, done.publication.name)
         self._warn(image, wanted)
         return self._shown_as(done, retired=False)
 

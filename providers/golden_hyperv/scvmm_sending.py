@@ -21,7 +21,8 @@ from golden_hyperv import scvmm_note
 from golden_hyperv.bringing import bring, on_the_host
 from golden_hyperv.disks import COPYING, Disks
 from golden_hyperv.images import path_of
-from golden_hyperv.line import insisted
+from golden_hyperv.line import insisted, must_be_in_reach
+from golden_hyperv.machines import damaged
 from golden_hyperv.marking import Hardware
 from golden_hyperv.remoting import RemoteError
 from golden_hyperv.scvmm_note import Note
@@ -74,6 +75,7 @@ class Sending:
         self.watcher = watcher
         self.host = self.vmm.place.address.folder
         self.folder = ntpath.join(self.host, FOLDER)
+        self._disks = Disks(self.vmm.line, watcher)
 
     def source(self, image: Image, form: Form, key: str) -> Source:
         """Where the file is, or will be. NotFound, or ProofFailed for an image on the host that is not as recorded."""
@@ -89,7 +91,7 @@ class Sending:
         self._must_be_free(target)
         intent = Intent(note.publication.key, note.token, target, source.path if source.staged else "", NOTHING)
         record = self._record(intent.key)
-        self.vmm.run("publish_sweep", Record=record, Path=[])
+        self._swept(record)
         if not self.vmm.run("claim", Path=record, Text=intent.text(), Token=intent.token)[-1]:
             raise Conflict(f"another publish of {note.publication.name} has begun", hint="golden jobs; golden resume")
         return intent
@@ -118,11 +120,16 @@ class Sending:
         return ntpath.join(self.folder, scvmm_note.short(key) + LOCK)
 
     def intent(self, key: str) -> Intent | None:
-        """What was written down under a key; None where nothing was."""
-        for found in self.vmm.run("publish_notes", Folder=self.folder):
+        """What was written down under a key; None where nothing was. Tampered where that cannot be read."""
+        there = self.vmm.run("publish_notes", Folder=self.folder)
+        if not there:
+            must_be_in_reach(self.vmm.line, self.folder)
+        for found in there:
             try:
                 intent = Intent(**json.loads(str(found["Text"])))
             except (ValueError, TypeError):
+                if str(found["Path"]).casefold() == self._record(key).casefold():
+                    raise damaged(self.vmm.line, str(found["Path"]), str(found["Text"])) from None
                 continue
             if intent.key == key:
                 return intent
@@ -132,7 +139,7 @@ class Sending:
         """Send the bytes to the host, where golden has them. ProofFailed where they are not the recorded ones."""
         if not source.staged:
             return
-        Disks(self.vmm.line, self.watcher).must_hold(self.host, form.size, "the image, until VMM has it")
+        self._disks.must_hold(self.host, form.size, "the image, until VMM has it")
         bring(self.vmm.line, self.watcher, form, content, source.path)
 
     def send(self, source: Source, intent: Intent, form: Form) -> Disk:
@@ -219,7 +226,10 @@ class Sending:
 
     def forget(self, intent: Intent) -> None:
         """It is finished, or nothing is left of it: the brought copy goes, and the intent last."""
-        if intent.staged:
-            self.vmm.run("clear_brought", Path=[intent.staged])
+        if staged := intent.staged:
+            self._disks.once_free(staged, lambda: self.vmm.run("clear_brought", Path=[staged]))
         record = self._record(intent.key)
-        self.vmm.run("publish_sweep", Record=record, Path=[self._lock(intent.key), record])
+        self._swept(record, self._lock(intent.key), record)
+
+    def _swept(self, record: str, *paths: str) -> None:
+        self._disks.once_free(record, lambda: self.vmm.run("publish_sweep", Record=record, Path=list(paths)))

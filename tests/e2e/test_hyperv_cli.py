@@ -87,6 +87,25 @@ def test_an_image_over_ssh(adopted: HyperVDesk) -> None:
     published(adopted, "VIRGIN")
 
 
+def test_doctor_names_every_record_that_cannot_be_read(adopted: HyperVDesk) -> None:
+    """Those of a version and of an image, each with its file; what else there is to say is said too."""
+    if not adopted.log()["images"]:
+        adopted.does("capture", "win2022", "--seal", "none")
+    records = [*adopted.peer.drive("C:\\golden").glob("*/*.golden.json")]
+    whole = {one: one.read_text() for one in records}
+    assert {one.parent.name for one in records} == {"machines", "images"}
+    for one in records:
+        one.write_text("\0" * len(whole[one]))
+    told = adopted.golden("doctor", "-o", "json")
+    for one, text in whole.items():
+        one.write_text(text)
+    found = [each["sentence"] for each in told.data["findings"] if each["id"] == "tampered"]
+    assert sorted(one.name for one in records) == sorted(
+        one.name for one in records if any(one.name in sentence for sentence in found)
+    )
+    adopted.assert_clean()
+
+
 @pytest.mark.thorough  # Several boots; the same over WSMan is the demo's tour.
 def test_the_whole_main_job_over_ssh(adopted: HyperVDesk) -> None:
     """Adopt, update, capture, publish: versions stay VIRGIN, the image is sealed and in VMM's library, all is clean."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import threading
@@ -22,6 +23,7 @@ from golden.errors import (
     PolicyRefused,
     ProofFailed,
     Refused,
+    Tampered,
     Unreachable,
 )
 from golden.library import Library
@@ -124,7 +126,7 @@ def test_what_a_broken_transfer_left_is_taken_away(peer: Peer, tmp_path: Path, k
     installed(peer.folder)
     bench = kind(endpoint(peer, tmp_path / "secrets"), tmp_path / "state", peer.folder)
     library, image = bench.open(), image_of(bench)
-    peer.rule("Get-FileHash", "drop-before", named=r"\.part$")
+    peer.rule("Get-FileHash", "drop-before", named=r"\.part$", times=2)  # The host comes back once, and is gone again.
     with pytest.raises(Unreachable):
         publish(library, bench, image)
     assert [name for name in bench.left() if name.endswith(".part")]
@@ -159,6 +161,83 @@ def test_a_store_without_room_is_refused_and_nothing_is_left(peer: Peer, bench: 
     Wds.install(peer.folder, full=True)
     with pytest.raises((Refused, EndpointError), match=r"room|did not work"):
         publish(library, bench, image_of(bench))
+    assert bench.left() == []
+
+
+def test_what_is_brought_is_waited_for_while_somebody_reads_it(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """A scanner or a backup has the WIM open for a moment: it goes a moment later, published or not."""
+    peer.rule("File.Delete", "delay", named=r"\.wim$", seconds=1)
+    published = publish(library, bench, image_of(bench))
+    assert peer.unmet() == [] and library.list() == (published,)
+    assert [one.name for one in (bench.host / "drives/C/golden/deployments").iterdir()] == ["wds-" + _record(published)]
+    library.withdraw(published)
+    peer.rule("File.Delete", "delay", named=r"\.wim$", seconds=1)
+    with pytest.raises(ProofFailed, match="not of the guest"):
+        publish(library, bench, image_of(bench, architecture="arm64"))
+    assert peer.unmet() == [] and bench.left() == []
+
+
+def test_what_is_published_stays_where_nobody_can_clear_up(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """Once the record says that it is ready only leftovers remain: a warning, and settling takes them away."""
+    peer.rule("Get-Item", "error", named=r"\.lock$", times=2, text="Verweigert. (0x80070005)")
+    published = publish(library, bench, image_of(bench))
+    folder = bench.host / "drives/C/golden/deployments"
+    assert library.list() == (published,) and list(folder.glob("*.lock"))
+    assert library.settle("shelf/1") == published  # It does not go yet.
+    assert peer.unmet() == [] and list(folder.glob("*.lock"))
+    assert library.settle("shelf/1") == published and not list(folder.glob("*.lock"))
+    library.withdraw(published)
+    assert bench.left() == []
+
+
+def test_a_record_that_was_written_counts_whatever_came_after(peer: Peer, bench: WdsBench, library: Library) -> None:
+    """What the write that says "ready" leaves beside it is no error; a record cut off half-way is one all the same."""
+    peer.rule("File.Delete", "delay", named=r"\.old$", seconds=1)
+    published = publish(library, bench, image_of(bench))
+    assert peer.unmet() == [] and library.list() == (published,)
+    folder = bench.host / "drives/C/golden/deployments"
+    (record,) = folder.glob("*.golden.json")
+    record.replace(next(iter(folder.glob("*.old")), Path(f"{record}.0011.old")))
+    assert library.list() == (published,)
+    assert publish(library, bench, image_of(bench)) == published
+    library.retire(published)
+    library.withdraw(published)
+    assert bench.left() == []
+
+
+def test_a_record_that_cannot_be_read_is_no_absence(bench: WdsBench, library: Library) -> None:
+    """It is named to whoever asks for that publication; others go on."""
+    one, other = (publish(library, bench, image_of(bench, number)) for number in (1, 2))
+    record = bench.host / "drives/C/golden/deployments" / f"wds-{_record(one)}"
+    text = record.read_text()
+    record.write_text("\0" * len(text))
+    for asked in (lambda: library.settle("shelf/1"), lambda: library.withdraw(one), lambda: library.verify(one)):
+        with pytest.raises(Tampered, match=record.name):
+            asked()
+    assert library.list() == (other,)
+    record.write_text(text)
+    for each in (one, other):
+        library.withdraw(each)
+    assert bench.left() == []
+
+
+def test_a_lock_that_cannot_be_looked_at_is_no_work(bench: WdsBench, library: Library) -> None:
+    """Whoever asks is told why at once, and does not wait for hours for work that nobody does."""
+    published = publish(library, bench, image_of(bench))
+    (record,) = (bench.host / "drives/C/golden/deployments").glob("*.golden.json")
+    lock = record.with_name(record.name.replace(".golden.json", ".lock"))
+    lock.touch()
+    lock.chmod(0o444)
+    with pytest.raises(GoldenError) as met:
+        library.withdraw(published)
+    assert "is denied" in (met.value.details or "")
+    lock.chmod(0o644)
+    with lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        letting_go = threading.Timer(1, fcntl.flock, (file, fcntl.LOCK_UN))
+        letting_go.start()
+        library.withdraw(published)
+        letting_go.join()
     assert bench.left() == []
 
 
@@ -350,6 +429,50 @@ def test_mdt_and_configmgr_lose_no_image_with_an_answer(
     library.retire(published)
     (left,) = other.world.read()["images"]
     assert left.get("enable") == "False" or left["description"].startswith("Not current any more.")
+    library.withdraw(published)
+    library.close()
+    assert other.left() == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "moved"), [(MdtBench, {"folder": "Servers"}), (ConfigMgrBench, {"name": "Our Windows Server"})]
+)
+def test_an_image_that_somebody_moved_or_renamed_is_the_same_one(
+    peer: Peer, bench: WdsBench, kind: type[MdtBench], moved: dict[str, str]
+) -> None:
+    """It is known by its files: found, retired and taken away wherever it stands, and never its files alone."""
+    installed(peer.folder)
+    other = kind(bench.endpoint, bench.state, bench.host)
+    library, image = other.open(), image_of(other)
+    published = library.publish(image, image.artifact.forms[0], bytes_of(image, other), "shelf/1")
+    with other.world.changed() as state:
+        state["images"][0].update(moved)
+    assert library.list() == (published,)
+    assert library.settle("shelf/1") == published
+    library.verify(published)
+    library.retire(published)
+    (left,) = other.world.read()["images"]
+    assert moved.items() <= left.items()
+    assert left.get("enable") == "False" or left["description"].startswith("Not current any more.")
+    library.withdraw(published)
+    library.close()
+    assert other.left() == []
+
+
+def test_files_that_something_else_in_a_share_has_stay(peer: Peer, bench: WdsBench) -> None:
+    """Somebody made another item of a folder below: Conflict names it, and the folder stays until it is gone."""
+    installed(peer.folder)
+    other = MdtBench(bench.endpoint, bench.state, bench.host)
+    library, image = other.open(), image_of(other)
+    published = library.publish(image, image.artifact.forms[0], bytes_of(image, other), "shelf/1")
+    with other.world.changed() as state:
+        (made,) = state["images"]
+        state["images"].append({**made, "name": "Theirs", "source": f"{made['source']}\\more"})
+    with pytest.raises(Conflict, match="Theirs") as met:
+        library.withdraw(published)
+    assert met.value.hint and list(other.files().rglob(f"{published.name}.wim"))
+    with other.world.changed() as state:
+        state["images"].clear()
     library.withdraw(published)
     library.close()
     assert other.left() == []

@@ -15,7 +15,7 @@ from golden_hyperv.remoting.login import Login, SshLogin
 from golden_hyperv.remoting.values import Credential, Secret
 
 if TYPE_CHECKING:
-    from golden_hyperv.remoting.bulk import Told
+    from golden_hyperv.remoting.bulk import Run, Told
     from golden_hyperv.remoting.engine import Engine
     from golden_hyperv.remoting.files import Files
 
@@ -86,15 +86,22 @@ class Session:
         return {one["Name"]: str(one["Value"]) for one in self.run("quotas", deadline=Deadline(QUOTAS))}
 
     def put(
-        self, stream: BinaryIO, remote_path: str, *, told: Told | None = None, deadline: Deadline | None = None
+        self,
+        stream: BinaryIO,
+        remote_path: str,
+        *,
+        told: Told | None = None,
+        deadline: Deadline | None = None,
+        run: Run | None = None,
     ) -> str:
         """
         Write a file whole: beside its place first, compared by SHA-256, then renamed over it. Returns the hash.
 
         After LinkLost what was written may lie there as ``<path>.<8 digits>.part``. Where the bytes go by SFTP beside
-        WSMan, what its login meets is Unreachable, Refused or BadConfig.
+        WSMan, what its login meets is Unreachable, Refused or BadConfig. ``run`` is what gives the file its name, where
+        this session may have been idle for too long by then (and what sends pieces, where no SFTP does).
         """
-        return self._files.put(self.run, stream, remote_path, told, deadline)
+        return self._files.put(run or self.run, stream, remote_path, told, deadline)
 
     def get(self, remote_path: str, offset: int = 0, size: int | None = None) -> bytes:
         """A piece of a file; shorter at its end; to the end where there is no size."""

@@ -1,4 +1,5 @@
 # Make a record that is not there, whole or not at all. $true where it was made now or is this very one, else $false.
+# Its text is plain ASCII. It is on the disk before it has its name: a power cut leaves no name of a file full of zeros.
 param(
     [Parameter(Mandatory)] [string] $Path,
     [Parameter(Mandatory)] [string] $Text,
@@ -7,7 +8,14 @@ param(
 $ErrorActionPreference = 'Stop'
 $null = [System.IO.Directory]::CreateDirectory([System.IO.Path]::GetDirectoryName($Path))
 $new = $Path + '.' + $Token + '.new'
-[System.IO.File]::WriteAllText($new, $Text)
+$bytes = [System.Text.Encoding]::ASCII.GetBytes($Text)
+$stream = [System.IO.File]::Open($new, 'Create', 'Write', 'None')
+try {
+    $stream.Write($bytes, 0, $bytes.Length)
+    $stream.Flush($true)
+} finally {
+    $stream.Dispose()
+}
 try {
     [System.IO.File]::Move($new, $Path)
     $true

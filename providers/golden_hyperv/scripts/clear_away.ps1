@@ -8,8 +8,8 @@ foreach ($one in $Path) {
     try {
         $null = Get-Item -LiteralPath $one -Force
     } catch {
-        # Test-Path would say of what may not be looked at that it is not there.
-        if ([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') {
+        # Test-Path would say of what may not be looked at that it is not there. A drive that is not there is no absence.
+        if (([string]$_.CategoryInfo.Category -ne 'ObjectNotFound') -or $_.FullyQualifiedErrorId.StartsWith('DriveNotFound')) {
             throw
         }
         $there = $false

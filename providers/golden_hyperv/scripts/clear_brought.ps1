@@ -6,9 +6,14 @@ $ErrorActionPreference = 'Stop'
 foreach ($one in $Path) {
     $folder = [System.IO.Path]::GetDirectoryName($one)
     if ([System.IO.Directory]::Exists($folder)) {
-        foreach ($part in [System.IO.Directory]::GetFiles($folder, [System.IO.Path]::GetFileName($one) + '.*.part*')) {
-            [System.IO.File]::Delete($part)
+        try {
+            foreach ($part in [System.IO.Directory]::GetFiles($folder, [System.IO.Path]::GetFileName($one) + '.*.part*')) {
+                [System.IO.File]::Delete($part)
+            }
+            [System.IO.File]::Delete($one)
+        } catch [System.IO.IOException] {
+            # What a method throws may arrive without its number, so that it stands in the text, as in Hyper-V's own errors.
+            throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.GetBaseException().HResult)
         }
-        [System.IO.File]::Delete($one)
     }
 }

@@ -1,4 +1,5 @@
-# Take an operating system image out of Configuration Manager; absent is success. The WIM stays for who asks for this.
+# Take an operating system image out of Configuration Manager; absent is success. It is known by the file that is
+# its source, and what has that still is told by its name. The WIM stays for who asks for this.
 param(
     [Parameter(Mandatory)] [string] $Module,
     [Parameter(Mandatory)] [string] $Site,
@@ -12,9 +13,15 @@ if ($null -eq (Get-PSDrive -Name $Site -ErrorAction SilentlyContinue)) {
 }
 Set-Location -LiteralPath ($Site + ':')
 try {
-    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling -ErrorAction Stop
-    if ($null -ne $image) {
-        Remove-CMOperatingSystemImage -Id $image.PackageID -Force -ErrorAction Stop
+    foreach ($image in @(Get-CMOperatingSystemImage -ErrorAction Stop)) {
+        if ([System.IO.Path]::GetFileName([string]$image.PkgSourcePath) -eq ($Name + '.wim')) {
+            Remove-CMOperatingSystemImage -Id $image.PackageID -Force -ErrorAction Stop
+        }
+    }
+    foreach ($image in @(Get-CMOperatingSystemImage -ErrorAction Stop)) {
+        if ([System.IO.Path]::GetFileName([string]$image.PkgSourcePath) -eq ($Name + '.wim')) {
+            [string]$image.Name
+        }
     }
 } finally {
     Set-Location -LiteralPath 'C:\'

@@ -1,4 +1,5 @@
 # Say of an operating system image of Configuration Manager that it is not current any more; it has no switch for that.
+# It is known by the file that is its source.
 param(
     [Parameter(Mandatory)] [string] $Module,
     [Parameter(Mandatory)] [string] $Site,
@@ -13,8 +14,11 @@ if ($null -eq (Get-PSDrive -Name $Site -ErrorAction SilentlyContinue)) {
 }
 Set-Location -LiteralPath ($Site + ':')
 try {
-    $image = Get-CMOperatingSystemImage -Name $Name -DisableWildcardHandling -ErrorAction Stop
-    Set-CMOperatingSystemImage -Id $image.PackageID -Description $Description -ErrorAction Stop
+    foreach ($image in @(Get-CMOperatingSystemImage -ErrorAction Stop)) {
+        if ([System.IO.Path]::GetFileName([string]$image.PkgSourcePath) -eq ($Name + '.wim')) {
+            Set-CMOperatingSystemImage -Id $image.PackageID -Description $Description -ErrorAction Stop
+        }
+    }
 } finally {
     Set-Location -LiteralPath 'C:\'
 }

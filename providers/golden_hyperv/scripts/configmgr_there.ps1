@@ -1,4 +1,5 @@
 # Which of some operating system images a site of Configuration Manager has: their numbers, and -1 once it was asked.
+# They are known by the file that is their source, whatever somebody called them.
 param(
     [Parameter(Mandatory)] [string] $Module,
     [Parameter(Mandatory)] [string] $Site,
@@ -12,10 +13,13 @@ if ($null -eq (Get-PSDrive -Name $Site -ErrorAction SilentlyContinue)) {
 }
 Set-Location -LiteralPath ($Site + ':')
 try {
+    $files = @()
+    foreach ($image in @(Get-CMOperatingSystemImage -ErrorAction Stop)) {
+        $files += [System.IO.Path]::GetFileName([string]$image.PkgSourcePath)
+    }
     $number = 0
     foreach ($one in $Name) {
-        $found = Get-CMOperatingSystemImage -Name $one -DisableWildcardHandling -ErrorAction Stop
-        if ($null -ne $found) {
+        if ($files -contains ($one + '.wim')) {
             $number
         }
         $number = $number + 1

@@ -11,7 +11,7 @@ foreach ($one in $Path) {
             $stream = [System.IO.File]::Open($one, 'Open', 'Read', 'ReadWrite')
         } catch [System.IO.IOException] {
             # What a method throws may arrive without its number, so that it stands in the text, as in Hyper-V's errors.
-            throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.InnerException.HResult)
+            throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.GetBaseException().HResult)
         }
         try {
             $length = $stream.Length

@@ -10,7 +10,7 @@ if ([System.IO.File]::Exists($Path) -and ($Path -ne $Final)) {
         [System.IO.File]::Move($Path, $Final)
     } catch [System.IO.IOException] {
         # What a method throws may arrive without its number, so that it stands in the text, as in Hyper-V's own errors.
-        throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.InnerException.HResult)
+        throw ('{0} (0x{1:X8}).' -f $_.Exception.Message, $_.Exception.GetBaseException().HResult)
     }
 }
 $item = Get-Item -LiteralPath $Final -Force

@@ -19,12 +19,15 @@ while ($tries -gt 0) {
     } catch [System.IO.DirectoryNotFoundException] {
         $tries = 0
     } catch [System.IO.FileNotFoundException] {
-        # There is none; or it is being replaced at this moment, which leaves one half of that beside its place.
-        $beside = [System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($Record), [System.IO.Path]::GetFileName($Record) + '.*.*')
+        # There is none; or it is being replaced at this moment, which leaves one half of that beside its place. Where that
+        # stays so it was cut off there, and the old one counts.
+        $beside = @([System.IO.Directory]::GetFiles([System.IO.Path]::GetDirectoryName($Record), [System.IO.Path]::GetFileName($Record) + '.*.old'))
         if ($beside.Count -eq 0) {
-            $tries = 0
-        } else {
+            $tries = [System.Math]::Min($tries, 1) # Once more: it may have come to its place meanwhile.
+        } elseif ($tries -gt 0) {
             Start-Sleep -Milliseconds 50
+        } else {
+            [pscustomobject]@{ Kind = 'record'; Id = ''; Text = [System.IO.File]::ReadAllText($beside[0]) }
         }
     } catch [System.IO.IOException] {
         if ($tries -eq 0) {

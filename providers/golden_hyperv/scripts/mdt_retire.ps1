@@ -8,9 +8,11 @@ $ErrorActionPreference = 'Stop'
 Import-Module -Name $Module
 $null = New-PSDrive -Name 'GoldenShare' -PSProvider 'MDTProvider' -Root $Root
 try {
-    foreach ($item in @(Get-ChildItem -Path 'GoldenShare:\Operating Systems')) {
+    foreach ($item in @(Get-ChildItem -LiteralPath 'GoldenShare:\Operating Systems' -Recurse)) {
         if ([System.IO.Path]::GetFileName([string]$item.Source) -eq $Name) {
-            Set-ItemProperty -LiteralPath ('GoldenShare:\Operating Systems\' + $item.Name) -Name 'enable' -Value 'False'
+            $place = [string]$item.PSPath # Of its provider, two colons, and then the path in the drive.
+            $place = $place.Substring($place.IndexOf('::') + 2)
+            Set-ItemProperty -LiteralPath $place -Name 'enable' -Value 'False'
         }
     }
 } finally {

@@ -1,4 +1,5 @@
-# Which of some folders are operating systems of a deployment share: their numbers, and -1 once the share was read.
+# Which of some folders are operating systems of a deployment share: their numbers, and -1 once the share was read. They are
+# known by the folder their files lie in, wherever somebody has put them in the Workbench and whatever they are called there.
 param(
     [Parameter(Mandatory)] [string] $Module,
     [Parameter(Mandatory)] [string] $Root,
@@ -9,7 +10,7 @@ Import-Module -Name $Module
 $null = New-PSDrive -Name 'GoldenShare' -PSProvider 'MDTProvider' -Root $Root
 try {
     $folders = @()
-    foreach ($item in @(Get-ChildItem -Path 'GoldenShare:\Operating Systems')) {
+    foreach ($item in @(Get-ChildItem -LiteralPath 'GoldenShare:\Operating Systems' -Recurse)) {
         $folders += [System.IO.Path]::GetFileName([string]$item.Source)
     }
     $number = 0

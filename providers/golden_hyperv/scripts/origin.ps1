@@ -31,6 +31,7 @@ foreach ($vm in $found) {
             Buffer = $memory.Buffer
             Processors = $vm.ProcessorCount
             Clustered = [bool]$vm.IsClustered
+            Replication = [string]$vm.ReplicationMode
             Shielded = [bool]$security.Shielded
             Tpm = [bool]$security.TpmEnabled
             SecureBoot = [string]$firmware.SecureBoot

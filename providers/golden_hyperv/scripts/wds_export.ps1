@@ -16,5 +16,9 @@ try {
         Version = [string]$image.Version
     }
 } finally {
-    [System.IO.File]::Delete($Path)
+    try {
+        [System.IO.File]::Delete($Path)
+    } catch [System.IO.IOException] {
+        $null = $Path # Somebody reads it at this moment; it goes with the WIM that was brought.
+    }
 }

@@ -75,7 +75,11 @@ def survey(shop: Shop, reference: str) -> list[Finding]:
     numbers = set()
     for image in shop.catalog.images(reference):
         numbers.add(image.number)
-        artifact = shop.hypervisor.find_image(image.artifact.name)
+        try:
+            artifact = shop.hypervisor.find_image(image.artifact.name)
+        except Tampered as error:
+            found.append(_damaged(error))
+            continue
         if artifact is None or artifact.forms != image.artifact.forms:
             name = f"{reference}@i{image.number}"
             sentence = f"{name} is not there, or not as long as it was." if artifact is None else f"{name} has changed."
@@ -115,5 +119,9 @@ def _version(shop: Shop, version: Version) -> list[Finding]:
     try:
         check_own(shop, version)
     except (Tampered, NotFound) as error:
-        return [Finding(error.id, Severity.ERROR, error.brief + ".", error.details or "", error.hint or "")]
+        return [_damaged(error)]
     return []
+
+
+def _damaged(error: GoldenError) -> Finding:
+    return Finding(error.id, Severity.ERROR, error.brief + ".", error.details or "", error.hint or "")

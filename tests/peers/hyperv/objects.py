@@ -193,6 +193,14 @@ BOOT_DEVICE = Enumeration(
 CONTROLLER = Enumeration("Microsoft.HyperV.PowerShell.ControllerType", IDE=0, SCSI=1, PMEM=2)
 START_ACTION = Enumeration("Microsoft.HyperV.PowerShell.StartAction", Nothing=2, StartIfRunning=3, Start=4)
 STOP_ACTION = Enumeration("Microsoft.HyperV.PowerShell.StopAction", TurnOff=2, Save=3, ShutDown=4)
+REPLICATION_MODE = Enumeration(
+    "Microsoft.HyperV.PowerShell.VMReplicationMode",
+    **{"None": 0},
+    Primary=1,
+    Replica=2,
+    TestReplica=3,
+    ExtendedReplica=4,
+)
 SWITCH_TYPE = Enumeration("Microsoft.HyperV.PowerShell.VMSwitchType", Private=0, Internal=1, External=2)
 WAIT_FOR = Enumeration(
     "Microsoft.HyperV.PowerShell.WaitVMTypes", Heartbeat=0, IPAddress=1, MemoryOperations=2, Reboot=3

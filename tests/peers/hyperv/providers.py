@@ -20,6 +20,7 @@ from tests.peers.hyperv.failures import Failure
 from tests.peers.hyperv.objects import Thing, listed
 
 KNOWN = {"mdtprovider": "mdt.json", "cmsite": "configmgr.json"}
+MDT = "MicrosoftDeploymentToolkit\\MDTProvider"
 SHARE = "C:\\DeploymentShare"
 SITE, SERVER = "P01", "cm01.example.com"
 MODULES = {
@@ -83,19 +84,27 @@ class Drive:
         """The operating systems that a path means."""
         world = World(call.host.folder, KNOWN[self.provider])
         rest = path.partition(":")[2].strip("\\").split("\\")
-        if self.provider != "mdtprovider" or rest[0].lower() != "operating systems" or len(rest) > 2:
+        if self.provider != "mdtprovider" or rest[0].lower() != "operating systems":
             raise Failure("The peer knows Operating Systems of shares.", "NotModelled", "NotImplemented", path)
-        found = [each for each in world.read()["images"] if len(rest) == 1 or each["name"].lower() == rest[1].lower()]
-        if len(rest) == 2 and not found:
+        everything = world.read()["images"]
+        found = [each for each in everything if len(rest) == 1 or _place(each).lower() == "\\".join(rest[1:]).lower()]
+        if len(rest) > 1 and not found:
             raise Failure(f"Cannot find path '{path}' because it does not exist.", "PathNotFound", "ObjectNotFound",
                           path, "System.Management.Automation.ItemNotFoundException")  # fmt: skip
         return found
 
     def children(self, call: Any) -> Iterator[Thing]:
-        """Get-ChildItem."""
+        """Get-ChildItem of Operating Systems; what lies in folders of the Workbench only where it is recursive."""
+        top, deep, folders = f"{self.name}:\\Operating Systems\\", call.switch("Recurse"), set()
         for each in self.items(call, _path(call)):
-            yield Thing("Microsoft.BDD.PSSnapIn.MDTObject", text=each["name"], Name=each["name"], Source=each["source"],
-                        ImageFile=each["file"], enable=each["enable"])  # fmt: skip
+            if (folder := each.get("folder", "")) and folder not in folders:
+                folders.add(folder)
+                yield Thing("Microsoft.BDD.PSSnapIn.MDTObject", text=folder, Name=folder, PSIsContainer=True,
+                            NodeType="OperatingSystemFolder", PSPath=f"{MDT}::{top}{folder}")  # fmt: skip
+            if not folder or deep:
+                yield Thing("Microsoft.BDD.PSSnapIn.MDTObject", text=each["name"], Name=each["name"],
+                            Source=each["source"], ImageFile=each["file"], enable=each["enable"], PSIsContainer=False,
+                            NodeType="OperatingSystem", PSPath=f"{MDT}::{top}{_place(each)}")  # fmt: skip
 
     def remove(self, call: Any) -> None:
         """Remove-Item: out of the share's list."""
@@ -105,13 +114,17 @@ class Drive:
 
     def set(self, call: Any) -> None:
         """Set-ItemProperty of ``enable``."""
-        chosen = [each["name"] for each in self.items(call, _path(call))]
+        chosen = self.items(call, _path(call))
         if call.get("Name") != "enable":
             raise Failure("The peer sets enable.", "NotModelled", "NotImplemented")
         with World(call.host.folder, KNOWN[self.provider]).changed() as state:
             for each in state["images"]:
-                if each["name"] in chosen:
+                if each in chosen:
                     each["enable"] = str(call.get("Value"))
+
+
+def _place(each: dict[str, Any]) -> str:
+    return f"{each['folder']}\\{each['name']}" if each.get("folder") else str(each["name"])
 
 
 def _path(call: Any) -> str:

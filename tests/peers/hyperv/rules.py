@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 
 DEEDS = ("error", "fault", "delay", "drop-before", "drop-after", "kill-before", "kill-after", "disk-full",
-         "forget", "vanish", "warn")  # fmt: skip
+         "forget", "vanish", "half", "warn")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Rule:
     ``kill-before`` and ``kill-after`` (the server's process is killed), ``disk-full`` (writes fail with 0x80070070),
     ``forget`` (of a job: the management service restarts under it, so that it ends half-way and is remembered by
     nobody), ``vanish`` (of ``File.ReadAllText`` and ``File.Replace`` in a script: the file goes just before, for
-    ``seconds`` or for good; ``delay`` there: somebody has it open so long).
+    ``seconds`` or for good; ``delay`` there and of ``File.Delete``: somebody has it open so long), ``half`` (of
+    ``File.Replace``: it stops where the old file has its name for the way, ERROR_UNABLE_TO_MOVE_REPLACEMENT_2).
 
     What happens to ``Job.convert`` happens when half of its file is there. ``Scanner`` is what opens the disks of a
     machine that was just removed, for ``seconds``.

@@ -42,9 +42,8 @@ def runner(scope: Scope) -> Runner:
     def busy(path: Path) -> bool:
         return scope.place == "host" and bool(scope.host.in_use(str(path)))
 
-    def meets(method: str, path: Path) -> None:
-        if scope.place == "host":
-            scope.host.file_met(method, str(path))
+    def meets(method: str, path: Path) -> bool:
+        return scope.place == "host" and bool(scope.host.file_met(method, str(path)))
 
     table = versions(scope.host.shape, scope.host.transport if scope.place == "host" else "wsman")
     environment = {**GUEST, "COMPUTERNAME": scope.host.shape.name, "USERNAME": scope.user}

@@ -52,6 +52,7 @@ def machine(shape: Shape, about: dict[str, Any]) -> Thing:
         AutomaticStopAction=o.STOP_ACTION[about["automatic_stop"]],
         Heartbeat=heartbeat(about),
         IsClustered=about["clustered"],
+        ReplicationMode=o.REPLICATION_MODE[about["replication"]],
         ComputerName=shape.name,
         OperationalStatus=[o.STATUS.Ok],
         NetworkAdapters=[adapter(about, each) for each in about["adapters"]],

@@ -286,9 +286,24 @@ def test_files_are_where_the_owner_says(world: World) -> None:
     assert (world.folder / "a.bin").read_bytes() == b"vhdxfile"
     with pytest.raises(Failure, match="already exists"):
         world.run("$ErrorActionPreference = 'Stop'\n" + script.replace("param([string] $Path)", "$Path = 'C:\\a.bin'"))
-    kind = "[System.IO.FileNotFoundException]"
-    caught = f"try {{ [System.IO.File]::OpenRead('C:\\none') }} catch {kind} {{ $_.Exception.InnerException.HResult }}"
-    assert world.run(caught) == [-2147024894]
+
+
+def test_a_typed_catch_shows_what_the_method_threw(world: World) -> None:
+    """Its exception itself; a catch without a type that round it. What is thrown on is what was caught."""
+    attempt = "try {{ [System.IO.File]::OpenRead('C:\\none') }} catch {} {{ {} }}"
+    for kind in ("[System.IO.FileNotFoundException]", "[System.IO.IOException]", "[System.Exception]"):
+        for what in ("$_.Exception.HResult", "$_.Exception.GetBaseException().HResult"):
+            assert world.run(attempt.format(kind, what)) == [-2147024894]
+        assert world.run(attempt.format(kind, "$null -eq $_.Exception.InnerException")) == [True]
+        assert world.run(attempt.format(kind, "$_.Exception.Message")) == ["Could not find file 'C:\\none'."]
+    for kind in ("", "[System.Management.Automation.MethodInvocationException]"):
+        for what in ("$_.Exception.InnerException.HResult", "$_.Exception.GetBaseException().HResult"):
+            assert world.run(attempt.format(kind, what)) == [-2147024894]
+        assert world.run(attempt.format(kind, "$_.Exception.Message"))[0].startswith('Exception calling "OpenRead"')
+    with pytest.raises(Failure, match=r"^Exception calling"):
+        world.run(attempt.format("[System.IO.IOException]", "throw"))
+    with pytest.raises(Failure, match=r"^Could not find"):
+        world.run(attempt.format("[System.IO.IOException]", "throw $_"))
 
 
 def test_a_file_made_read_only_is_not_written_to(world: World) -> None:

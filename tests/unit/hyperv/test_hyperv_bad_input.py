@@ -136,6 +136,21 @@ def test_odd_machines_are_not_adopted(opening: Opening, peer: Peer, odd: str, fi
         adopted(hypervisor, "odd", where)
 
 
+@pytest.mark.parametrize("mode", ["Replica", "TestReplica", "ExtendedReplica"])
+def test_what_hyper_v_replica_feeds_is_not_adopted(opening: Opening, peer: Peer, mode: str) -> None:
+    """It is off, and written to all the time; the primary is adopted like any other."""
+    where = peer.seed(f"fed-{mode.lower()}", state=None, replication=mode).name
+    hypervisor = opening()
+    (finding,) = (one for one in hypervisor.examine(Origin("machine", where)).problems if one.id == "machine-replica")
+    assert finding.severity is Severity.ERROR and finding.evidence == mode and "primary" in finding.fix
+    with refused_to_adopt(hypervisor, "fed"):
+        adopted(hypervisor, "fed", where)
+    primary = peer.seed(f"primary-{mode.lower()}", state=None, replication="Primary").name
+    found = hypervisor.examine(Origin("machine", primary)).problems
+    assert ("replicated", Severity.INFO) in [(one.id, one.severity) for one in found]
+    assert all(one.severity is not Severity.ERROR for one in found)
+
+
 def test_a_vhd_is_not_adopted(opening: Opening, peer: Peer) -> None:
     """golden's versions are VHDX files."""
     where = peer.seed("old", state=None, kind="vhd", generation=1).name
@@ -191,6 +206,8 @@ def test_a_machine_of_another_node_is_looked_at_there(opening: Opening, tmp_path
         assert "disk-elsewhere" in ids(hypervisor, "local")
         with refused_to_adopt(hypervisor, "near"):
             adopted(hypervisor, "near", "local")
+        cluster.world.change(theirs.id, role="SCVMM theirs Resources")
+        assert "other-node" in ids(hypervisor, "theirs", Severity.INFO)
 
 
 def test_a_node_that_golden_does_not_reach_is_named(opening: Opening, tmp_path: Path) -> None:
@@ -230,7 +247,7 @@ def test_goldens_own_machine_on_another_node_is_left_alone(opening: Opening, tmp
         hypervisor = opening(cluster)
         machine = adopted(hypervisor, "moved", "origin")
         (met,) = (one for one in cluster.world.machines() if one["name"] == "moved")
-        cluster.world.change(met["id"], node="HV2", clustered=True)
+        cluster.world.change(met["id"], node="HV2", clustered=True, role="SCVMM somebody's Resources")
         for act in (hypervisor.start, hypervisor.settle, hypervisor.destroy):
             with pytest.raises(Conflict, match="belongs to the cluster node HV2"):
                 act(machine)

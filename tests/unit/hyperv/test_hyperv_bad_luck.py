@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from golden.errors import EndpointError, GoldenError, Refused, Tampered
+from golden.errors import EndpointError, GoldenError, Refused, Tampered, Unreachable
 from golden.model import CloneOptions, Machine, Mark, Origin, Power, Role, Snapshot
 from golden.provider import Endpoint, Hypervisor, Scope
 from golden.waiting import Deadline, Waiting
 from golden_hyperv import PROVIDER
+from golden_hyperv.hypervisor import HyperV
+from golden_hyperv.remoting import RemoteError
 from tests.e2e.hyperv_bench import endpoint
 from tests.peers.hyperv.host import vhdx
 from tests.peers.hyperv.peer import Peer
@@ -230,6 +236,19 @@ def test_a_full_disk_is_told_by_convert_vhd_too(based: Peer, peer: Peer, opening
     nothing_left(peer, hypervisor)
 
 
+@contextmanager
+def held(path: Path, seconds: float) -> Iterator[None]:
+    """Somebody has a file open and shares it with nobody, for a while."""
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        letting_go = threading.Timer(seconds, fcntl.flock, (file, fcntl.LOCK_UN))
+        letting_go.start()
+        try:
+            yield
+        finally:
+            letting_go.join()
+
+
 def test_a_scanner_that_holds_the_disks_is_waited_for(based: Peer, peer: Peer, opening: Opening) -> None:
     """It opens what Remove-VM let go of: renaming, testing and hashing wait for it."""
     hypervisor = opening()
@@ -247,6 +266,10 @@ def test_a_scanner_that_holds_the_disks_is_waited_for(based: Peer, peer: Peer, o
     ):
         peer.world.scan(str(path), 1.0)
         act()
+    with held(path, 1.0):
+        begun = time.monotonic()
+        assert hypervisor.identity(point)
+        assert time.monotonic() - begun > 0.9
     hypervisor.drop_snapshot(point)
     hypervisor.destroy(machine)
     nothing_left(peer, hypervisor)
@@ -314,6 +337,47 @@ def test_a_management_service_that_is_down_is_no_absence(based: Peer, peer: Peer
     nothing_left(peer, hypervisor)
 
 
+def test_what_the_host_says_while_it_is_waited_for_is_told_in_golden_words(
+    based: Peer, peer: Peer, opening: Opening
+) -> None:
+    """Nothing of the wire's leaves the provider: not from the wait for a power state, nor from clearing up."""
+    hypervisor = opening()
+    machine = hypervisor.clone("told", base(hypervisor), MARK, CloneOptions(linked=True))
+    for act, back in ((hypervisor.start, hypervisor.stop), (hypervisor.stop, hypervisor.start)):
+        for nth in range(1, 5):  # Looking for it, changing it, waiting for it, looking at it again.
+            back(machine)
+            peer.rule("Get-VM", "error", nth=nth, times=0, text="Etwas anderes. (0x80041001)")
+            with pytest.raises(EndpointError) as caught:
+                act(machine)
+            assert "0x80041001" in f"{caught.value.details}"
+            peer.clear_rules()
+    hypervisor.stop(machine)
+    peer.rule("Job.convert", "error", text="Etwas anderes. (0x80041001)")
+    peer.rule("Remove-Item", "error", nth=2, times=0, text="Verweigert. (0x80070005)")
+    with pytest.raises(EndpointError) as caught:
+        hypervisor.capture("told-image", machine, MARK)
+    assert "0x80041001" in f"{caught.value.details}" and not peer.unmet()
+    peer.clear_rules()
+    left = hypervisor.find_image("told-image")
+    assert left is not None
+    hypervisor.discard_image(left)
+    hypervisor.destroy(machine)
+    peer.rule("New-Item", "drop-before", times=2)
+    peer.rule("Get-Volume", "drop-before", times=2)
+    with pytest.raises(Unreachable):
+        hypervisor.clone("told", BASE, MARK, CloneOptions(linked=True))
+    peer.clear_rules()
+    nothing_left(peer, hypervisor)
+
+
+def test_a_host_that_goes_away_while_it_is_opened_is_unreachable(peer: Peer, opening: Opening) -> None:
+    """In golden's words, and with what to do; reading the quotas is part of opening it."""
+    peer.rule("Get-ChildItem", "drop-before", times=2)
+    with pytest.raises(Unreachable, match="quotas"):
+        opening()
+    assert not peer.unmet()
+
+
 def cloning(reached: Endpoint, state: Path) -> None:
     """In a process of its own, which is killed."""
     PROVIDER.open(reached, Scope("job-1", state)).clone("slow", BASE, MARK, CloneOptions(linked=False))
@@ -357,6 +421,96 @@ def test_another_golden_writes_and_removes_records_meanwhile(based: Peer, peer: 
     peer.drive("C:\\golden\\machines\\other.golden.json").write_text(text)
     hypervisor.destroy(machine)
     nothing_left(peer, hypervisor)
+
+
+def test_a_record_whose_replacement_stops_half_way_is_not_lost(based: Peer, peer: Peer, opening: Opening) -> None:
+    """ReplaceFile may leave the old record under another name: it counts, and the next write makes it good."""
+    hypervisor = opening()
+    machine = hypervisor.clone("halved", base(hypervisor), MARK, CloneOptions(linked=True))
+    path = peer.drive("C:\\golden\\machines\\halved.golden.json")
+    peer.rule("File.Replace", "half", named="halved.golden.json$")
+    other = replace(MARK, job="job-2")
+    assert hypervisor.mark(machine, other).mark == other and not peer.unmet()
+    assert path.is_file() and not list(path.parent.glob("halved.golden.json.*"))
+    path.rename(f"{path}.{machine.id}.old")  # The host lost its power just there.
+    found = hypervisor.find("halved")
+    assert found is not None and found.mark == other
+    assert sorted(one.name for one in hypervisor.list_marked()) == ["base", "halved"]
+    assert hypervisor.mark(found, MARK).mark == MARK
+    assert path.is_file() and not list(path.parent.glob("halved.golden.json.*"))
+    path.rename(f"{path}.{machine.id}.old")
+    hypervisor.destroy(found)
+    nothing_left(peer, hypervisor)
+
+
+@pytest.mark.parametrize("text", ["\0" * 900, "", '{"kind": "mach'])
+def test_a_record_that_cannot_be_read_is_no_absence(based: Peer, peer: Peer, opening: Opening, text: str) -> None:
+    """The file is named, nothing is made or taken away over it, and other machines go on."""
+    hypervisor = opening()
+    machine = hypervisor.clone("torn", base(hypervisor), MARK, CloneOptions(linked=True))
+    hypervisor.freeze(machine, "v1")
+    path = peer.drive("C:\\golden\\machines\\torn.golden.json")
+    whole = path.read_text()
+    path.write_text(text)
+    for act in (
+        lambda: hypervisor.find("torn"),
+        lambda: hypervisor.identity(Snapshot("torn", "v1")),
+        lambda: hypervisor.drop_snapshot(Snapshot("torn", "v1")),
+        lambda: hypervisor.drop_snapshot(BASE),
+        lambda: hypervisor.clone("torn", BASE, MARK, CloneOptions(linked=True)),
+    ):
+        with pytest.raises(Tampered, match=r"machines\\torn\.golden\.json") as caught:
+            act()
+        assert "backup" in (caught.value.hint or "")
+    assert [one.name for one in hypervisor.list_marked()] == ["base"]
+    hypervisor.destroy(hypervisor.clone("fine", BASE, MARK, CloneOptions(linked=True)))
+    path.write_text(whole)
+    hypervisor.drop_snapshot(Snapshot("torn", "v1"))
+    hypervisor.destroy(machine)
+    nothing_left(peer, hypervisor)
+
+
+def test_a_volume_that_is_away_is_no_absence(based: Peer, peer: Peer, opening: Opening) -> None:
+    """An offline drive or cluster volume shows nothing: neither a version nor a record of it is gone by that."""
+    volume = peer.drive("C:\\ClusterStorage\\Volume1")
+    volume.mkdir(parents=True)
+    hypervisor = opening(folder="C:\\ClusterStorage\\Volume1\\golden")
+    assert hypervisor.list_marked() == ()  # There is no folder yet.
+    assert hypervisor.find("base") is None and hypervisor.find_image("base-i1") is None
+    base(hypervisor)
+    machine = hypervisor.clone("clone", BASE, MARK, CloneOptions(linked=True))
+    away = volume.rename(volume.with_name("offline"))
+    for gone in (hypervisor, opening(folder="Q:\\golden")):
+        for act in (
+            gone.list_marked,
+            lambda gone=gone: gone.find("base"),
+            lambda gone=gone: gone.find_image("base-i1"),
+            lambda gone=gone: gone.identity(BASE),
+            lambda gone=gone: gone.drop_snapshot(BASE),
+        ):
+            with pytest.raises(EndpointError, match="cannot be looked at") as caught:
+                act()
+            assert "online" in (caught.value.hint or "")
+    assert isinstance(hypervisor, HyperV)
+    with pytest.raises(RemoteError, match="drive"):
+        hypervisor.disks.clear(("Q:\\golden\\machines\\base",))
+    with pytest.raises(EndpointError, match="cannot be looked at"):
+        hypervisor.find("clone")  # Its virtual machine is there, its record is out of reach.
+    away.rename(volume)
+    for denied in ("C:\\\\ClusterStorage\\\\Volume1$", "golden$"):
+        peer.rule("Get-Item", "error", named=denied, category="PermissionDenied", text="Verweigert.")
+        if denied == "golden$":
+            with pytest.raises(EndpointError, match="cannot be looked at"):
+                hypervisor.find("other")
+        else:
+            assert hypervisor.find("other") is None
+        assert not peer.unmet()
+    hypervisor.destroy(machine)
+    assert hypervisor.identity(BASE)
+    hypervisor.drop_snapshot(BASE)
+    found = hypervisor.find("base")
+    assert found is not None
+    hypervisor.destroy(found)
 
 
 def test_a_machine_that_somebody_saved(based: Peer, peer: Peer, opening: Opening) -> None:

@@ -23,6 +23,15 @@ def test_commands_of_modules_say_that_errors_end_them() -> None:
     assert met > 10
 
 
+def test_what_is_written_down_is_on_the_disk() -> None:
+    """A power cut may leave a name and zeros of what was only written: records are flushed before they get theirs."""
+    for name in catalogue.names():
+        assert "WriteAll" not in catalogue.script(name).text, name
+    for name in ("claim", "rewrite"):
+        before, _, after = catalogue.script(name).text.partition("$stream.Flush($true)")
+        assert "::Move(" in after and "::Move(" not in before and "::Replace(" not in before, name
+
+
 def test_no_library_reads_errors_as_absence() -> None:
     """An error that is swallowed would make golden forget what is there; only a drive may be missing."""
     for name in catalogue.names():

@@ -11,6 +11,7 @@ import pytest
 
 from golden.errors import BadConfig
 from golden.provider import Endpoint
+from golden.waiting import Deadline
 from golden_hyperv.address import parse
 from golden_hyperv.credentials import side
 from golden_hyperv.line import Line
@@ -81,6 +82,32 @@ def test_large_files_of_an_endpoint_go_through_its_side_door(tmp_path: Path) -> 
         assert line.transport == "wsman"
         assert peer.drive("C:\\golden\\x").read_bytes() == b"bytes"
         assert peer.requests("SFTP.put")
+        line.close()
+
+
+def test_a_session_that_ended_while_a_file_was_sent_costs_nothing(tmp_path: Path) -> None:
+    """A host ends one that is idle for an hour, as it is beside SFTP: the file gets its name by another one."""
+    with Peer(tmp_path / "hv") as peer:
+        (tmp_path / "pw").write_text(peer.password)
+        options = {
+            "user": peer.user, "password_file": str(tmp_path / "pw"), "ca_file": str(peer.ca),
+            "ssh_known_hosts_file": str(peer.known_hosts), "ssh_port": str(peer.ssh_port),
+            "ssh_user": peer.ssh_user, "ssh_key_file": str(peer.ssh_key),
+        }  # fmt: skip
+        line = Line(parse(Endpoint("hv", peer.url, options)), "job")
+
+        class Slow(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                data = super().read(size)
+                if not data:
+                    peer.restart_server()
+                return data
+
+        line.put(Slow(b"bytes"), "C:\\golden\\x", deadline=Deadline(60))
+        peer.rule("Get-FileHash", "drop-after")
+        line.put(io.BytesIO(b"other"), "C:\\golden\\x", deadline=Deadline(60))
+        assert peer.drive("C:\\golden\\x").read_bytes() == b"other" and peer.unmet() == []
+        assert [one.name for one in peer.drive("C:\\golden").iterdir() if one.name.startswith("x")] == ["x"]
         line.close()
 
 

@@ -299,14 +299,47 @@ def restore_vmsnapshot(call: Call) -> None:
             call.host.checkpoint_restore(vm, each)
 
 
+def _roles(call: Call) -> list[dict[str, Any]]:
+    if not call.host.shape.nodes:
+        raise Failure("The cluster service is not running. Make sure that the service is running on all nodes in the "
+                      "cluster.", call.command, "ConnectionError", None,
+                      "Microsoft.FailoverClusters.PowerShell.ClusterCmdletException", terminating=True)  # fmt: skip
+    return list(call.host.cluster())
+
+
+@cmdlet("Get-ClusterResource")
+def get_cluster_resource(call: Call) -> Iterator[Any]:
+    """Of each role its machine and that machine's configuration, and a disk of the cluster's own."""
+    kind = "Microsoft.FailoverClusters.PowerShell"
+    for each in [*_roles(call), {"name": "Cluster Group", "id": "", "node": call.host.shape.nodes[0]}]:
+        types = ("Virtual Machine", "Virtual Machine Configuration") if each["id"] else ("Physical Disk",)
+        for what in types:
+            name = f"{what} {each['name']}"
+            yield Thing(
+                f"{kind}.ClusterResource", text=name, Name=name, keep=each["id"],
+                ResourceType=Thing(f"{kind}.ClusterResourceType", text=what, Name=what),
+                OwnerGroup=Thing(f"{kind}.ClusterGroup", text=each["name"], Name=each["name"]),
+                OwnerNode=Thing(f"{kind}.ClusterNode", text=each["node"], Name=each["node"]),
+            )  # fmt: skip
+
+
+@cmdlet("Get-ClusterParameter")
+def get_cluster_parameter(call: Call) -> Iterator[Any]:
+    """A private property of a resource; only those of machines have VmID."""
+    resource, names = call.get("InputObject"), listed(call.get("Name"))
+    if not isinstance(resource, Thing) or [str(each).lower() for each in names] != ["vmid"]:
+        raise Failure("The peer knows VmID of a resource.", "NotModelled", "NotImplemented", terminating=True)
+    if not resource.keep:
+        raise Failure("Unable to find property VmID.", "Get-ClusterParameter", "ObjectNotFound", "VmID",
+                      "Microsoft.FailoverClusters.PowerShell.ClusterCmdletException")  # fmt: skip
+    yield Thing("Microsoft.FailoverClusters.PowerShell.ClusterParameter", Object=resource["Name"], Name="VmID",
+                Value=resource.keep, IsReadOnly=False, ParameterType="String")  # fmt: skip
+
+
 @cmdlet("Get-ClusterGroup")
 def get_cluster_group(call: Call) -> Iterator[Any]:
     """The cluster's roles and their owners."""
-    if not call.host.shape.nodes:
-        raise Failure("The cluster service is not running. Make sure that the service is running on all nodes in the "
-                      "cluster.", "Get-ClusterGroup", "ConnectionError", None,
-                      "Microsoft.FailoverClusters.PowerShell.ClusterCmdletException", terminating=True)  # fmt: skip
-    roles = call.host.cluster()
+    roles = _roles(call)
     for wanted in call.get("Name") or ["*"]:
         hit = [each for each in roles if matches(wanted, each["name"])]
         if not hit and not is_pattern(wanted):

@@ -83,7 +83,8 @@ class Host:
 
     def cluster(self) -> list[dict[str, str]]:
         """Clustered machines of all nodes."""
-        return [{"name": each["name"], "node": each["node"] or self.shape.name, "state": each["state"]}
+        return [{"name": each["role"] or each["name"], "id": each["id"],
+                 "node": each["node"] or self.shape.name, "state": each["state"]}
                 for each in self._store.all() if each["clustered"]]  # fmt: skip
 
     def machine(self, vm: str) -> dict[str, Any]:
@@ -196,8 +197,12 @@ class Host:
         """Who holds a file."""
         return self._disks.in_use(Path(path))
 
-    def file_met(self, call: str, path: str) -> None:
-        """A script is about to read or replace a file; what another golden does just then happens by rule."""
+    def file_met(self, call: str, path: str) -> bool:
+        """
+        A script is about to read, replace or delete a file; what another golden does just then happens by rule. Whether
+        it is to stop half-way.
+        """
+        half = False
         for each in self._rules.acting(call, path):
             if each.do == "vanish":
                 away = Path(f"{path}.0.old")
@@ -208,6 +213,8 @@ class Host:
                     away.unlink()
             elif each.do == "delay":
                 self._disks.scan(Path(path), each.seconds)
+            half = half or each.do == "half"
+        return half
 
     def scan(self, path: str, seconds: float) -> None:
         """A virus scanner opens a file for so long."""

@@ -79,7 +79,7 @@ def new_machine(name: str, **given: Any) -> dict[str, Any]:
             key: on for key, (_, _, on) in SERVICES.items()},
         "secure_boot": generation == 2, "secure_boot_template": "MicrosoftWindows", "boot_order": [],
         "tpm": False, "key_protector": False, "shielded": False, "clustered": False, "node": "", "created": "",
-        "bios_guid": str(uuid.uuid4()), "status": "Operating normally", "dvd": [],
+        "role": "", "replication": "None", "bios_guid": str(uuid.uuid4()), "status": "Operating normally", "dvd": [],
     }  # fmt: skip
     made.update(given)
     return made

@@ -20,7 +20,7 @@ script's own ``try`` does not catch that.
     variables    such as PSVersionTable; environment: for $env:NAME
     check        called before every statement and while sleeping; raises failures.Stopped to end the run
     preference   $ErrorActionPreference to begin with
-    meets        meets("File.ReadAllText" or "File.Replace", path): told before it happens
+    meets        meets("File.ReadAllText" or "File.Replace", path): told before it happens; whether it stops half-way
     busy         busy(path): whether somebody has a file open, so that it cannot be moved
 
 `runner.run(text, parameters)` -> iterator of outputs; parameters are bound to param() with PowerShell's conversions

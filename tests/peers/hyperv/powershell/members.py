@@ -79,7 +79,7 @@ def _asked(value: Any, name: str) -> Any:
 
 
 def _kind(value: Any) -> type:
-    kinds = (Member, bool, str, datetime.datetime, datetime.timedelta, uuid.UUID, Secret)
+    kinds = (Member, bool, str, datetime.datetime, datetime.timedelta, uuid.UUID, Secret, Thing)
     if is_array(value):
         return list
     return next((kind for kind in kinds if isinstance(value, kind)), object)
@@ -265,6 +265,14 @@ def _split(value: str, *separators: Any) -> list[str]:
     return re.split(f"[{re.escape(signs)}]", value) if signs else value.split()
 
 
+def _base(value: Thing) -> Thing:
+    if not value.is_a("System.Exception"):
+        raise Refused(f"the method GetBaseException of {type_name(value)} is not known here")
+    while (inner := value.get("InnerException")) is not None:
+        value = inner
+    return value
+
+
 _METHODS: dict[type, dict[str, Callable[..., Any]]] = {
     str: {
         "substring": _cut, "tolower": str.lower, "toupper": str.upper, "tolowerinvariant": str.lower,
@@ -280,6 +288,7 @@ _METHODS: dict[type, dict[str, Callable[..., Any]]] = {
         "split": _split, "padleft": lambda value, width, sign=" ": value.rjust(width, sign),
         "padright": lambda value, width, sign=" ": value.ljust(width, sign), "tochararray": list,
     },
+    Thing: {"getbaseexception": _base},
     list: {
         "contains": lambda value, other: any(equal(each, other, case=True) for each in value),
         "clone": lambda value: value[:], "getlength": lambda value, _: len(value),

@@ -30,7 +30,7 @@ class Runner(Calls):
         check: Callable[[], None] = lambda: None,
         preference: str = "Continue",
         busy: Callable[[Path], bool] = lambda path: False,
-        meets: Callable[[str, Path], None] = lambda method, path: None,
+        meets: Callable[[str, Path], bool] = lambda method, path: False,
     ) -> None:
         self.commands, self.write, self.data, self.check = commands, write, data, check
         self.statics = Statics(path, busy, meets)

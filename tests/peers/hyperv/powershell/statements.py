@@ -248,7 +248,10 @@ class Statements:
                 yield from self._pipeline(what, scope)
             raise Returning
         if word == "throw":
-            raise self._thrown(node, self.assigned(what, scope) if what is not None else scope.find("_"))
+            if what is None:
+                met = scope.find("_")  # what was caught goes on as it was, whatever $_ showed of it
+                raise self._thrown(node, getattr(met, "caught", met))
+            raise self._thrown(node, self.assigned(what, scope))
         raise refused(node)
 
     def _thrown(self, node: Node, what: Any) -> Failure:
@@ -283,7 +286,7 @@ class Statements:
             if clause is None:
                 raise
             before = scope.variables.get("_")
-            scope.variables["_"] = wrong
+            scope.variables["_"] = _shown(clause, wrong)
             try:
                 yield from self._block(clause, scope)
             finally:
@@ -311,12 +314,29 @@ class Statements:
 
 def is_caught(wrong: Failure, kind: str) -> bool:
     """Whether ``catch [kind]`` catches it: what was thrown, or what a method threw beneath it."""
-    wanted = kind.lower().removeprefix("system.")
     inner = getattr(wrong, "inner", None)
-    kinds = [wrong.kind, *([inner.kind] if inner is not None else [])]
+    return _is_of(wrong, kind) or (inner is not None and _is_of(inner, kind))
+
+
+def _is_of(wrong: Failure, kind: str) -> bool:
+    wanted = kind.lower().removeprefix("system.")
     return wanted == "exception" or any(
-        wanted == each.lower().removeprefix("system.") for one in kinds for each in _with_bases(one)
+        wanted == each.lower().removeprefix("system.") for each in _with_bases(wrong.kind)
     )
+
+
+def _shown(clause: Node, wrong: Failure) -> Failure:
+    """
+    What ``$_`` is in a catch block: where a type caught what a method threw, its exception is that one itself, not the
+    MethodInvocationException round it (MiscOps.cs: FindMatchingHandler looks at the inner one first, and makes a record
+    with the one that fitted). Without a type it is the outer one.
+    """
+    types, inner = child(clause, "catch_type_list"), getattr(wrong, "inner", None)
+    if types is None or inner is None or not any(_is_of(inner, text(each)[1:-1]) for each in children(types)):
+        return wrong
+    made = Failure(inner.message, wrong.fqid, wrong.category, wrong.target, inner.kind, terminating=wrong.terminating)
+    made.hresult, made.caught = inner.hresult, wrong  # type: ignore[attr-defined]
+    return made
 
 
 _BASES = {

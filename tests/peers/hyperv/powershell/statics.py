@@ -76,11 +76,11 @@ class Statics:
 
     def __init__(
         self, path: PathOf, busy: Callable[[Path], bool] = lambda path: False,
-        meets: Callable[[str, Path], None] = lambda method, path: None,
+        meets: Callable[[str, Path], bool] = lambda method, path: False,
     ) -> None:  # fmt: skip
         """
         ``busy``: whether somebody has a file open who lets nobody move it; ``meets``: told of each file that is about
-        to be read or replaced.
+        to be read, replaced or deleted; whether it is to stop half-way.
         """
         self.path = path
         files = _Files(path, busy, meets)
@@ -171,8 +171,18 @@ _MADE: dict[str, Method] = {
 class _Files:
     """[System.IO.File] and [System.IO.Directory]."""
 
-    def __init__(self, path: PathOf, busy: Callable[[Path], bool], meets: Callable[[str, Path], None]) -> None:
-        self.path, self._busy, self._meets = path, busy, meets
+    def __init__(self, path: PathOf, busy: Callable[[Path], bool], meets: Callable[[str, Path], bool]) -> None:
+        self._path, self._busy, self._meets = path, busy, meets
+
+    def path(self, name: str) -> Path:
+        """Where it lies. .NET knows no drives of PowerShell's: a folder is missing where there is no such drive."""
+        try:
+            return self._path(name)
+        except Failure as wrong:
+            if wrong.fqid != "DriveNotFound":
+                raise
+            said = f"Could not find a part of the path '{name}'."
+            raise thrown("Open", 1, "System.IO.DirectoryNotFoundException", said, -2147024893) from None
 
     def of_files(self) -> dict[str, Method]:
         return {
@@ -220,6 +230,10 @@ class _Files:
 
     def _delete(self, name: str) -> None:
         path = self.path(name)
+        self._meets("File.Delete", path)
+        if self._busy(path):
+            raise thrown("Delete", 1, "System.IO.IOException", f"The process cannot access the file '{name}' because "
+                         "it is being used by another process.", -2147024864)  # fmt: skip
         with called("Delete", 1, name):
             if path.exists() and not path.stat().st_mode & 0o200:
                 raise PermissionError(13, "read-only", name)
@@ -247,7 +261,7 @@ class _Files:
 
     def _replace(self, one: str, two: str, backup: Any = None) -> None:
         source, target = self.path(one), self.path(two)
-        self._meets("File.Replace", target)
+        half = self._meets("File.Replace", target)
         with called("Replace", 3, two):
             if not target.exists():
                 raise FileNotFoundError(2, "missing", two)
@@ -256,6 +270,9 @@ class _Files:
                              -2147023721)  # fmt: skip
             if backup:
                 target.rename(self.path(text_of(backup)))
+            if half:
+                raise thrown("Replace", 3, "System.IO.IOException", "The file cannot be moved to its place.",
+                             -2147023719)  # fmt: skip
             source.replace(target)
 
     def _attributes(self, name: str) -> str:
@@ -282,6 +299,9 @@ class _Files:
     def _list(self, name: str, what: str, pattern: str = "*", *more: Any) -> list[str]:
         if more:
             raise Refused("listing a folder with options")
+        if not self._safe(name, Path.is_dir):
+            raise thrown("GetFiles", 1, "System.IO.DirectoryNotFoundException",
+                         f"Could not find a part of the path '{name}'.", -2147024893)  # fmt: skip
         with called("GetFiles", 1, name):
             found = sorted(os.scandir(self.path(name)), key=lambda entry: entry.name)
         return [ntpath.join(name, each.name) for each in found
