@@ -6,7 +6,7 @@ param(
 $ErrorActionPreference = 'Stop'
 foreach ($one in $Path) {
     if ([System.IO.File]::Exists($one)) {
-        $headers = [byte[]]::new(8192)
+        $headers = New-Object byte[] 8192
         try {
             $stream = [System.IO.File]::Open($one, 'Open', 'Read', 'ReadWrite')
         } catch [System.IO.IOException] {

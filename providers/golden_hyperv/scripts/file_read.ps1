@@ -5,7 +5,7 @@ param(
     [Parameter(Mandatory)] [int] $Size
 )
 $ErrorActionPreference = 'Stop'
-$buffer = [byte[]]::new($Size)
+$buffer = New-Object byte[] $Size
 $stream = [System.IO.File]::Open($Path, 'Open', 'Read', 'ReadWrite')
 try {
     $null = $stream.Seek($Offset, 'Begin')

@@ -14,7 +14,7 @@ Invoke-Command -VMId $VMId -Credential $Credential -ArgumentList $Path, $Offset,
         if ([System.IO.File]::Exists($Path)) {
             $stream = [System.IO.File]::Open($Path, 'Open', 'Read', 'ReadWrite')
             try {
-                $buffer = [byte[]]::new($Size)
+                $buffer = New-Object byte[] $Size
                 $null = $stream.Seek($Offset, 'Begin')
                 $count = $stream.Read($buffer, 0, $Size)
             } finally {

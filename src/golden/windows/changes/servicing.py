@@ -87,7 +87,7 @@ def check_kept(registry: Hive, change: str, named: Iterable[str]) -> None:
         raise ProofFailed(
             f"read from outside, {back} of {change} is not installed, so Windows has taken it back",
             details="\n".join(f"{name}: CurrentState {state!r}" for name, state in states.items()) or None,
-            hint="the same command again with --on-error keep leaves the clone: its CBS.log says why, to golden explain too",
+            hint="the same command again with --on-error keep leaves the clone, whose CBS.log says why",
         )
 
 
