@@ -37,6 +37,18 @@ def clones(lab: Lab) -> list[str]:
     return [name for name, machine in lab.world.read()["machines"].items() if not machine["snapshots"]]
 
 
+def two_cut_off(lab: Lab, golden: Golden, *more: str) -> None:
+    """Updates of two references, each killed while its change hangs; their machines are off since."""
+    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
+    for reference in ("ref", "two"):
+        process = hanging(lab, *more, reference=reference)
+        process.kill()
+        process.communicate(timeout=30)
+        for machine in clones(lab):
+            with lab.world.change("the guest is done for") as raw:
+                raw["machines"][machine]["power"] = "off"
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_unwinds_in_order(ref: Lab, golden: Golden, number: signal.Signals, code: int) -> None:
     """Ctrl-C and SIGTERM take away what the job made, end it, and tell so; nothing waits to be resumed."""
@@ -144,14 +156,7 @@ def test_a_killed_update_can_be_taken_up_at_once(ref: Lab, golden: Golden, act: 
 
 def test_several_killed_jobs_are_taken_up_with_one_command(ref: Lab, golden: Golden) -> None:
     """Without --all they are listed; with it each is taken up in a process of its own and told of."""
-    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
-    for reference in ("ref", "two"):
-        process = hanging(ref, "--timeout", "2", reference=reference)
-        process.kill()
-        process.communicate(timeout=30)
-        for machine in clones(ref):
-            with ref.world.change("the guest is done for") as raw:
-                raw["machines"][machine]["power"] = "off"
+    two_cut_off(ref, golden, "--timeout", "2")
     listed = golden("cancel", "-y", "-o", "json")
     assert listed.code == 2
     assert "2 jobs were cut off" in listed.error["brief"]
@@ -185,14 +190,7 @@ def test_who_died_elsewhere_is_listened_for(ref: Lab, golden: Golden, more: tupl
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_all_that_fail_are_told_once(ref: Lab, golden: Golden, output: str) -> None:
     """One envelope, or one error after the other; the exit code is that of the last."""
-    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
-    for reference in ("ref", "two"):
-        process = hanging(ref, "--timeout", "1", reference=reference)
-        process.kill()
-        process.communicate(timeout=30)
-        for machine in clones(ref):
-            with ref.world.change("the guest is done for") as raw:
-                raw["machines"][machine]["power"] = "off"
+    two_cut_off(ref, golden, "--timeout", "1")
     waiting = [job["id"] for job in golden("status", "-o", "json").data["jobs"]]
     ran = golden("resume", "--all", "-o", output)
     assert ran.code == 11
@@ -225,14 +223,7 @@ def test_a_stopped_process_is_listened_for(ref: Lab, golden: Golden) -> None:
 
 def test_a_stop_of_resume_all_is_handed_on(ref: Lab, golden: Golden) -> None:
     """The job that is just taken up unwinds in order, as it would by itself; the next one waits on."""
-    assert golden("adopt", "two", "--from", "base", "--os", "memory").code == 0
-    for reference in ("ref", "two"):
-        process = hanging(ref, reference=reference)
-        process.kill()
-        process.communicate(timeout=30)
-        for machine in clones(ref):
-            with ref.world.change("the guest is done for") as raw:
-                raw["machines"][machine]["power"] = "off"
+    two_cut_off(ref, golden)
     both = set(clones(ref))
     process = ref.begin("resume", "--all")
     limit = time.monotonic() + 30
