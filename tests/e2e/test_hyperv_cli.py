@@ -99,7 +99,7 @@ def test_doctor_names_every_record_that_cannot_be_read(adopted: HyperVDesk) -> N
     told = adopted.golden("doctor", "-o", "json")
     for one, text in whole.items():
         one.write_text(text)
-    found = [each["sentence"] for each in told.data["findings"] if each["id"] == "tampered"]
+    found = [each["sentence"] + each["evidence"] for each in told.data["findings"] if each["id"] == "tampered"]
     assert sorted(one.name for one in records) == sorted(
         one.name for one in records if any(one.name in sentence for sentence in found)
     )

@@ -23,8 +23,8 @@ def test_an_agent_whose_coming_no_event_told_is_found(tmp_path: Path) -> None:
     mark = Mark(Role.CLONE, "job", "reference", "installation")
     machine = hypervisor.adopt("one", standin_origin(build(cache())), mark, in_place=False)
     hypervisor.start(machine)
+    line = hypervisor._line_of(hypervisor.store.get("one"))  # type: ignore[attr-defined]
     try:
-        line = hypervisor._line_of(hypervisor.store.get("one"))  # type: ignore[attr-defined]
         for subscription in line._subscriptions:
             line.native.domainEventDeregisterAny(subscription)
         line._subscriptions.clear()
@@ -33,4 +33,7 @@ def test_an_agent_whose_coming_no_event_told_is_found(tmp_path: Path) -> None:
         hypervisor.communicator(machine).ready(waited)
         assert waited.elapsed < 120 - LOOK_AGAIN
     finally:
+        # The connection is the process's, for the tests that come after this one.
+        line._subscribe(line.libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, line._on_agent)
+        line._subscribe(line.libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, line._on_life)
         hypervisor.destroy(machine)
