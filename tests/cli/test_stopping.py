@@ -187,6 +187,7 @@ def test_who_died_elsewhere_is_listened_for(ref: Lab, golden: Golden, more: tupl
     assert clones(ref) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["text", "json"])
 def test_all_that_fail_are_told_once(ref: Lab, golden: Golden, output: str) -> None:
     """One envelope, or one error after the other; the exit code is that of the last."""
@@ -202,6 +203,7 @@ def test_all_that_fail_are_told_once(ref: Lab, golden: Golden, output: str) -> N
         assert all(f"golden logs {job}" in ran.err for job in waiting)
 
 
+@pytest.mark.slow
 def test_a_stopped_process_is_listened_for(ref: Lab, golden: Golden) -> None:
     """Ctrl-Z leaves a job that nobody goes on with: it is taken over once it was not heard of, and told so before."""
     process = hanging(ref)

@@ -301,6 +301,7 @@ def expired(database: Database, owner: Owner, left: float) -> None:
         execute("REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)", row)
 
 
+@pytest.mark.slow
 def test_who_evidently_lives_keeps_a_lease_that_slept(database: Database) -> None:
     """After a computer slept the clock says that it ran out; it is taken only from one who does not renew it."""
     expired(database, Owner.me(), -3600)
@@ -314,6 +315,7 @@ def test_who_evidently_lives_keeps_a_lease_that_slept(database: Database) -> Non
         assert 5 < time.monotonic() - begun < 10
 
 
+@pytest.mark.slow
 def test_a_clock_set_back_blocks_nobody_for_hours(database: Database) -> None:
     """A lease that seems to have hours left is that of a holder who was not heard of for the length of one."""
     expired(database, replace(Owner.me(), host="elsewhere"), 7200)
