@@ -258,6 +258,7 @@ def test_a_job_that_is_over_is_not_given_up(ref: Lab, golden: Golden) -> None:
     assert [golden("cancel", job["id"], "-y").code for _ in range(2)] == [0, 0]
 
 
+@pytest.mark.slow
 def test_a_refused_start_costs_a_slept_writer_nothing(ref: Lab, golden: Golden) -> None:
     """After a computer slept a timer's update finds a lease that seems to have run out; its writer goes on."""
     process = hanging(ref, "--timeout", "8")

@@ -316,6 +316,7 @@ def test_who_evidently_lives_keeps_a_lease_that_slept(database: Database) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.thorough  # It waits for the length of a lease.
 def test_a_clock_set_back_blocks_nobody_for_hours(database: Database) -> None:
     """A lease that seems to have hours left is that of a holder who was not heard of for the length of one."""
     expired(database, replace(Owner.me(), host="elsewhere"), 7200)

@@ -108,6 +108,7 @@ def test_a_machine_in_a_vapp_has_its_name_too(tmp_path: Path) -> None:
         hypervisor.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_copy_of_a_vapps_member_is_no_member(tmp_path: Path, nested: bool) -> None:
     """It runs in the pool that the vApp is in, as all that is made of it does."""

@@ -23,6 +23,8 @@ from tests.peers.vsphere.world import Times
 from tests.unit.vsphere.conftest import Opening
 from tests.unit.vsphere.stage import Stage
 
+pytestmark = pytest.mark.slow
+
 FILES = "GET /folder/.*"
 CALL = "CreatePropertyCollector"
 """What keeps a session."""

@@ -13,6 +13,8 @@ from tests.peers.vsphere.peer import Peer
 from tests.unit.vsphere.conftest import Opening
 from tests.unit.vsphere.stage import Stage
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bare(shared: Peer) -> str:

@@ -21,6 +21,8 @@ from tests.peers.vsphere.upstream import value
 from tests.unit.vsphere.conftest import Opening
 from tests.unit.vsphere.stage import MARK, Stage, made
 
+pytestmark = pytest.mark.slow
+
 POINT = Snapshot("base", "v1")
 STATE, UUID, OPTIONS = "runtime.connectionState", "config.instanceUuid", "config.extraConfig"
 NONE = '<val xsi:type="ArrayOfOptionValue"></val>'

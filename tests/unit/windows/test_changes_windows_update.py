@@ -50,6 +50,7 @@ def test_only_what_is_asked_for_is_installed(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough  # Many restarts, each with its waits.
 def test_updates_that_ask_for_a_restart_for_ever_are_stopped(tmp_path: Path) -> None:
     """After eight restarts the update ends, and says what still asks."""
     rounds = [[{"kb": f"KB{number}", "category": "security", "restart": True}] for number in range(12)]
